@@ -1,0 +1,136 @@
+//! Time: the only file that reads a clock.
+//!
+//! A [`Timestamp`] is the wall time at the start of the program plus the monotonic time since. A step of
+//! the system clock therefore changes no deadline: only the printed times keep the old offset until the
+//! next start. Everything below takes `now` as an argument.
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
+
+use tokio::time::Instant;
+
+/// A moment, in microseconds since the Unix epoch.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Timestamp(u64);
+
+impl Timestamp {
+    /// A moment no deadline reaches.
+    pub const MAX: Timestamp = Timestamp(u64::MAX);
+
+    /// The moment `micros` microseconds after the Unix epoch.
+    pub const fn from_micros(micros: u64) -> Timestamp {
+        Timestamp(micros)
+    }
+
+    /// Microseconds since the Unix epoch.
+    pub const fn as_micros(self) -> u64 {
+        self.0
+    }
+
+    /// Whole seconds since the Unix epoch.
+    pub const fn as_secs(self) -> u64 {
+        self.0 / 1_000_000
+    }
+
+    /// The moment `duration` later, at most [`Timestamp::MAX`].
+    #[must_use]
+    pub fn after(self, duration: Duration) -> Timestamp {
+        let micros = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
+        Timestamp(self.0.saturating_add(micros))
+    }
+
+    /// The time from `earlier` to this moment; zero when `earlier` is later.
+    pub fn since(self, earlier: Timestamp) -> Duration {
+        Duration::from_micros(self.0.saturating_sub(earlier.0))
+    }
+
+    fn civil(self) -> jiff::Timestamp {
+        let micros = i64::try_from(self.0).unwrap_or(i64::MAX);
+        jiff::Timestamp::from_microsecond(micros).unwrap_or(jiff::Timestamp::MAX)
+    }
+
+    /// The moment in the form of Lyft's default backend: `2026-11-20 17:08:14.758176+00:00`, no fraction when it is zero.
+    pub fn to_python(self) -> String {
+        let format =
+            if self.0.is_multiple_of(1_000_000) { "%Y-%m-%d %H:%M:%S+00:00" } else { "%Y-%m-%d %H:%M:%S.%6f+00:00" };
+        self.civil().strftime(format).to_string()
+    }
+}
+
+/// RFC 3339 in UTC, with microseconds: `2026-11-20T17:08:14.758176Z`.
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.6}", self.civil())
+    }
+}
+
+impl fmt::Debug for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+/// Where `now` comes from.
+#[derive(Debug)]
+pub struct Clock(Source);
+
+#[derive(Debug)]
+enum Source {
+    System { wall_at_start: u64, start: Instant },
+    Manual(AtomicU64),
+}
+
+impl Clock {
+    /// Wall time read once, monotonic time from then on.
+    #[allow(clippy::disallowed_methods, reason = "the one place that reads the clocks")]
+    pub fn system() -> Clock {
+        let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        Clock(Source::System {
+            wall_at_start: u64::try_from(wall.as_micros()).unwrap_or(u64::MAX),
+            start: Instant::now(),
+        })
+    }
+
+    /// A clock that stands still until [`Clock::advance`]: for tests and replays.
+    pub fn manual(start: Timestamp) -> Clock {
+        Clock(Source::Manual(AtomicU64::new(start.0)))
+    }
+
+    /// The present moment.
+    pub fn now(&self) -> Timestamp {
+        match &self.0 {
+            Source::System { wall_at_start, start } => Timestamp(*wall_at_start).after(start.elapsed()),
+            Source::Manual(micros) => Timestamp(micros.load(Ordering::SeqCst)),
+        }
+    }
+
+    /// Moves a manual clock on; does nothing to the system's.
+    pub fn advance(&self, by: Duration) {
+        if let Source::Manual(micros) = &self.0 {
+            micros.fetch_add(u64::try_from(by.as_micros()).unwrap_or(u64::MAX), Ordering::SeqCst);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prints_the_forms_the_dialects_use() {
+        let moment = Timestamp::from_micros(1_795_194_494_758_176);
+        assert_eq!(moment.to_string(), "2026-11-20T17:08:14.758176Z");
+        assert_eq!(moment.to_python(), "2026-11-20 17:08:14.758176+00:00");
+        assert_eq!(Timestamp::from_micros(1_795_194_494_000_000).to_python(), "2026-11-20 17:08:14+00:00");
+        assert!(!Timestamp::MAX.to_string().is_empty());
+    }
+
+    #[test]
+    fn a_manual_clock_moves_only_when_told() {
+        let clock = Clock::manual(Timestamp::from_micros(5));
+        assert_eq!(clock.now(), clock.now());
+        clock.advance(Duration::from_secs(2));
+        assert_eq!(clock.now(), Timestamp::from_micros(2_000_005));
+    }
+}

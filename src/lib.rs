@@ -1,0 +1,11 @@
+//! rollcall: hosts check in over HTTP, anything that resolves a name finds them.
+//!
+//! The tour, in reading order:
+
+pub mod clock;
+pub mod http;
+pub mod limits;
+pub mod registry;
+pub mod store;
+pub mod table;
+pub mod zone;

@@ -1,0 +1,104 @@
+//! Every bound in the program, one constant a line with its reason.
+//!
+//! Nothing that comes from outside may grow without one of these. A request past a bound is refused with
+//! the bound in the message; it is never cut silently.
+
+use std::time::Duration;
+
+// ---- the table ----
+
+/// Hosts in total: about 1 GB of rows and names, ten times the fleet of any seed system.
+pub const HOSTS: usize = 1_000_000;
+/// Services in total.
+pub const SERVICES: usize = 100_000;
+/// Hosts of one service: an answer of more than 64 kB cannot be sent, and a rebuild copies the whole set.
+pub const HOSTS_PER_SERVICE: usize = 50_000;
+/// Octets of a service name: the longest domain name in text (RFC 1035 2.3.4).
+pub const NAME_OCTETS: usize = 253;
+/// Octets of a host id, check id, port name, zone, region.
+pub const ID_OCTETS: usize = 253;
+/// Tags of a host.
+pub const TAGS: usize = 64;
+/// Octets of a tag.
+pub const TAG_OCTETS: usize = 512;
+/// Meta pairs of a host.
+pub const META_PAIRS: usize = 64;
+/// Octets of a meta key (Consul's bound).
+pub const META_KEY_OCTETS: usize = 128;
+/// Octets of a meta value (Consul's bound).
+pub const META_VALUE_OCTETS: usize = 512;
+/// Addresses of a host.
+pub const ADDRESSES: usize = 16;
+/// Ports of a host.
+pub const PORTS: usize = 32;
+/// Checks of a host.
+pub const CHECKS: usize = 32;
+/// Octets kept of a check's output (Consul keeps 4 kB).
+pub const CHECK_OUTPUT_OCTETS: usize = 4096;
+/// Octets of the original that a foreign dialect keeps beside a row.
+pub const ORIGINAL_OCTETS: usize = 16 * 1024;
+/// Shortest lease: a heartbeat of half of it must survive one lost packet.
+pub const LEASE_MIN: Duration = Duration::from_secs(1);
+/// Longest lease.
+pub const LEASE_MAX: Duration = Duration::from_secs(366 * 24 * 3600);
+/// Changes the journal remembers; a reader further behind reads the table whole.
+pub const JOURNAL_CHANGES: usize = 8192;
+/// Deadlines looked at under one hold of the lock; the rest follow at once in further holds, so writers get between.
+pub const DEADLINES_PER_TICK: usize = 256;
+/// Rows in one group commit.
+pub const COMMIT_ROWS: usize = 4096;
+
+// ---- DNS ----
+
+/// Reply over UDP: what passes every path unfragmented (DNS flag day 2020, RFC 9715).
+pub const UDP_REPLY_OCTETS: usize = 1232;
+/// Reply over UDP to a query without EDNS (RFC 1035 4.2.1).
+pub const UDP_REPLY_OCTETS_NO_EDNS: usize = 512;
+/// Reply over a stream (RFC 1035 4.2.2).
+pub const STREAM_REPLY_OCTETS: usize = 65_535;
+/// CNAME records followed inside our zones for one answer.
+pub const CNAME_CHAIN: usize = 10;
+/// Names below a name that are looked at to see whether one is still alive when its own hosts have all lapsed.
+pub const LAPSED_NAMES_VISITED: usize = 64;
+/// TCP connections to the DNS listeners in total.
+pub const DNS_TCP_CONNECTIONS: usize = 1024;
+/// TCP connections from one address.
+pub const DNS_TCP_CONNECTIONS_PER_SOURCE: usize = 64;
+/// Idle time of a DNS connection (RFC 7766 6.2.3).
+pub const DNS_TCP_IDLE: Duration = Duration::from_secs(10);
+/// Time a started message may take to arrive, and a reply to be taken.
+pub const DNS_TCP_MESSAGE: Duration = Duration::from_secs(10);
+/// Records in one static zone file.
+pub const ZONE_FILE_RECORDS: usize = 1_000_000;
+
+// ---- HTTP ----
+
+/// Request body (Envoy's EDS request has about 77 kB: its route will have a bound of its own).
+pub const HTTP_BODY_OCTETS: usize = 64 * 1024;
+/// Request line and headers together.
+pub const HTTP_HEADER_OCTETS: usize = 16 * 1024;
+/// Headers in a request.
+pub const HTTP_HEADERS: usize = 100;
+/// Octets of path and query.
+pub const HTTP_URL_OCTETS: usize = 8 * 1024;
+/// Time for the headers of a request to arrive; also how long a connection may idle between requests.
+pub const HTTP_HEADER_TIME: Duration = Duration::from_secs(30);
+/// Time for a body to arrive.
+pub const HTTP_BODY_TIME: Duration = Duration::from_secs(30);
+/// HTTP connections in total.
+pub const HTTP_CONNECTIONS: usize = 8192;
+/// Longest long poll.
+pub const WAIT_MAX: Duration = Duration::from_secs(600);
+/// Long poll without a `wait`.
+pub const WAIT_DEFAULT: Duration = Duration::from_secs(300);
+/// Long polls and event streams at a time.
+pub const WATCHERS: usize = 10_000;
+/// Changes read from the journal for one event stream at a time.
+pub const WATCH_BATCH: usize = 256;
+/// Silence after which an event stream gets a comment, so that proxies keep it open.
+pub const WATCH_KEEPALIVE: Duration = Duration::from_secs(15);
+
+// ---- stopping ----
+
+/// Time that what was accepted has to be answered in once a stop was asked for.
+pub const DRAIN_TIME: Duration = Duration::from_secs(5);

@@ -1,0 +1,422 @@
+//! The hall: one lock, one clock, one order of events.
+//!
+//! A [`Registry`] owns the table and publishes it. Readers (DNS and HTTP alike) load one immutable
+//! [`Snapshot`] without a lock; rows and zones in it belong together. Writers [`submit`](Registry::submit)
+//! events, one at a time under a lock held for microseconds.
+//!
+//! # Staged and published
+//!
+//! An accepted event is first *staged*: the table has it, the snapshot has not. Then:
+//!
+//! * [`Durability::Immediate`] (no store): it is published under the same hold of the lock.
+//! * [`Durability::Grouped`]: the store's thread takes all that is staged as one [`Batch`], writes it, and
+//!   publishes it or gives it up. While one batch is written the next one gathers: the group commit needs
+//!   no timer. Giving up rolls the table back to what was published and tells every waiting writer, so a
+//!   refused write changes nothing and an acknowledged one is both durable and visible.
+//!
+//! A reader never sees a row that a crash could take back; a writer's next read always sees its write.
+
+mod expiry;
+mod follow;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::{ArcSwap, Guard};
+use parking_lot::{Condvar, Mutex};
+use tokio::sync::{Notify, oneshot, watch};
+
+use crate::clock::{Clock, Timestamp};
+use crate::limits;
+use crate::table::{Applied, Change, Compacted, Event, Host, HostKey, HostTable, Hosts, Journal, Rejection, Revision};
+use crate::zone::Zones;
+
+pub use follow::Follower;
+
+/// How long rolled-back expiries wait before they are tried again.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// When an accepted event becomes visible.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Durability {
+    /// At once: nothing is stored.
+    Immediate,
+    /// When the batch it is in was written: whoever calls [`Registry::next_batch`] decides.
+    Grouped,
+}
+
+/// What every reader reads: rows and zones of one revision.
+#[derive(Debug)]
+pub struct Snapshot {
+    /// The number of the last change in it.
+    pub revision: Revision,
+    /// The rows.
+    pub hosts: Hosts,
+    /// The zones rendered from them.
+    pub zones: Zones,
+    /// Whether the table was read from its store; until then no name may be denied.
+    pub loaded: bool,
+}
+
+/// Why a write failed in the store.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CommitError {
+    /// No room on the disk.
+    #[error("the store is full: {0}")]
+    Full(String),
+    /// Anything else: read-only, broken, away.
+    #[error("the store cannot be written: {0}")]
+    Unavailable(String),
+}
+
+/// Why a write was refused. Nothing has changed then.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SubmitError {
+    /// The table says no.
+    #[error(transparent)]
+    Rejected(#[from] Rejection),
+    /// The table is not read from its store yet.
+    #[error("the table is not loaded yet")]
+    NotLoaded,
+    /// The store did not take it.
+    #[error(transparent)]
+    Store(#[from] CommitError),
+}
+
+/// Changes to be written together, and what to publish then.
+#[derive(Debug)]
+pub struct Batch {
+    /// The changes, in order. A row changed twice is in it twice.
+    pub changes: Vec<Change>,
+    next: Arc<Snapshot>,
+}
+
+impl Batch {
+    /// The revision the table is at after it.
+    pub fn revision(&self) -> Revision {
+        self.next.revision
+    }
+
+    /// The SOA serial the zones have after it.
+    pub fn serial(&self) -> u32 {
+        self.next.zones.serial()
+    }
+}
+
+struct Core {
+    table: HostTable,
+    journal: Journal,
+    /// Changes that no batch holds yet.
+    staged: Vec<Change>,
+    /// Zones with every batch taken so far, published or not.
+    zones: Zones,
+    /// Changes of the batch that is being written.
+    waiters: Vec<(Revision, oneshot::Sender<Result<(), CommitError>>)>,
+    loaded: bool,
+    closed: bool,
+}
+
+/// The one shared mutable thing in the program.
+pub struct Registry {
+    core: Mutex<Core>,
+    has_staged: Condvar,
+    snapshot: ArcSwap<Snapshot>,
+    published: watch::Sender<Revision>,
+    earlier_deadline: Notify,
+    clock: Arc<Clock>,
+    durability: Durability,
+}
+
+impl Registry {
+    /// A registry with `zones` that hold no hosts yet. It refuses writes until [`Registry::load`].
+    pub fn new(clock: Arc<Clock>, zones: Zones, durability: Durability) -> Registry {
+        let empty =
+            Snapshot { revision: Revision::default(), hosts: Hosts::default(), zones: zones.clone(), loaded: false };
+        Registry {
+            core: Mutex::new(Core {
+                table: HostTable::default(),
+                journal: Journal::new(Revision::default(), limits::JOURNAL_CHANGES),
+                staged: Vec::new(),
+                zones,
+                waiters: Vec::new(),
+                loaded: false,
+                closed: false,
+            }),
+            has_staged: Condvar::new(),
+            snapshot: ArcSwap::from_pointee(empty),
+            published: watch::Sender::new(Revision::default()),
+            earlier_deadline: Notify::new(),
+            clock,
+            durability,
+        }
+    }
+
+    /// Takes the rows of the store, each with a full new lease, and opens for writes. `serial` is the last SOA serial
+    /// that was given out; the next is greater.
+    pub fn load(&self, rows: impl IntoIterator<Item = Host>, revision: Revision, serial: u32) {
+        let now = self.clock.now();
+        let table = HostTable::restore(rows, revision, now);
+        let mut core = self.core.lock();
+        let zones = core.zones.render(table.hosts(), serial);
+        core.table = table;
+        core.zones = zones;
+        core.journal = Journal::new(revision, limits::JOURNAL_CHANGES);
+        core.loaded = true;
+        self.swap(&core, Arc::new(core.snapshot()));
+        drop(core);
+        self.earlier_deadline.notify_one();
+    }
+
+    /// The clock of the program.
+    pub fn clock(&self) -> &Arc<Clock> {
+        &self.clock
+    }
+
+    /// The present moment.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// What is published, for the length of one answer.
+    pub fn snapshot(&self) -> Guard<Arc<Snapshot>> {
+        self.snapshot.load()
+    }
+
+    /// What is published, to keep across an await.
+    pub fn snapshot_arc(&self) -> Arc<Snapshot> {
+        self.snapshot.load_full()
+    }
+
+    /// Asks the table for one event; returns when it is visible and, where there is a store, durable.
+    pub async fn submit(&self, event: Event) -> Result<Applied, SubmitError> {
+        let (mut applied, durable) = self.stage(|_, _| Ok::<_, SubmitError>(vec![event]))?;
+        settle(durable).await?;
+        applied.pop().ok_or(SubmitError::NotLoaded)
+    }
+
+    /// Asks for the events that `decide` makes of the rows as they are: all of them or none, in one step that no other
+    /// write comes between.
+    pub async fn submit_with<E: From<SubmitError>>(
+        &self,
+        decide: impl FnOnce(&Hosts, Timestamp) -> Result<Vec<Event>, E>,
+    ) -> Result<Vec<Applied>, E> {
+        let (applied, durable) = self.stage(decide)?;
+        settle(durable).await?;
+        Ok(applied)
+    }
+
+    #[allow(clippy::type_complexity, reason = "the two halves of one private step")]
+    fn stage<E: From<SubmitError>>(
+        &self,
+        decide: impl FnOnce(&Hosts, Timestamp) -> Result<Vec<Event>, E>,
+    ) -> Result<(Vec<Applied>, Option<oneshot::Receiver<Result<(), CommitError>>>), E> {
+        let mut core = self.core.lock();
+        if !core.loaded || core.closed {
+            return Err(SubmitError::NotLoaded.into());
+        }
+        let now = self.clock.now();
+        let next_deadline = core.table.deadlines().next();
+        let events = decide(core.table.hosts(), now)?;
+        let applied = core.apply_all(events, now).map_err(SubmitError::Rejected)?;
+        let published = self.snapshot.load();
+        core.renew_published(&applied, &published, now);
+        // What is not durable yet is waited for, also by an event that itself changed nothing.
+        let newest = applied.iter().map(newest_revision).max().unwrap_or_default();
+        core.staged.extend(applied.iter().filter_map(Applied::change).cloned());
+        let durable = match self.durability {
+            Durability::Immediate => {
+                if let Some(batch) = core.take_batch() {
+                    self.publish_locked(&mut core, batch);
+                }
+                None
+            }
+            Durability::Grouped if newest > published.revision => {
+                let (sender, receiver) = oneshot::channel();
+                core.waiters.push((newest, sender));
+                self.has_staged.notify_one();
+                Some(receiver)
+            }
+            Durability::Grouped => None,
+        };
+        let wake = is_earlier(core.table.deadlines().next(), next_deadline);
+        drop(core);
+        if wake {
+            self.earlier_deadline.notify_one();
+        }
+        Ok((applied, durable))
+    }
+
+    /// Looks at the leases that are due, at most [`limits::DEADLINES_PER_TICK`] of them, and removes the hosts whose
+    /// lease has ended; says whether more are due.
+    pub fn expire_due(&self) -> bool {
+        let mut core = self.core.lock();
+        let now = self.clock.now();
+        let changes = core.table.tick(now, limits::DEADLINES_PER_TICK);
+        let more = core.table.deadlines().next().is_some_and(|next| next <= now);
+        core.staged.extend(changes);
+        if self.durability == Durability::Immediate
+            && let Some(batch) = core.take_batch()
+        {
+            self.publish_locked(&mut core, batch);
+        }
+        drop(core);
+        self.has_staged.notify_one();
+        more
+    }
+
+    /// The moment at which a lease may end next.
+    pub fn next_deadline(&self) -> Option<Timestamp> {
+        self.core.lock().table.deadlines().next()
+    }
+
+    /// The deadlines, earliest first, at most `most` of them.
+    pub fn deadlines(&self, most: usize) -> Vec<(Timestamp, HostKey)> {
+        self.core.lock().table.deadlines().iter().take(most).map(|(at, key)| (at, key.clone())).collect()
+    }
+
+    /// Waits for staged changes and takes them as one batch; `None` once the registry is closed and nothing is left.
+    /// For the one thread that writes the store; every batch is then [published](Self::publish) or
+    /// [given up](Self::give_up) before the next is taken.
+    pub fn next_batch(&self) -> Option<Batch> {
+        let mut core = self.core.lock();
+        loop {
+            if let Some(batch) = core.take_batch() {
+                return Some(batch);
+            }
+            if core.closed {
+                return None;
+            }
+            self.has_staged.wait(&mut core);
+        }
+    }
+
+    /// Makes a written batch visible and tells its writers.
+    pub fn publish(&self, batch: Batch) {
+        self.publish_locked(&mut self.core.lock(), batch);
+    }
+
+    /// Returns to what is published: the batch, and whatever was staged upon it, never happened.
+    pub fn give_up(&self, batch: Batch, reason: &CommitError) {
+        let mut core = self.core.lock();
+        let published = self.snapshot.load();
+        let mut undone = batch.changes;
+        undone.append(&mut core.staged);
+        let retry = self.clock.now().after(RETRY);
+        core.table.roll_back(published.hosts.clone(), published.revision, &undone, retry);
+        core.zones = published.zones.clone();
+        for (_, waiter) in core.waiters.drain(..) {
+            // A writer that has gone away wants no answer.
+            let _ = waiter.send(Err(reason.clone()));
+        }
+        drop(core);
+        self.earlier_deadline.notify_one();
+    }
+
+    /// Refuses writes from now on; the thread that writes batches ends when all are written.
+    pub fn close(&self) {
+        self.core.lock().closed = true;
+        self.has_staged.notify_all();
+    }
+
+    /// The published changes after `revision`, oldest first, at most `most`.
+    pub fn changes_since(&self, revision: Revision, most: usize) -> Result<Vec<Change>, Compacted> {
+        Ok(self.core.lock().journal.since(revision)?.take(most).cloned().collect())
+    }
+
+    /// A reader of the changes from the published revision on.
+    pub fn follow(&self) -> Follower {
+        Follower::new(self.published.subscribe())
+    }
+
+    fn publish_locked(&self, core: &mut Core, batch: Batch) {
+        let revision = batch.revision();
+        for change in batch.changes {
+            core.journal.append(change);
+        }
+        self.swap(core, batch.next);
+        let (done, waiting) = core.waiters.drain(..).partition(|(wanted, _)| *wanted <= revision);
+        core.waiters = waiting;
+        let done: Vec<(Revision, oneshot::Sender<_>)> = done;
+        for (_, waiter) in done {
+            let _ = waiter.send(Ok(()));
+        }
+    }
+
+    fn swap(&self, _held: &Core, next: Arc<Snapshot>) {
+        let revision = next.revision;
+        self.snapshot.store(next);
+        self.published.send_replace(revision);
+    }
+}
+
+impl Core {
+    fn snapshot(&self) -> Snapshot {
+        Snapshot {
+            revision: self.table.revision(),
+            hosts: self.table.hosts().clone(),
+            zones: self.zones.clone(),
+            loaded: self.loaded,
+        }
+    }
+
+    /// All events or none.
+    fn apply_all(&mut self, events: Vec<Event>, now: Timestamp) -> Result<Vec<Applied>, Rejection> {
+        let (hosts, revision) = (self.table.hosts().clone(), self.table.revision());
+        let mut applied = Vec::with_capacity(events.len());
+        for event in events {
+            match self.table.apply(event, now) {
+                Ok(one) => applied.push(one),
+                Err(rejection) => {
+                    let undone: Vec<Change> = applied.iter().filter_map(Applied::change).cloned().collect();
+                    self.table.roll_back(hosts, revision, &undone, now);
+                    return Err(rejection);
+                }
+            }
+        }
+        Ok(applied)
+    }
+
+    /// A heartbeat that met a row not yet published also keeps the published one alive: the batch may be given up.
+    fn renew_published(&self, applied: &[Applied], published: &Snapshot, now: Timestamp) {
+        if self.table.revision() == published.revision {
+            return;
+        }
+        for one in applied {
+            let host = one.host();
+            if host.modified > published.revision
+                && host.lease.renewed() == now
+                && let Some(old) = published.hosts.get(&host.key())
+            {
+                old.lease.renew(now);
+            }
+        }
+    }
+
+    fn take_batch(&mut self) -> Option<Batch> {
+        if self.staged.is_empty() {
+            return None;
+        }
+        let changes = std::mem::take(&mut self.staged);
+        self.zones = self.zones.with(&changes);
+        Some(Batch { changes, next: Arc::new(self.snapshot()) })
+    }
+}
+
+/// The revision that must be published before the event may be acknowledged.
+fn newest_revision(applied: &Applied) -> Revision {
+    applied.change().map_or(applied.host().modified, |change| change.revision)
+}
+
+fn is_earlier(next: Option<Timestamp>, before: Option<Timestamp>) -> bool {
+    next.is_some_and(|next| before.is_none_or(|before| next < before))
+}
+
+async fn settle(durable: Option<oneshot::Receiver<Result<(), CommitError>>>) -> Result<(), SubmitError> {
+    match durable {
+        None => Ok(()),
+        Some(receiver) => match receiver.await {
+            Ok(result) => Ok(result?),
+            Err(_) => Err(SubmitError::Store(CommitError::Unavailable("the server is stopping".into()))),
+        },
+    }
+}

@@ -1,0 +1,166 @@
+//! What may be asked of the table, and why it may refuse.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use smallvec::SmallVec;
+
+use super::change::Change;
+use super::check::Status;
+use super::host::{Dialect, Host, HostId, HostKey, Meta, Namespace, Place, Port, ServiceName, Tag, Target};
+use crate::limits;
+
+/// Everything a dialect can say of a host when it registers.
+#[derive(Clone, Debug)]
+pub struct Registration {
+    /// The service it offers.
+    pub service: ServiceName,
+    /// The dialect that asks, and owns the row from now on.
+    pub dialect: Dialect,
+    /// Its id.
+    pub id: HostId,
+    /// Its namespace.
+    pub namespace: Namespace,
+    /// Where it is reached.
+    pub target: Target,
+    /// The ports it listens on.
+    pub ports: SmallVec<[Port; 1]>,
+    /// Its tags.
+    pub tags: Box<[Tag]>,
+    /// Its pairs.
+    pub meta: Meta,
+    /// SRV weight; `None` keeps what the row has (an operator may have set it), 1 for a new row.
+    pub weight: Option<u16>,
+    /// SRV priority.
+    pub priority: u16,
+    /// Availability zone.
+    pub zone: Option<Place>,
+    /// Region.
+    pub region: Option<Place>,
+    /// The lease; `None` never ends.
+    pub ttl: Option<Duration>,
+    /// Its checks; `None` keeps those of the row with their verdicts.
+    pub checks: Option<Vec<CheckDefinition>>,
+    /// The repository of the service (Lyft).
+    pub repo: Option<Place>,
+    /// What the dialect keeps for itself.
+    pub original: Option<Arc<str>>,
+}
+
+/// A check as a registration names it.
+#[derive(Clone, Debug)]
+pub struct CheckDefinition {
+    /// Unique within the host.
+    pub id: Box<str>,
+    /// Its status; `None` keeps the last verdict, passing for a new check.
+    pub status: Option<Status>,
+    /// Its output; `None` keeps the last.
+    pub output: Option<Box<str>>,
+}
+
+/// What may be asked of the table. Every dialect reduces to these.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// A host registers, registers again, or sends its heartbeat in this form.
+    Register(Box<Registration>),
+    /// A heartbeat.
+    Renew(HostKey),
+    /// A host, or somebody for it, leaves.
+    Deregister(HostKey),
+    /// A verdict on one check of a host.
+    Report {
+        /// The host.
+        host: HostKey,
+        /// The check; made if the host has none of that id.
+        check: Box<str>,
+        /// The verdict.
+        status: Status,
+        /// What was said with it.
+        output: Box<str>,
+    },
+    /// An operator sets a weight. No heartbeat.
+    Weigh {
+        /// The host.
+        host: HostKey,
+        /// SRV weight.
+        weight: u16,
+        /// The dialect's own form with the weight in it, where it keeps one.
+        original: Option<Arc<str>>,
+    },
+    /// An operator takes a host out, or back in. No heartbeat.
+    Drain {
+        /// The host.
+        host: HostKey,
+        /// Whether it is out.
+        enable: bool,
+    },
+}
+
+impl Event {
+    /// The host it speaks of.
+    pub fn key(&self) -> HostKey {
+        match self {
+            Event::Register(registration) => HostKey {
+                service: registration.service.clone(),
+                dialect: registration.dialect,
+                id: registration.id.clone(),
+            },
+            Event::Renew(host)
+            | Event::Deregister(host)
+            | Event::Report { host, .. }
+            | Event::Weigh { host, .. }
+            | Event::Drain { host, .. } => host.clone(),
+        }
+    }
+}
+
+/// Why the table refuses an event. It is untouched then.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Rejection {
+    /// No such row, or its lease has ended.
+    #[error("no host {0} is registered")]
+    UnknownHost(HostKey),
+    /// The table is full.
+    #[error("the table holds {} hosts, its bound", limits::HOSTS)]
+    TooManyHosts,
+    /// There are too many services.
+    #[error("the table holds {} services, its bound", limits::SERVICES)]
+    TooManyServices,
+    /// The service is full.
+    #[error("the service holds {} hosts, its bound", limits::HOSTS_PER_SERVICE)]
+    TooManyHostsInService,
+    /// The host has too many checks.
+    #[error("the host has {} checks, its bound", limits::CHECKS)]
+    TooManyChecks,
+}
+
+/// What an accepted event did.
+#[derive(Clone, Debug)]
+pub enum Applied {
+    /// A row that was not there.
+    Created(Change),
+    /// A row that says something else now.
+    Updated(Change),
+    /// Nothing visible: at most a lease began anew.
+    Unchanged(Arc<Host>),
+    /// A row that is gone.
+    Removed(Change),
+}
+
+impl Applied {
+    /// The change, if there was one.
+    pub fn change(&self) -> Option<&Change> {
+        match self {
+            Applied::Created(change) | Applied::Updated(change) | Applied::Removed(change) => Some(change),
+            Applied::Unchanged(_) => None,
+        }
+    }
+
+    /// The row as it is now; for a removal as it was.
+    pub fn host(&self) -> &Arc<Host> {
+        match self {
+            Applied::Unchanged(host) => host,
+            Applied::Created(change) | Applied::Updated(change) | Applied::Removed(change) => change.host(),
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! A lease: the right of a host to stay. HOST_TTL, a TTL and an etcd lease are one thing.
+//!
+//! The moment of the last renewal is a cell shared by the row in the table and every snapshot that holds
+//! the row: a renewal is one store, changes no revision and copies nothing, and a reader that compares
+//! [`Lease::expires`] with its own `now` never serves a host past its lease, however late a timer is.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use super::host::Invalid;
+use crate::clock::Timestamp;
+use crate::limits;
+
+/// The lease of one host.
+#[derive(Debug)]
+pub struct Lease {
+    /// Microseconds; 0 is "for ever".
+    ttl: u64,
+    renewed: AtomicU64,
+    /// Where the host stands in the deadlines, 0 if nowhere; written under the table's exclusive borrow only.
+    scheduled: AtomicU64,
+}
+
+impl Lease {
+    /// A lease that begins now; without a `ttl` it never ends.
+    pub fn new(ttl: Option<Duration>, now: Timestamp) -> Lease {
+        Lease {
+            ttl: ttl.map_or(0, |ttl| u64::try_from(ttl.as_micros()).unwrap_or(u64::MAX)),
+            renewed: AtomicU64::new(now.as_micros()),
+            scheduled: AtomicU64::new(0),
+        }
+    }
+
+    /// Checks a TTL against [`limits::LEASE_MIN`] and [`limits::LEASE_MAX`].
+    pub fn parse_ttl(field: &str, ttl: Duration) -> Result<Duration, Invalid> {
+        if (limits::LEASE_MIN..=limits::LEASE_MAX).contains(&ttl) {
+            Ok(ttl)
+        } else {
+            Err(Invalid::new(field, "must be 1s to 366d"))
+        }
+    }
+
+    /// How long it lasts after a renewal; `None` is for ever.
+    pub fn ttl(&self) -> Option<Duration> {
+        (self.ttl != 0).then(|| Duration::from_micros(self.ttl))
+    }
+
+    /// The last renewal: Lyft's `last_check_in`.
+    pub fn renewed(&self) -> Timestamp {
+        Timestamp::from_micros(self.renewed.load(Ordering::Acquire))
+    }
+
+    /// The end of the lease; `None` is never. From this moment on the host is in no answer.
+    pub fn expires(&self) -> Option<Timestamp> {
+        self.ttl().map(|ttl| self.renewed().after(ttl))
+    }
+
+    /// Whether the host may be served at `now`.
+    pub fn is_live(&self, now: Timestamp) -> bool {
+        self.ttl == 0 || now.as_micros() < self.renewed.load(Ordering::Acquire).saturating_add(self.ttl)
+    }
+
+    /// What is left at `now`; `None` is no end.
+    pub fn left(&self, now: Timestamp) -> Option<Duration> {
+        self.expires().map(|expires| expires.since(now))
+    }
+
+    /// Starts the lease anew; time never runs backwards.
+    pub(crate) fn renew(&self, now: Timestamp) {
+        self.renewed.fetch_max(now.as_micros(), Ordering::AcqRel);
+    }
+
+    pub(super) fn scheduled(&self) -> Option<Timestamp> {
+        match self.scheduled.load(Ordering::Relaxed) {
+            0 => None,
+            micros => Some(Timestamp::from_micros(micros)),
+        }
+    }
+
+    pub(super) fn set_scheduled(&self, at: Option<Timestamp>) {
+        self.scheduled.store(at.map_or(0, Timestamp::as_micros), Ordering::Relaxed);
+    }
+}
+
+/// A copy begins where the original stands and goes its own way.
+impl Clone for Lease {
+    fn clone(&self) -> Lease {
+        Lease {
+            ttl: self.ttl,
+            renewed: AtomicU64::new(self.renewed.load(Ordering::Acquire)),
+            scheduled: AtomicU64::new(self.scheduled.load(Ordering::Relaxed)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(secs: u64) -> Timestamp {
+        Timestamp::from_micros(secs * 1_000_000)
+    }
+
+    #[test]
+    fn lives_until_but_not_at_its_end() {
+        let lease = Lease::new(Some(Duration::from_secs(10)), at(100));
+        assert!(lease.is_live(at(109)));
+        assert!(!lease.is_live(at(110)));
+        lease.renew(at(105));
+        assert!(lease.is_live(at(114)));
+        lease.renew(at(90));
+        assert_eq!(lease.renewed(), at(105), "a renewal out of order takes nothing away");
+    }
+
+    #[test]
+    fn without_a_ttl_it_never_ends() {
+        let lease = Lease::new(None, at(1));
+        assert!(lease.is_live(Timestamp::MAX));
+        assert_eq!(lease.expires(), None);
+    }
+}

@@ -1,0 +1,301 @@
+//! The host table. Pure: no clock, no IO, no lock, no serde; `now` is an argument.
+//!
+//! A [`HostTable`] is changed by one closed set of [`Event`]s. Each visible change gets the next
+//! [`Revision`] and is returned as a [`Change`] with the row before and after. A heartbeat that alters
+//! nothing visible moves a deadline and no more.
+//!
+//! The rows ([`Hosts`]) are persistent ordered sets: a reader's copy is O(1) and stays as it was, whatever
+//! happens to the table afterwards. Only leases are shared between the copies (see [`Lease`]).
+
+mod change;
+mod check;
+mod deadline;
+mod event;
+mod host;
+mod journal;
+mod lease;
+mod rows;
+
+use std::sync::Arc;
+
+use crate::clock::Timestamp;
+use crate::limits;
+
+pub use change::{Cause, Change, Revision};
+pub use check::{Check, CheckKind, Status};
+pub use deadline::Deadlines;
+pub use event::{Applied, CheckDefinition, Event, Registration, Rejection};
+pub use host::{
+    Dialect, Host, HostId, HostKey, Invalid, Meta, Namespace, Place, Port, Protocol, Row, ServiceName, Tag, Target,
+    is_label, parse_meta, parse_tags,
+};
+pub use journal::{Compacted, Journal};
+pub use lease::Lease;
+pub use rows::Hosts;
+
+/// The rows, their deadlines and the revision they are at.
+#[derive(Debug, Default)]
+pub struct HostTable {
+    hosts: Hosts,
+    deadlines: Deadlines,
+    revision: Revision,
+}
+
+impl HostTable {
+    /// A table of rows read from a store, at the revision the store had. Each lease begins anew.
+    pub fn restore(rows: impl IntoIterator<Item = Host>, revision: Revision, now: Timestamp) -> HostTable {
+        let mut table = HostTable { revision, ..HostTable::default() };
+        for mut host in rows {
+            host.lease = Lease::new(host.lease.ttl(), now);
+            let host = Arc::new(host);
+            table.schedule(&host);
+            table.hosts.insert(host);
+        }
+        table
+    }
+
+    /// The rows; a clone is O(1).
+    pub fn hosts(&self) -> &Hosts {
+        &self.hosts
+    }
+
+    /// What falls due when.
+    pub fn deadlines(&self) -> &Deadlines {
+        &self.deadlines
+    }
+
+    /// The number of the last change.
+    pub fn revision(&self) -> Revision {
+        self.revision
+    }
+
+    /// Does what `event` asks, or refuses and leaves everything as it was.
+    pub fn apply(&mut self, event: Event, now: Timestamp) -> Result<Applied, Rejection> {
+        match event {
+            Event::Register(registration) => self.register(*registration, now),
+            Event::Renew(key) => {
+                let host = self.live(&key, now)?;
+                host.lease.renew(now);
+                Ok(Applied::Unchanged(host))
+            }
+            Event::Deregister(key) => {
+                // A row past its lease can still be deregistered: that is what its owner wants.
+                let before = self.hosts.get(&key).cloned().ok_or(Rejection::UnknownHost(key))?;
+                let cause = Cause::Api(before.dialect);
+                Ok(Applied::Removed(self.replace(Some(before), None, cause, now)))
+            }
+            Event::Report { host, check, status, output } => {
+                let before = self.live(&host, now)?;
+                let checks = reported(&before, &check, status, &output, now)?;
+                Ok(self.edit(&before, now, |host| host.checks = checks))
+            }
+            Event::Weigh { host, weight, original } => {
+                let before = self.live(&host, now)?;
+                Ok(self.edit(&before, now, |host| {
+                    host.weight = weight;
+                    host.original = original.or_else(|| host.original.take());
+                }))
+            }
+            Event::Drain { host, enable } => {
+                let before = self.live(&host, now)?;
+                Ok(self.edit(&before, now, |host| host.draining = enable))
+            }
+        }
+    }
+
+    /// Removes hosts whose lease has ended at `now`, looking at no more than `most` deadlines that are due.
+    pub fn tick(&mut self, now: Timestamp, most: usize) -> Vec<Change> {
+        let mut changes = Vec::new();
+        for _ in 0..most {
+            let Some(key) = self.deadlines.take_due(now) else { break };
+            let Some(host) = self.hosts.get(&key).cloned() else { continue };
+            host.lease.set_scheduled(None);
+            if host.lease.is_live(now) {
+                self.schedule(&host);
+            } else {
+                changes.push(self.replace(Some(host), None, Cause::Expiry, now));
+            }
+        }
+        changes
+    }
+
+    /// Returns to rows and a revision of before; `undone` are the changes since. Leases due are looked at again at `retry`.
+    pub fn roll_back(&mut self, hosts: Hosts, revision: Revision, undone: &[Change], retry: Timestamp) {
+        for after in undone.iter().filter_map(|change| change.after.as_ref()) {
+            self.unschedule(after);
+        }
+        self.hosts = hosts;
+        self.revision = revision;
+        for before in undone.iter().filter_map(|change| change.before.as_ref()) {
+            if let Some(host) = self.hosts.get(&before.key()).cloned() {
+                self.unschedule(&host);
+                if let Some(expires) = host.lease.expires() {
+                    self.schedule_at(&host, expires.max(retry));
+                }
+            }
+        }
+    }
+
+    fn live(&self, key: &HostKey, now: Timestamp) -> Result<Arc<Host>, Rejection> {
+        self.hosts
+            .get(key)
+            .filter(|host| host.lease.is_live(now))
+            .cloned()
+            .ok_or_else(|| Rejection::UnknownHost(key.clone()))
+    }
+
+    fn register(&mut self, registration: Registration, now: Timestamp) -> Result<Applied, Rejection> {
+        let stored =
+            self.hosts.find(registration.service.as_str(), registration.dialect, registration.id.as_str()).cloned();
+        if stored.is_none() {
+            self.make_room(&registration)?;
+        }
+        // A row past its lease is as good as gone: the host begins anew.
+        let current = stored.as_ref().filter(|host| host.lease.is_live(now));
+        let mut host = registered(registration, current.map(AsRef::as_ref), now);
+        self.hosts.share_name(&mut host.service);
+        match current {
+            Some(current) if current.same_content(&host) => {
+                current.lease.renew(now);
+                Ok(Applied::Unchanged(Arc::clone(current)))
+            }
+            Some(current) => {
+                let cause = Cause::Api(host.dialect);
+                Ok(Applied::Updated(self.replace(Some(Arc::clone(current)), Some(host), cause, now)))
+            }
+            None => {
+                let cause = Cause::Api(host.dialect);
+                Ok(Applied::Created(self.replace(stored, Some(host), cause, now)))
+            }
+        }
+    }
+
+    fn make_room(&self, registration: &Registration) -> Result<(), Rejection> {
+        if self.hosts.len() >= limits::HOSTS {
+            return Err(Rejection::TooManyHosts);
+        }
+        match self.hosts.count(registration.service.as_str()) {
+            0 if self.hosts.service_count() >= limits::SERVICES => Err(Rejection::TooManyServices),
+            count if count >= limits::HOSTS_PER_SERVICE => Err(Rejection::TooManyHostsInService),
+            _ => Ok(()),
+        }
+    }
+
+    /// Changes a copy of a row; a change that says nothing new is none.
+    fn edit(&mut self, before: &Arc<Host>, now: Timestamp, change: impl FnOnce(&mut Host)) -> Applied {
+        let mut host = Host::clone(before);
+        change(&mut host);
+        if host.same_content(before) {
+            return Applied::Unchanged(Arc::clone(before));
+        }
+        let cause = Cause::Api(host.dialect);
+        Applied::Updated(self.replace(Some(Arc::clone(before)), Some(host), cause, now))
+    }
+
+    /// The one place where a row changes: gives the next revision, moves rows, indexes and deadlines.
+    fn replace(&mut self, before: Option<Arc<Host>>, after: Option<Host>, cause: Cause, now: Timestamp) -> Change {
+        self.revision = self.revision.next();
+        let revision = self.revision;
+        if let Some(before) = &before {
+            self.unschedule(before);
+        }
+        let after = after.map(|mut host| {
+            host.modified = revision;
+            if host.created == Revision::default() {
+                host.created = revision;
+            }
+            host.lease.set_scheduled(None);
+            Arc::new(host)
+        });
+        match (&before, &after) {
+            (_, Some(after)) => {
+                self.hosts.insert(Arc::clone(after));
+                self.schedule(after);
+            }
+            (Some(before), None) => self.hosts.remove(before),
+            (None, None) => {}
+        }
+        Change { revision, at: now, cause, before, after }
+    }
+
+    fn schedule(&mut self, host: &Arc<Host>) {
+        if let Some(expires) = host.lease.expires() {
+            self.schedule_at(host, expires);
+        }
+    }
+
+    fn schedule_at(&mut self, host: &Arc<Host>, at: Timestamp) {
+        host.lease.set_scheduled(Some(at));
+        self.deadlines.insert(at, host.key());
+    }
+
+    fn unschedule(&mut self, host: &Arc<Host>) {
+        if let Some(at) = host.lease.scheduled() {
+            self.deadlines.remove(at, host.key());
+            host.lease.set_scheduled(None);
+        }
+    }
+}
+
+/// The row a registration makes, beside what the row there keeps of its own.
+fn registered(registration: Registration, current: Option<&Host>, now: Timestamp) -> Host {
+    let checks = match registration.checks {
+        None => current.map(|host| host.checks.clone()).unwrap_or_default(),
+        Some(definitions) => definitions.into_iter().map(|definition| defined(definition, current, now)).collect(),
+    };
+    Host {
+        service: registration.service,
+        dialect: registration.dialect,
+        draining: current.is_some_and(|host| host.draining),
+        weight: registration.weight.or(current.map(|host| host.weight)).unwrap_or(1),
+        priority: registration.priority,
+        id: registration.id,
+        namespace: registration.namespace,
+        target: registration.target,
+        ports: registration.ports,
+        tags: registration.tags,
+        meta: registration.meta,
+        zone: registration.zone,
+        region: registration.region,
+        checks,
+        lease: Lease::new(registration.ttl, now),
+        repo: registration.repo,
+        original: registration.original,
+        created: current.map(|host| host.created).unwrap_or_default(),
+        modified: Revision::default(),
+    }
+}
+
+fn defined(definition: CheckDefinition, current: Option<&Host>, now: Timestamp) -> Check {
+    let last = current.and_then(|host| host.checks.iter().find(|check| check.id == definition.id));
+    let status = definition.status.or(last.map(|check| check.status)).unwrap_or_default();
+    Check {
+        id: definition.id,
+        kind: CheckKind::Reported,
+        status,
+        output: definition.output.or(last.map(|check| check.output.clone())).unwrap_or_default(),
+        since: last.filter(|check| check.status == status).map_or(now, |check| check.since),
+    }
+}
+
+/// The checks of a host after a report on one of them.
+fn reported(host: &Host, id: &str, status: Status, output: &str, now: Timestamp) -> Result<Box<[Check]>, Rejection> {
+    let mut checks = host.checks.to_vec();
+    let output = Check::cut_output(output).into();
+    match checks.iter().position(|check| *check.id == *id) {
+        Some(place) => {
+            let check = &mut checks[place];
+            if check.status != status {
+                check.since = now;
+            }
+            check.status = status;
+            check.output = output;
+        }
+        None if checks.len() >= limits::CHECKS => return Err(Rejection::TooManyChecks),
+        None => checks.push(Check { id: id.into(), kind: CheckKind::Reported, status, output, since: now }),
+    }
+    Ok(checks.into_boxed_slice())
+}
+
+#[cfg(test)]
+mod tests;
