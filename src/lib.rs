@@ -3,6 +3,7 @@
 //! The tour, in reading order:
 
 pub mod clock;
+pub mod dns;
 pub mod http;
 pub mod limits;
 pub mod registry;

@@ -426,6 +426,11 @@ impl Host {
         HostKey { service: self.service.clone(), dialect: self.dialect, id: self.id.clone() }
     }
 
+    /// What rows are ordered by: service, dialect, id.
+    pub(crate) fn order(&self) -> (&str, Dialect, &str) {
+        (self.service.as_str(), self.dialect, self.id.as_str())
+    }
+
     /// The worst status of its checks; passing when it has none.
     pub fn status(&self) -> Status {
         self.checks.iter().map(|check| check.status).max().unwrap_or(Status::Passing)
@@ -480,12 +485,6 @@ impl Host {
 #[derive(Clone, Debug)]
 pub struct Row(pub Arc<Host>);
 
-impl Row {
-    fn parts(&self) -> (&str, Dialect, &str) {
-        (self.0.service.as_str(), self.0.dialect, self.0.id.as_str())
-    }
-}
-
 impl PartialEq for Row {
     fn eq(&self, other: &Row) -> bool {
         self.cmp(other) == Ordering::Equal
@@ -502,7 +501,7 @@ impl PartialOrd for Row {
 
 impl Ord for Row {
     fn cmp(&self, other: &Row) -> Ordering {
-        self.parts().cmp(&other.parts())
+        self.0.order().cmp(&other.0.order())
     }
 }
 
@@ -533,7 +532,7 @@ impl equivalent::Equivalent<Row> for RowKey<'_> {
 
 impl equivalent::Comparable<Row> for RowKey<'_> {
     fn compare(&self, row: &Row) -> Ordering {
-        (self.service, self.dialect, self.id).cmp(&row.parts())
+        (self.service, self.dialect, self.id).cmp(&row.0.order())
     }
 }
 

@@ -1,0 +1,113 @@
+//! DNS out: listeners, and the way from a packet to a reply.
+//!
+//! [`engine::respond`] is pure and the same for every transport. Two kinds of listeners carry packets to it:
+//! our own ([`udp`], [`tcp`]), and hickory-server's, which mount it through its `RequestHandler`
+//! (`handler.rs`). Ours are the default; why is in ARCHITECTURE.md.
+//!
+//! | requirement | file |
+//! | --- | --- |
+//! | header, opcode, class, EDNS (R1 to R11, R39 to R44) | `query.rs` |
+//! | records, existence, TTL, order (R12 to R32) | `zone/answer.rs` |
+//! | size, truncation, OPT (R31 to R37) | `reply.rs` |
+//! | datagrams | `udp.rs` |
+//! | streams (R53 to R58) | `tcp.rs` |
+
+mod engine;
+mod query;
+mod reply;
+mod stats;
+mod tcp;
+mod udp;
+
+use std::io;
+use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::sync::Arc;
+
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio_util::sync::CancellationToken;
+
+pub use engine::{Answered, Engine, Outcome, respond};
+pub use query::Transport;
+pub use stats::{Stats, StatsCollector};
+
+/// How often a port that is free for UDP is tried for TCP when the system picks one.
+const PORT_TRIES: usize = 32;
+
+/// Sockets bound to one address, not yet served.
+#[derive(Debug)]
+pub struct Listener {
+    udp: Vec<UdpSocket>,
+    tcp: TcpListener,
+    addr: SocketAddr,
+}
+
+impl Listener {
+    /// Binds UDP and TCP to one address, with `workers` UDP sockets that share the port; port 0 takes one that is free
+    /// for both.
+    pub fn bind(addr: SocketAddr, workers: usize) -> io::Result<Listener> {
+        let mut tries = if addr.port() == 0 { PORT_TRIES } else { 1 };
+        loop {
+            tries -= 1;
+            match Listener::bind_once(addr, workers.max(1)) {
+                Err(error) if tries > 0 && error.kind() == io::ErrorKind::AddrInUse => {}
+                result => return result,
+            }
+        }
+    }
+
+    fn bind_once(addr: SocketAddr, workers: usize) -> io::Result<Listener> {
+        let tcp = socket(addr, Type::STREAM, Protocol::TCP)?;
+        tcp.set_reuse_address(true)?;
+        tcp.bind(&addr.into())?;
+        tcp.listen(1024)?;
+        let tcp = TcpListener::from(tcp);
+        let addr = tcp.local_addr()?;
+        // The first socket is bound alone, so that a port another program serves is refused and not shared.
+        drop(udp_socket(addr, false)?);
+        let udp = (0..workers).map(|_| udp_socket(addr, true)).collect::<io::Result<Vec<_>>>()?;
+        Ok(Listener { udp, tcp, addr })
+    }
+
+    /// The address, with the port that was picked.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.addr
+    }
+}
+
+fn udp_socket(addr: SocketAddr, share_port: bool) -> io::Result<UdpSocket> {
+    let udp = socket(addr, Type::DGRAM, Protocol::UDP)?;
+    if share_port {
+        udp.set_reuse_port(true)?;
+        // A burst waits here while a worker is busy; the system may grant less.
+        udp.set_recv_buffer_size(4 << 20).or_else(|_| udp.set_recv_buffer_size(1 << 20)).ok();
+    }
+    udp.bind(&addr.into())?;
+    Ok(UdpSocket::from(udp))
+}
+
+fn socket(addr: SocketAddr, kind: Type, protocol: Protocol) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(addr), kind, Some(protocol))?;
+    if addr.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    socket.set_nonblocking(true)?;
+    Ok(socket)
+}
+
+/// Answers on a listener until `shutdown`; returns when what was received by then is answered.
+pub async fn serve(listener: Listener, engine: Arc<Engine>, shutdown: CancellationToken) -> io::Result<()> {
+    let mut tasks = tokio::task::JoinSet::new();
+    for socket in listener.udp {
+        let socket = tokio::net::UdpSocket::from_std(socket)?;
+        tasks.spawn(udp::serve(socket, Arc::clone(&engine), shutdown.clone()));
+    }
+    let tcp = tokio::net::TcpListener::from_std(listener.tcp)?;
+    tasks.spawn(tcp::serve(tcp, engine, shutdown));
+    while let Some(ended) = tasks.join_next().await {
+        ended.map_err(io::Error::other)??;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,256 @@
+//! Replies as octets: exact in size, OPT always kept, cut between records only (R31 to R37).
+//!
+//! Compression: names of the zone are written up to the origin and then point into the question, which
+//! always holds it; owners that are the question point at it; the owner of an SRV target's address points
+//! at the target, which itself stands uncompressed (RFC 2782).
+
+use std::net::IpAddr;
+
+use smallvec::SmallVec;
+
+use super::query::{Envelope, HEADER_OCTETS};
+use crate::limits;
+use crate::zone::{Answer, Data, ExtendedError, Name, Owner, Rcode, Record, SrvTarget, address_label, rtype};
+
+/// The greatest offset that a pointer can hold (RFC 1035 4.1.4).
+const POINTER_MOST: usize = 0x3fff;
+const OPT_OCTETS: usize = 11;
+const EDE_OPTION: u16 = 15;
+
+/// Writes the reply to a query into `out`, at most `most` octets; says whether it was truncated.
+pub(super) fn write(
+    out: &mut Vec<u8>,
+    envelope: &Envelope<'_>,
+    answer: &Answer<'_>,
+    origin: Option<&Name>,
+    most: usize,
+) -> bool {
+    out.clear();
+    out.extend_from_slice(&[0; HEADER_OCTETS]);
+    out.extend_from_slice(envelope.question);
+    let opt = envelope.edns.map_or(0, |_| opt_octets(answer.extended));
+    let mut writer = Writer::new(out, envelope, origin, most - opt);
+    let mut truncated = false;
+    let mut counts = [u16::from(!envelope.question.is_empty()), 0, 0, 0];
+    for (section, records) in [(1, &answer.answer), (2, &answer.authority)] {
+        for record in records {
+            if truncated || !writer.record(record) {
+                truncated = true;
+                break;
+            }
+            counts[section] += 1;
+        }
+    }
+    if !truncated {
+        counts[3] = writer.additional(&answer.additional);
+    }
+    if let Some(edns) = &envelope.edns {
+        counts[3] += 1;
+        write_opt(out, answer, edns.dnssec_ok);
+    }
+    write_header(out, envelope, answer, truncated, counts);
+    truncated
+}
+
+fn write_header(out: &mut [u8], envelope: &Envelope<'_>, answer: &Answer<'_>, truncated: bool, counts: [u16; 4]) {
+    out[0..2].copy_from_slice(&envelope.id.to_be_bytes());
+    // QR, opcode, AA, TC, RD; RA, Z, AD and CD stay clear (R1, R3).
+    out[2] = 0x80
+        | envelope.opcode << 3
+        | u8::from(answer.authoritative) << 2
+        | u8::from(truncated) << 1
+        | u8::from(envelope.recursion_desired);
+    out[3] = answer.rcode as u8 & 0x0f;
+    for (place, count) in out[4..HEADER_OCTETS].chunks_exact_mut(2).zip(counts) {
+        place.copy_from_slice(&count.to_be_bytes());
+    }
+}
+
+fn opt_octets(extended: Option<ExtendedError>) -> usize {
+    OPT_OCTETS + extended.map_or(0, |extended| 6 + extended.text.len())
+}
+
+fn write_opt(out: &mut Vec<u8>, answer: &Answer<'_>, dnssec_ok: bool) {
+    out.push(0);
+    out.extend_from_slice(&rtype::OPT.to_be_bytes());
+    // What this server can receive, not an echo (R33).
+    out.extend_from_slice(&(limits::UDP_REPLY_OCTETS as u16).to_be_bytes());
+    out.extend_from_slice(&[answer.rcode as u8 >> 4, 0, if dnssec_ok { 0x80 } else { 0 }, 0]);
+    let Some(extended) = answer.extended else {
+        out.extend_from_slice(&[0, 0]);
+        return;
+    };
+    let text = extended.text.as_bytes();
+    out.extend_from_slice(&((6 + text.len()) as u16).to_be_bytes());
+    out.extend_from_slice(&EDE_OPTION.to_be_bytes());
+    out.extend_from_slice(&((2 + text.len()) as u16).to_be_bytes());
+    out.extend_from_slice(&extended.code.to_be_bytes());
+    out.extend_from_slice(text);
+}
+
+/// A minimal FORMERR or NOTIMP for what could not be read, or SERVFAIL for what went wrong here.
+pub(super) fn write_error(out: &mut Vec<u8>, envelope: &Envelope<'_>, rcode: Rcode, extended: Option<ExtendedError>) {
+    let answer = Answer::error(rcode, extended);
+    write(out, envelope, &answer, None, limits::UDP_REPLY_OCTETS);
+}
+
+struct Writer<'o, 'z> {
+    out: &'o mut Vec<u8>,
+    most: usize,
+    origin: Option<&'z Name>,
+    /// Where the origin stands in the question.
+    origin_at: usize,
+    /// Where SRV targets stand.
+    targets: SmallVec<[(IpAddr, u16); 16]>,
+    /// The target that was pointed at last: addresses come in the order of their targets.
+    last_target: usize,
+}
+
+impl<'o, 'z> Writer<'o, 'z> {
+    fn new(out: &'o mut Vec<u8>, envelope: &Envelope<'_>, origin: Option<&'z Name>, most: usize) -> Writer<'o, 'z> {
+        let question_name = envelope.question.len().saturating_sub(4);
+        let origin_octets = origin.map_or(0, |origin| origin.as_wire().len());
+        let origin_at = HEADER_OCTETS + question_name.saturating_sub(origin_octets);
+        Writer { out, most, origin, origin_at, targets: SmallVec::new(), last_target: 0 }
+    }
+
+    /// Writes a record, or nothing of it.
+    fn record(&mut self, record: &Record<'_>) -> bool {
+        let start = self.out.len();
+        self.owner(&record.owner);
+        self.out.extend_from_slice(&record.data.rtype().to_be_bytes());
+        self.out.extend_from_slice(&[0, 1]);
+        self.out.extend_from_slice(&record.ttl.to_be_bytes());
+        let length_at = self.out.len();
+        self.out.extend_from_slice(&[0, 0]);
+        let targets = self.targets.len();
+        self.data(&record.data);
+        let length = self.out.len() - length_at - 2;
+        if self.out.len() > self.most || length > usize::from(u16::MAX) {
+            self.out.truncate(start);
+            self.targets.truncate(targets);
+            return false;
+        }
+        self.out[length_at..length_at + 2].copy_from_slice(&(length as u16).to_be_bytes());
+        true
+    }
+
+    /// Writes additional records, whole sets only, until one does not fit; returns how many.
+    fn additional(&mut self, records: &[Record<'_>]) -> u16 {
+        let mut written = 0;
+        for set in records.chunk_by(|one, next| one.owner == next.owner && one.data.rtype() == next.data.rtype()) {
+            let start = self.out.len();
+            for record in set {
+                if !self.record(record) {
+                    self.out.truncate(start);
+                    return written;
+                }
+            }
+            written += set.len() as u16;
+        }
+        written
+    }
+
+    fn pointer(&mut self, offset: usize) {
+        self.out.extend_from_slice(&(0xc000 | offset as u16).to_be_bytes());
+    }
+
+    fn owner(&mut self, owner: &Owner<'_>) {
+        match owner {
+            Owner::Question => self.pointer(HEADER_OCTETS),
+            Owner::Name(name) => self.name(name),
+            Owner::Address(address) => match self.target_at(*address) {
+                Some(offset) => self.pointer(offset),
+                None => {
+                    self.address_name(*address);
+                    self.pointer(self.origin_at);
+                }
+            },
+        }
+    }
+
+    fn target_at(&mut self, address: IpAddr) -> Option<usize> {
+        let (before, after) = self.targets.split_at(self.last_target.min(self.targets.len()));
+        let place = after
+            .iter()
+            .position(|(target, _)| *target == address)
+            .map(|place| before.len() + place)
+            .or_else(|| before.iter().position(|(target, _)| *target == address))?;
+        self.last_target = place;
+        Some(usize::from(self.targets[place].1))
+    }
+
+    /// A name that may be compressed (RFC 3597 4).
+    fn name(&mut self, name: &[u8]) {
+        match self.origin.and_then(|origin| origin.relative(name)) {
+            Some(relative) if self.origin_at <= POINTER_MOST => {
+                self.out.extend_from_slice(relative);
+                self.pointer(self.origin_at);
+            }
+            _ => self.out.extend_from_slice(name),
+        }
+    }
+
+    /// `<hex-ip>.addr`, without what follows.
+    fn address_name(&mut self, address: IpAddr) {
+        let label = address_label(address);
+        self.out.push(label.len() as u8);
+        self.out.extend_from_slice(&label);
+        self.out.extend_from_slice(b"\x04addr");
+    }
+
+    fn data(&mut self, data: &Data<'_>) {
+        match data {
+            Data::A(address) => self.out.extend_from_slice(&address.octets()),
+            Data::Aaaa(address) => self.out.extend_from_slice(&address.octets()),
+            Data::Srv { priority, weight, port, target } => {
+                for value in [priority, weight, port] {
+                    self.out.extend_from_slice(&value.to_be_bytes());
+                }
+                self.srv_target(target);
+            }
+            Data::Soa { soa, serial } => {
+                self.name(soa.mname.as_wire());
+                self.name(soa.rname.as_wire());
+                for value in [*serial, soa.refresh, soa.retry, soa.expire, soa.minimum] {
+                    self.out.extend_from_slice(&value.to_be_bytes());
+                }
+            }
+            Data::Static { rtype, rdata } => self.static_data(*rtype, rdata),
+        }
+    }
+
+    fn srv_target(&mut self, target: &SrvTarget<'_>) {
+        match target {
+            SrvTarget::Address(address) => {
+                let offset = self.out.len();
+                if offset <= POINTER_MOST {
+                    self.targets.push((*address, offset as u16));
+                }
+                self.address_name(*address);
+                if let Some(origin) = self.origin {
+                    self.out.extend_from_slice(origin.as_wire());
+                }
+            }
+            SrvTarget::Name(name) => {
+                for label in name.split('.') {
+                    self.out.push(label.len() as u8);
+                    self.out.extend_from_slice(label.as_bytes());
+                }
+                self.out.push(0);
+            }
+        }
+    }
+
+    /// Names inside the RDATA of RFC 1035's own types may be compressed, others not.
+    fn static_data(&mut self, rtype: u16, rdata: &[u8]) {
+        match rtype {
+            rtype::NS | rtype::CNAME | rtype::PTR => self.name(rdata),
+            rtype::MX if rdata.len() > 2 => {
+                self.out.extend_from_slice(&rdata[..2]);
+                self.name(&rdata[2..]);
+            }
+            _ => self.out.extend_from_slice(rdata),
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! The grammar of `service.local.`: every SRV target and its addresses inside the zone.
+//!
+//! | name | records |
+//! | --- | --- |
+//! | `web` | A, AAAA, SRV of every port |
+//! | `<tag>.web`, `_web._<tag>` | the same of the hosts with that tag; tags may hold dots in the first form |
+//! | `_web._tcp` | A, AAAA, SRV of the TCP ports (`_udp`, `_sctp` likewise) |
+//! | `_<port>._<proto>.web` | SRV of that named port |
+//! | `<hex-ip>.addr` | A and AAAA of the hosts registered with that address |
+//! | `web.<namespace>.svc` | A, AAAA, SRV; the way to services outside the namespace `default` |
+//!
+//! The names without a namespace hold the hosts of the namespace `default`: two namespaces may have a
+//! service of one name, and neither may get the other's traffic.
+//!
+//! Labels that begin with `_` and the words of [`RESERVED`] are never services or tags, so no two forms can
+//! mean the same name.
+
+use std::fmt::Write as _;
+use std::net::IpAddr;
+
+use super::View;
+use crate::table::{Host, Namespace, Protocol, is_label};
+use crate::zone::name::NameKey;
+
+/// Labels directly below the origin that no service may have.
+pub(crate) const RESERVED: [&str; 7] = ["addr", "dns", "dns-version", "node", "ns", "pod", "svc"];
+
+/// Whether `service` can be a name of this zone; the error is the rule it breaks, as a sentence without a subject.
+pub fn check_service_label(service: &str) -> Result<(), String> {
+    if !is_label(service) {
+        return Err("must be a DNS label: 1 to 63 letters, digits and hyphens, no hyphen at an end".into());
+    }
+    if RESERVED.contains(&service.to_ascii_lowercase().as_str()) {
+        return Err(format!("must not be one of the reserved labels {}", RESERVED.join(", ")));
+    }
+    Ok(())
+}
+
+/// Calls `each` with every name of a host and what the name shows of it. A name may come more than once.
+pub(in crate::zone) fn names(host: &Host, mut each: impl FnMut(NameKey, View)) {
+    let service = host.service.as_str();
+    if check_service_label(service).is_err() {
+        return;
+    }
+    each(NameKey::of_labels(["svc", host.namespace.as_str(), service]), View::Service);
+    for address in host.target.addresses() {
+        each(address_key(*address), View::Address);
+    }
+    if host.namespace != Namespace::DEFAULT {
+        return;
+    }
+    each(NameKey::of_labels([service]), View::Service);
+    let underscored = format!("_{service}");
+    for protocol in Protocol::ALL {
+        if host.ports.iter().any(|port| port.protocol == protocol) {
+            each(NameKey::of_labels([underscore(protocol), &underscored]), View::Transport(protocol));
+        }
+    }
+    for port in &host.ports {
+        if let Some(name) = &port.name {
+            let key = NameKey::of_labels([service, underscore(port.protocol), &format!("_{name}")]);
+            each(key, View::Port(port.protocol, name.clone()));
+        }
+    }
+    for tag in &host.tags {
+        tag_names(service, &underscored, tag.as_str(), &mut each);
+    }
+}
+
+fn tag_names(service: &str, underscored: &str, tag: &str, each: &mut impl FnMut(NameKey, View)) {
+    if tag.len() > 200 || !tag.split('.').all(is_tag_label) {
+        return;
+    }
+    each(NameKey::of_labels(std::iter::once(service).chain(tag.rsplit('.'))), View::Service);
+    let shadowed = Protocol::ALL.iter().any(|protocol| protocol.as_str().eq_ignore_ascii_case(tag));
+    if !tag.contains('.') && tag.len() < 63 && !shadowed {
+        each(NameKey::of_labels([format!("_{tag}").as_str(), underscored]), View::Service);
+    }
+}
+
+fn is_tag_label(label: &str) -> bool {
+    (1..=63).contains(&label.len())
+        && !label.starts_with('_')
+        && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+}
+
+const fn underscore(protocol: Protocol) -> &'static str {
+    match protocol {
+        Protocol::Tcp => "_tcp",
+        Protocol::Udp => "_udp",
+        Protocol::Sctp => "_sctp",
+    }
+}
+
+/// The label of an address: 8 or 32 hexadecimal digits.
+pub fn address_label(address: IpAddr) -> smallvec::SmallVec<[u8; 32]> {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut label = smallvec::SmallVec::new();
+    let mut push = |octets: &[u8]| {
+        for octet in octets {
+            label.push(DIGITS[usize::from(octet >> 4)]);
+            label.push(DIGITS[usize::from(octet & 15)]);
+        }
+    };
+    match address {
+        IpAddr::V4(v4) => push(&v4.octets()),
+        IpAddr::V6(v6) => push(&v6.octets()),
+    }
+    label
+}
+
+/// The key of `<hex-ip>.addr`.
+pub(in crate::zone) fn address_key(address: IpAddr) -> NameKey {
+    let mut key = NameKey::default();
+    key.push_label(b"addr");
+    key.push_label(&address_label(address));
+    key
+}
+
+/// A name that `service` could have instead: lower case, other characters as hyphens.
+pub fn suggest_service_label(service: &str) -> Option<String> {
+    let mut label = String::new();
+    for character in service.chars().take(63) {
+        let _ = match character {
+            'a'..='z' | '0'..='9' | '-' => label.write_char(character),
+            'A'..='Z' => label.write_char(character.to_ascii_lowercase()),
+            _ => label.write_char('-'),
+        };
+    }
+    let label = label.trim_matches('-');
+    check_service_label(label).is_ok().then(|| label.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reserved_and_broken_labels_are_no_services() {
+        for bad in ["svc", "NS", "a.b", "a_b", "-a", "", &"x".repeat(64)] {
+            assert!(check_service_label(bad).is_err(), "{bad}");
+        }
+        assert_eq!(check_service_label("Web-1"), Ok(()));
+        assert_eq!(suggest_service_label("My Service_1!").as_deref(), Some("my-service-1"));
+        assert_eq!(suggest_service_label("svc"), None);
+    }
+
+    #[test]
+    fn addresses_have_8_or_32_digits() {
+        assert_eq!(&address_label("10.0.0.1".parse().expect("v4"))[..], b"0a000001");
+        assert_eq!(&address_label("fd00::1".parse().expect("v6"))[..], b"fd000000000000000000000000000001");
+    }
+}
