@@ -36,11 +36,13 @@ pub struct Answered {
     pub truncated: bool,
 }
 
-/// Answers a packet from zones, `None` while the table is not loaded. Pure: any octets give a reply in `out` or silence.
+/// Answers a packet from zones, `None` while the table is not loaded, leaving `spare` octets of what the client can
+/// take unused. Pure: any octets give a reply in `out` or silence.
 pub fn respond(
     zones: Option<&Zones>,
     packet: &[u8],
     transport: Transport,
+    spare: usize,
     now: Timestamp,
     random: &mut Random,
     out: &mut Vec<u8>,
@@ -53,7 +55,7 @@ pub fn respond(
         }
         Parsed::Query(query) => query,
     };
-    let most = query.envelope.reply_octets(transport);
+    let most = query.envelope.reply_octets(transport) - spare;
     let qtype = query.qtype;
     let error = |out: &mut Vec<u8>, rcode, extended| {
         reply::write_error(out, &query.envelope, rcode, Some(extended));
@@ -94,11 +96,23 @@ impl Engine {
 
     /// Answers one packet into `out`; says whether there is anything to send.
     pub fn respond(&self, packet: &[u8], transport: Transport, random: &mut Random, out: &mut Vec<u8>) -> bool {
+        self.respond_short(packet, transport, 0, random, out)
+    }
+
+    /// [`Engine::respond`] with `spare` octets left unused, at most 300.
+    pub fn respond_short(
+        &self,
+        packet: &[u8],
+        transport: Transport,
+        spare: usize,
+        random: &mut Random,
+        out: &mut Vec<u8>,
+    ) -> bool {
         let now = self.registry.now();
         let snapshot = self.registry.snapshot();
         let zones = snapshot.loaded.then_some(&snapshot.zones);
         // A fault in one answer must not end a worker; the client gets silence and asks again.
-        let outcome = catch_unwind(AssertUnwindSafe(|| respond(zones, packet, transport, now, random, out)));
+        let outcome = catch_unwind(AssertUnwindSafe(|| respond(zones, packet, transport, spare, now, random, out)));
         match outcome {
             Ok(Outcome::Dropped) => self.stats.dropped(),
             Ok(Outcome::Answered(answered)) => {

@@ -13,6 +13,7 @@
 //! | streams (R53 to R58) | `tcp.rs` |
 
 mod engine;
+mod handler;
 mod query;
 mod reply;
 mod stats;
@@ -94,8 +95,30 @@ fn socket(addr: SocketAddr, kind: Type, protocol: Protocol) -> io::Result<Socket
     Ok(socket)
 }
 
+/// Whose code carries packets to the engine.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Listeners {
+    /// Ours.
+    #[default]
+    Own,
+    /// hickory-server's.
+    Hickory,
+}
+
 /// Answers on a listener until `shutdown`; returns when what was received by then is answered.
-pub async fn serve(listener: Listener, engine: Arc<Engine>, shutdown: CancellationToken) -> io::Result<()> {
+pub async fn serve(
+    listener: Listener,
+    listeners: Listeners,
+    engine: Arc<Engine>,
+    shutdown: CancellationToken,
+) -> io::Result<()> {
+    match listeners {
+        Listeners::Own => serve_own(listener, engine, shutdown).await,
+        Listeners::Hickory => handler::serve(listener, engine, shutdown).await,
+    }
+}
+
+async fn serve_own(listener: Listener, engine: Arc<Engine>, shutdown: CancellationToken) -> io::Result<()> {
     let mut tasks = tokio::task::JoinSet::new();
     for socket in listener.udp {
         let socket = tokio::net::UdpSocket::from_std(socket)?;

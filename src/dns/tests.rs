@@ -63,7 +63,7 @@ fn query(name: &str, qtype: u16, edns: Option<(u16, u8)>) -> Vec<u8> {
 
 fn ask(zones: Option<&Zones>, packet: &[u8], transport: Transport) -> Option<Vec<u8>> {
     let mut out = Vec::new();
-    let outcome = respond(zones, packet, transport, Timestamp::default(), &mut Random::new(3), &mut out);
+    let outcome = respond(zones, packet, transport, 0, Timestamp::default(), &mut Random::new(3), &mut out);
     (outcome != Outcome::Dropped).then_some(out)
 }
 
