@@ -196,26 +196,42 @@ impl HostTable {
     fn replace(&mut self, before: Option<Arc<Host>>, after: Option<Host>, cause: Cause, now: Timestamp) -> Change {
         self.revision = self.revision.next();
         let revision = self.revision;
-        if let Some(before) = &before {
-            self.unschedule(before);
-        }
         let after = after.map(|mut host| {
             host.modified = revision;
             if host.created == Revision::default() {
                 host.created = revision;
             }
-            host.lease.set_scheduled(None);
             Arc::new(host)
         });
+        self.reschedule(before.as_ref(), after.as_ref());
         match (&before, &after) {
-            (_, Some(after)) => {
-                self.hosts.insert(Arc::clone(after));
-                self.schedule(after);
-            }
+            (_, Some(after)) => self.hosts.insert(Arc::clone(after)),
             (Some(before), None) => self.hosts.remove(before),
             (None, None) => {}
         }
         Change { revision, at: now, cause, before, after }
+    }
+
+    /// Hands the deadline of a row on to the next; it is only moved where it would come too late.
+    fn reschedule(&mut self, before: Option<&Arc<Host>>, after: Option<&Arc<Host>>) {
+        let scheduled = before.and_then(|before| before.lease.scheduled());
+        match (scheduled, after.and_then(|after| after.lease.expires())) {
+            (Some(at), Some(expires)) if at <= expires => {
+                if let (Some(before), Some(after)) = (before, after) {
+                    before.lease.set_scheduled(None);
+                    after.lease.set_scheduled(Some(at));
+                }
+            }
+            _ => {
+                if let Some(before) = before {
+                    self.unschedule(before);
+                }
+                if let Some(after) = after {
+                    after.lease.set_scheduled(None);
+                    self.schedule(after);
+                }
+            }
+        }
     }
 
     fn schedule(&mut self, host: &Arc<Host>) {

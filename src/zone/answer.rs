@@ -11,8 +11,9 @@ use std::ops::Bound;
 
 use super::file::rtype;
 use super::name::NameKey;
-use super::node::{Node, StaticSet};
+use super::node::{Dynamic, HostSet, Node, StaticSet};
 use super::order::Random;
+use super::schema::View;
 use super::{Soa, Zone};
 use crate::clock::Timestamp;
 use crate::limits;
@@ -198,7 +199,7 @@ impl Zone {
             return None;
         }
         let node = match self.names.get(key) {
-            Some(node) if node.is_live(now) => Some(node),
+            Some(node) if self.is_live(node, now) => Some(node),
             _ if self.lives_below(key, now) => None,
             _ => match self.wildcard(key, now) {
                 Some(node) => Some(node),
@@ -247,8 +248,8 @@ impl Zone {
             return;
         }
         let start = answer.answer.len();
-        if let Some(set) = node.hosts.as_deref() {
-            self.host_records(set, owner, qtype, now, answer);
+        if let Some((view, set)) = self.shown(node) {
+            self.host_records(view, set, owner, qtype, now, answer);
         }
         if let Some(set) = node.static_set(qtype) {
             merge_static(&mut answer.answer, start, owner, set);
@@ -290,6 +291,24 @@ impl Zone {
         Record { owner, ttl, data: Data::Soa { soa: &self.apex.soa, serial: self.serial } }
     }
 
+    /// The hosts that a node shows, and how much of them.
+    fn shown<'z>(&'z self, node: &'z Node) -> Option<(&'z View, &'z HostSet)> {
+        match node.dynamic.as_ref()? {
+            Dynamic::Service(service) => service.part(&View::Service).map(|set| (&View::Service, set)),
+            Dynamic::Address(set) => Some((&View::Address, set)),
+            Dynamic::Alias(alias) => {
+                let (key, view) = &**alias;
+                let set = self.names.get(key)?.service()?.part(view)?;
+                Some((view, set))
+            }
+        }
+    }
+
+    /// Whether anything stands at a node at `now`.
+    fn is_live(&self, node: &Node, now: Timestamp) -> bool {
+        node.statics.is_some() || self.shown(node).is_some_and(|(_, set)| set.live(now).next().is_some())
+    }
+
     /// Whether anything stands below `key`: an empty non-terminal exists (RFC 8020 2).
     fn lives_below(&self, key: &NameKey, now: Timestamp) -> bool {
         let mut visited = 0;
@@ -299,7 +318,7 @@ impl Zone {
                 return false;
             }
             visited += 1;
-            if node.is_live(now) || visited > limits::LAPSED_NAMES_VISITED {
+            if self.is_live(node, now) || visited > limits::LAPSED_NAMES_VISITED {
                 return true;
             }
         }
@@ -316,7 +335,7 @@ impl Zone {
         for &end in ends[..ends.len().saturating_sub(1)].iter().rev().chain([&0]) {
             let encloser = NameKey::from_bytes(&bytes[..end]);
             let exists = end == 0
-                || self.names.get(&encloser).is_some_and(|node| node.is_live(now))
+                || self.names.get(&encloser).is_some_and(|node| self.is_live(node, now))
                 || self.lives_below(&encloser, now);
             if exists {
                 let mut star = encloser;
@@ -372,7 +391,7 @@ impl Zone {
     /// The A or AAAA records at a node.
     fn addresses<'z>(&self, node: &'z Node, owner: Owner<'z>, qtype: u16, now: Timestamp, into: &mut Vec<Record<'z>>) {
         let start = into.len();
-        if let Some(set) = node.hosts.as_deref() {
+        if let Some((_, set)) = self.shown(node).filter(|(view, _)| view.shows_addresses()) {
             hosts::push_addresses(set, owner, qtype, self.apex.policy.record_ttl, now, into);
         }
         if let Some(set) = node.static_set(qtype) {

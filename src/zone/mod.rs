@@ -102,10 +102,10 @@ impl Zone {
             let key = NameKey::from_relative(relative);
             zone.wildcards += usize::from(relative.starts_with(b"\x01*"));
             zone.cuts += usize::from(!key.is_apex() && sets.iter().any(|set| set.rtype == rtype::NS));
-            zone.names.insert(key, Node { statics: Some(sets.into()), hosts: None });
+            zone.names.insert(key, Node { statics: Some(sets.into()), dynamic: None });
         }
         // The apex exists whatever the file says of it: it has the SOA.
-        zone.names.entry(NameKey::default()).or_insert_with(|| Node { statics: Some(Arc::from([])), hosts: None });
+        zone.names.entry(NameKey::default()).or_insert_with(|| Node { statics: Some(Arc::from([])), dynamic: None });
         zone
     }
 

@@ -157,7 +157,7 @@ pub fn write_name(f: &mut impl fmt::Write, wire: &[u8]) -> fmt::Result {
 }
 
 /// A name inside a zone, as it sorts.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct NameKey(SmallVec<[u8; 24]>);
 
 impl NameKey {
@@ -246,6 +246,13 @@ impl NameKey {
                 wire[at] += 1;
             }
         }
+    }
+}
+
+/// A derived clone copies octet by octet, and every change clones the keys of the tree nodes it touches.
+impl Clone for NameKey {
+    fn clone(&self) -> NameKey {
+        NameKey::from_bytes(&self.0)
     }
 }
 

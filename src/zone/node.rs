@@ -1,8 +1,16 @@
 //! A name of a zone and what stands there: static records, hosts, or both.
+//!
+//! The hosts of a service stand at one name, whole and in parts (by tag, by port). Its other names are
+//! *aliases*: they say which service and which part, and stay as they are while hosts come and go. A change
+//! of one host therefore writes two names, whatever the number of its tags: that of its service, and that of
+//! its address.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::name::Name;
+use smallvec::SmallVec;
+
+use super::name::{Name, NameKey};
 use super::schema::View;
 use crate::clock::Timestamp;
 use crate::table::Host;
@@ -20,40 +28,52 @@ pub struct StaticSet {
     pub rdata: Vec<Box<[u8]>>,
 }
 
-/// The hosts behind a name.
-#[derive(Clone, Debug)]
+/// Hosts that a name shows, by service, dialect, id.
+#[derive(Clone, Debug, Default)]
 pub(super) struct HostSet {
-    pub(super) view: View,
-    /// By service, dialect, id.
     pub(super) members: Box<[Arc<Host>]>,
     /// Whether an address stands in two of them, so that records may come twice.
     pub(super) repeats: bool,
 }
 
 impl HostSet {
-    pub(super) fn new(view: View, members: Vec<Arc<Host>>) -> HostSet {
+    pub(super) fn new(members: Vec<Arc<Host>>) -> HostSet {
         let repeats = addresses_repeat(&members);
-        HostSet { view, members: members.into_boxed_slice(), repeats }
+        HostSet { members: members.into_boxed_slice(), repeats }
     }
 
     /// The set with `host` in it, in the place of the row of the same key.
-    fn with(&self, host: &Arc<Host>) -> HostSet {
+    pub(super) fn with(&self, host: &Arc<Host>) -> HostSet {
         let mut members = Vec::with_capacity(self.members.len() + 1);
-        members.extend_from_slice(&self.members);
         match self.place(host) {
-            Ok(place) => members[place] = Arc::clone(host),
-            Err(place) => members.insert(place, Arc::clone(host)),
+            Ok(place) => {
+                members.extend_from_slice(&self.members);
+                let moved = members[place].target != host.target;
+                members[place] = Arc::clone(host);
+                if !moved {
+                    return HostSet { members: members.into_boxed_slice(), repeats: self.repeats };
+                }
+            }
+            Err(place) => {
+                members.extend_from_slice(&self.members[..place]);
+                members.push(Arc::clone(host));
+                members.extend_from_slice(&self.members[place..]);
+            }
         }
-        HostSet::new(self.view.clone(), members)
+        HostSet::new(members)
     }
 
-    /// The set without the row of that key; `None` when nothing is left.
-    fn without(&self, host: &Arc<Host>) -> Option<HostSet> {
-        let mut members = self.members.to_vec();
-        if let Ok(place) = self.place(host) {
-            members.remove(place);
+    /// The set without the row of that key.
+    pub(super) fn without(&self, host: &Arc<Host>) -> HostSet {
+        match self.place(host) {
+            Ok(place) => {
+                let mut members = Vec::with_capacity(self.members.len() - 1);
+                members.extend_from_slice(&self.members[..place]);
+                members.extend_from_slice(&self.members[place + 1..]);
+                HostSet::new(members)
+            }
+            Err(_) => self.clone(),
         }
-        (!members.is_empty()).then(|| HostSet::new(self.view.clone(), members))
     }
 
     fn place(&self, host: &Arc<Host>) -> Result<usize, usize> {
@@ -65,32 +85,121 @@ impl HostSet {
         self.members.iter().filter(move |host| host.lease.is_live(now))
     }
 
-    /// Whether the members of an address have different other addresses, so that none of them alone knows all records
-    /// of the name.
+    /// Whether the members have different addresses, so that none of them alone knows all of the set.
     pub(super) fn is_uneven(&self) -> bool {
-        self.view == View::Address
-            && self.members.windows(2).any(|pair| pair[0].target.addresses() != pair[1].target.addresses())
+        self.members.windows(2).any(|pair| pair[0].target.addresses() != pair[1].target.addresses())
+    }
+
+    fn same(&self, other: &HostSet) -> bool {
+        self.repeats == other.repeats
+            && self.members.len() == other.members.len()
+            && self.members.iter().zip(&other.members).all(|(mine, theirs)| Arc::ptr_eq(mine, theirs))
     }
 }
 
 fn addresses_repeat(members: &[Arc<Host>]) -> bool {
-    match members {
-        [] | [_] => false,
-        _ => {
-            let mut all: smallvec::SmallVec<[std::net::IpAddr; 32]> =
-                members.iter().flat_map(|host| host.target.addresses().iter().copied()).collect();
-            let names = members.len() - members.iter().filter(|host| !host.target.addresses().is_empty()).count();
-            all.sort_unstable();
-            names > 1 || all.windows(2).any(|pair| pair[0] == pair[1])
+    if members.len() < 2 {
+        return false;
+    }
+    let mut all: SmallVec<[IpAddr; 32]> = SmallVec::new();
+    let mut names = 0;
+    for host in members {
+        match host.target.addresses() {
+            [] => names += 1,
+            addresses => all.extend_from_slice(addresses),
         }
     }
+    all.sort_unstable();
+    names > 1 || all.windows(2).any(|pair| pair[0] == pair[1])
+}
+
+/// The hosts of a service: all of them, and the parts that its aliases show.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Service {
+    all: HostSet,
+    /// By view.
+    parts: Vec<(View, Arc<HostSet>)>,
+}
+
+impl Service {
+    /// The hosts of a view.
+    pub(super) fn part(&self, view: &View) -> Option<&HostSet> {
+        match view {
+            View::Service => Some(&self.all),
+            _ => self.place(view).ok().map(|place| &*self.parts[place].1),
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.all.members.is_empty()
+    }
+
+    /// Whether a view shows any host.
+    pub(super) fn shows(&self, view: &View) -> bool {
+        self.part(view).is_some_and(|set| !set.members.is_empty())
+    }
+
+    /// Puts a host into the service, or `view` of it.
+    pub(super) fn insert(&mut self, view: &View, host: &Arc<Host>) {
+        match (view, self.place(view)) {
+            (View::Service, _) => self.all = self.all.with(host),
+            (_, Ok(place)) => self.parts[place].1 = Arc::new(self.parts[place].1.with(host)),
+            (_, Err(place)) => {
+                self.parts.insert(place, (view.clone(), Arc::new(HostSet::new(vec![Arc::clone(host)]))));
+            }
+        }
+    }
+
+    /// Takes a host out of the service, or of `view`.
+    pub(super) fn remove(&mut self, view: &View, host: &Arc<Host>) {
+        match (view, self.place(view)) {
+            (View::Service, _) => self.all = self.all.without(host),
+            (_, Ok(place)) => {
+                let set = self.parts[place].1.without(host);
+                if set.members.is_empty() {
+                    self.parts.remove(place);
+                } else {
+                    self.parts[place].1 = Arc::new(set);
+                }
+            }
+            (_, Err(_)) => {}
+        }
+    }
+
+    /// A service of all its hosts at once; `parts` may come in any order.
+    pub(super) fn whole(all: Vec<Arc<Host>>, mut parts: Vec<(View, Vec<Arc<Host>>)>) -> Service {
+        parts.sort_by(|one, other| one.0.cmp(&other.0));
+        let parts = parts.into_iter().map(|(view, members)| (view, Arc::new(HostSet::new(members)))).collect();
+        Service { all: HostSet::new(all), parts }
+    }
+
+    fn place(&self, view: &View) -> Result<usize, usize> {
+        self.parts.binary_search_by(|(other, _)| other.cmp(view))
+    }
+
+    fn same(&self, other: &Service) -> bool {
+        self.all.same(&other.all)
+            && self.parts.len() == other.parts.len()
+            && self.parts.iter().zip(&other.parts).all(|(mine, theirs)| mine.0 == theirs.0 && mine.1.same(&theirs.1))
+    }
+}
+
+/// What hosts have to do with a name.
+#[derive(Clone, Debug)]
+pub(super) enum Dynamic {
+    /// The hosts of a service stand here.
+    Service(Arc<Service>),
+    /// A view of the hosts that stand at another name.
+    Alias(Arc<(NameKey, View)>),
+    /// The hosts with an address.
+    Address(Arc<HostSet>),
 }
 
 /// What stands at a name.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Node {
     pub(super) statics: Option<Arc<[StaticSet]>>,
-    pub(super) hosts: Option<Arc<HostSet>>,
+    pub(super) dynamic: Option<Dynamic>,
 }
 
 impl Node {
@@ -99,38 +208,36 @@ impl Node {
         self.statics.as_deref()?.iter().find(|set| set.rtype == rtype)
     }
 
-    /// Whether anything stands there at `now`.
-    pub(super) fn is_live(&self, now: Timestamp) -> bool {
-        self.statics.is_some() || self.hosts.as_ref().is_some_and(|set| set.live(now).next().is_some())
+    /// The node with other hosts; `None` when nothing is left.
+    pub(super) fn with_dynamic(&self, dynamic: Option<Dynamic>) -> Option<Node> {
+        (dynamic.is_some() || self.statics.is_some()).then(|| Node { statics: self.statics.clone(), dynamic })
     }
 
-    /// The node with a host; `view` says what the name shows of it.
-    pub(super) fn with_host(&self, view: View, host: &Arc<Host>) -> Node {
-        let set = match &self.hosts {
-            Some(set) => set.with(host),
-            None => HostSet::new(view, vec![Arc::clone(host)]),
-        };
-        Node { statics: self.statics.clone(), hosts: Some(Arc::new(set)) }
+    /// The hosts with an address, where this is its name.
+    pub(super) fn address(&self) -> Option<&HostSet> {
+        match &self.dynamic {
+            Some(Dynamic::Address(set)) => Some(set),
+            Some(Dynamic::Service(_) | Dynamic::Alias(_)) | None => None,
+        }
     }
 
-    /// The node without a host; `None` when nothing is left.
-    pub(super) fn without_host(&self, host: &Arc<Host>) -> Option<Node> {
-        let hosts = self.hosts.as_ref().and_then(|set| set.without(host)).map(Arc::new);
-        (hosts.is_some() || self.statics.is_some()).then(|| Node { statics: self.statics.clone(), hosts })
+    /// The service whose hosts stand here.
+    pub(super) fn service(&self) -> Option<&Arc<Service>> {
+        match &self.dynamic {
+            Some(Dynamic::Service(service)) => Some(service),
+            Some(Dynamic::Alias(_) | Dynamic::Address(_)) | None => None,
+        }
     }
 
     /// Whether two nodes hold the same rows and records.
     pub(super) fn same(&self, other: &Node) -> bool {
-        let hosts = match (&self.hosts, &other.hosts) {
+        let dynamic = match (&self.dynamic, &other.dynamic) {
             (None, None) => true,
-            (Some(mine), Some(theirs)) => {
-                mine.view == theirs.view
-                    && mine.repeats == theirs.repeats
-                    && mine.members.len() == theirs.members.len()
-                    && mine.members.iter().zip(&theirs.members).all(|(one, other)| Arc::ptr_eq(one, other))
-            }
-            (None, Some(_)) | (Some(_), None) => false,
+            (Some(Dynamic::Service(mine)), Some(Dynamic::Service(theirs))) => mine.same(theirs),
+            (Some(Dynamic::Alias(mine)), Some(Dynamic::Alias(theirs))) => mine == theirs,
+            (Some(Dynamic::Address(mine)), Some(Dynamic::Address(theirs))) => mine.same(theirs),
+            _ => false,
         };
-        hosts && self.statics == other.statics
+        dynamic && self.statics == other.statics
     }
 }

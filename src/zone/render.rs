@@ -4,15 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use imbl::OrdMap;
-use smallvec::SmallVec;
 
 use super::name::NameKey;
-use super::node::{HostSet, Node};
-use super::schema::{View, service};
+use super::node::{Dynamic, HostSet, Node, Service};
+use super::schema::View;
+use super::schema::service::{Names, names};
 use super::{Grammar, Policy, Zone, Zones};
 use crate::table::{Change, Host, Hosts, Status};
-
-type Names = SmallVec<[(NameKey, View); 8]>;
 
 impl Zones {
     /// The zones after `changes`.
@@ -50,6 +48,88 @@ impl Zone {
         next
     }
 
+    /// Takes a host out of the names it had and puts it into those it has.
+    fn move_host(&mut self, before: Option<&Arc<Host>>, after: Option<&Arc<Host>>) {
+        let old = before.map(|host| names(host)).unwrap_or_default();
+        let new = after.map(|host| names(host)).unwrap_or_default();
+        if old.service == new.service {
+            self.edit_service(old.service.as_ref(), before.map(|host| (host, &old)), after.map(|host| (host, &new)));
+        } else {
+            self.edit_service(old.service.as_ref(), before.map(|host| (host, &old)), None);
+            self.edit_service(new.service.as_ref(), None, after.map(|host| (host, &new)));
+        }
+        if let Some(before) = before {
+            for key in old.addresses.iter().filter(|key| !new.addresses.contains(key)) {
+                self.edit_address(key, |set| set.without(before));
+            }
+        }
+        if let Some(after) = after {
+            for key in &new.addresses {
+                self.edit_address(key, |set| set.with(after));
+            }
+        }
+    }
+
+    /// Changes the hosts of the service at `key`, and its aliases where a view gets its first host or loses its last.
+    fn edit_service(
+        &mut self,
+        key: Option<&NameKey>,
+        leaves: Option<(&Arc<Host>, &Names)>,
+        joins: Option<(&Arc<Host>, &Names)>,
+    ) {
+        let Some(key) = key else { return };
+        let node = self.names.get(key).cloned().unwrap_or_default();
+        let mut service = node.service().map(|service| Service::clone(service)).unwrap_or_default();
+        let kept = |view: &View| joins.is_some_and(|(_, names)| names.aliases.iter().any(|(_, other)| other == view));
+        if let Some((host, names)) = leaves {
+            let gone = names.aliases.iter().map(|(_, view)| view).filter(|view| **view != View::Service && !kept(view));
+            for view in gone {
+                service.remove(view, host);
+            }
+            if joins.is_none() {
+                service.remove(&View::Service, host);
+            }
+        }
+        if let Some((host, names)) = joins {
+            service.insert(&View::Service, host);
+            for (_, view) in names.aliases.iter().filter(|(_, view)| *view != View::Service) {
+                service.insert(view, host);
+            }
+        }
+        for (alias, view) in leaves.into_iter().flat_map(|(_, names)| &names.aliases) {
+            if !service.shows(view) {
+                self.set(alias, None);
+            }
+        }
+        for (alias, view) in joins.into_iter().flat_map(|(_, names)| &names.aliases) {
+            if self.names.get(alias).is_none_or(|node| node.dynamic.is_none()) {
+                self.set(alias, Some(Dynamic::Alias(Arc::new((key.clone(), view.clone())))));
+            }
+        }
+        let service = (!service.is_empty()).then(|| Dynamic::Service(Arc::new(service)));
+        self.set(key, service);
+    }
+
+    fn edit_address(&mut self, key: &NameKey, change: impl FnOnce(&HostSet) -> HostSet) {
+        let before = self.names.get(key).and_then(Node::address);
+        let was_uneven = before.is_some_and(HostSet::is_uneven);
+        let after = change(before.unwrap_or(&HostSet::default()));
+        self.uneven += usize::from(after.is_uneven());
+        self.uneven -= usize::from(was_uneven);
+        self.set(key, (!after.members.is_empty()).then(|| Dynamic::Address(Arc::new(after))));
+    }
+
+    fn set(&mut self, key: &NameKey, dynamic: Option<Dynamic>) {
+        let node = match self.names.get(key) {
+            Some(node) => node.with_dynamic(dynamic),
+            None => Node::default().with_dynamic(dynamic),
+        };
+        match node {
+            Some(node) => self.names.insert(key.clone(), node),
+            None => self.names.remove(key),
+        };
+    }
+
     /// The zone of a whole table; what was rendered before is dropped.
     #[must_use]
     pub fn render(&self, hosts: &Hosts, serial: u32) -> Zone {
@@ -57,69 +137,65 @@ impl Zone {
         if self.grammar() == Grammar::Static {
             return next;
         }
-        let mut members: BTreeMap<NameKey, (View, Vec<Arc<Host>>)> = BTreeMap::new();
+        let mut gathered = Gathered::default();
         for host in hosts.iter().filter(|host| is_served(host, &self.apex.policy)) {
-            for (key, view) in names(host) {
-                members.entry(key).or_insert_with(|| (view, Vec::new())).1.push(Arc::clone(host));
-            }
+            gathered.add(host);
         }
+        next.uneven = gathered.addresses.values().filter(|set| HostSet::new((*set).clone()).is_uneven()).count();
         let mut nodes: BTreeMap<NameKey, Node> = self
             .names
             .iter()
             .filter(|(_, node)| node.statics.is_some())
-            .map(|(key, node)| (key.clone(), Node { statics: node.statics.clone(), hosts: None }))
+            .map(|(key, node)| (key.clone(), Node { statics: node.statics.clone(), dynamic: None }))
             .collect();
-        next.uneven = 0;
-        for (key, (view, hosts)) in members {
-            let set = HostSet::new(view, hosts);
-            next.uneven += usize::from(set.is_uneven());
-            nodes.entry(key).or_default().hosts = Some(Arc::new(set));
+        for (key, dynamic) in gathered.into_names() {
+            nodes.entry(key).or_default().dynamic = Some(dynamic);
         }
         next.names = OrdMap::from_iter(nodes);
         next.serial = later(serial, next.apex.soa.serial);
         next
     }
+}
 
-    /// Takes a host out of the names it had and puts it into those it has.
-    fn move_host(&mut self, before: Option<&Arc<Host>>, after: Option<&Arc<Host>>) {
-        let old = before.map(|host| names(host)).unwrap_or_default();
-        let new = after.map(|host| names(host)).unwrap_or_default();
-        if let Some(before) = before {
-            for (key, _) in old.iter().filter(|(key, _)| new.binary_search_by(|(other, _)| other.cmp(key)).is_err()) {
-                self.edit(key, |node| node.and_then(|node| node.without_host(before)));
+/// The hosts of a table by the names they stand at.
+#[derive(Default)]
+struct Gathered {
+    services: BTreeMap<NameKey, (Vec<Arc<Host>>, BTreeMap<View, Vec<Arc<Host>>>)>,
+    aliases: BTreeMap<NameKey, (NameKey, View)>,
+    addresses: BTreeMap<NameKey, Vec<Arc<Host>>>,
+}
+
+impl Gathered {
+    /// Adds the next host, in the order of the table.
+    fn add(&mut self, host: &Arc<Host>) {
+        let names = names(host);
+        let Some(key) = names.service else { return };
+        let (all, parts) = self.services.entry(key.clone()).or_default();
+        all.push(Arc::clone(host));
+        for (alias, view) in names.aliases {
+            if view != View::Service {
+                let part = parts.entry(view.clone()).or_default();
+                // A view with two names shows the host once.
+                if part.last().is_none_or(|last| !Arc::ptr_eq(last, host)) {
+                    part.push(Arc::clone(host));
+                }
             }
+            self.aliases.entry(alias).or_insert_with(|| (key.clone(), view));
         }
-        if let Some(after) = after {
-            for (key, view) in new {
-                self.edit(&key, |node| Some(node.cloned().unwrap_or_default().with_host(view, after)));
-            }
+        for address in names.addresses {
+            self.addresses.entry(address).or_default().push(Arc::clone(host));
         }
     }
 
-    fn edit(&mut self, key: &NameKey, change: impl FnOnce(Option<&Node>) -> Option<Node>) {
-        let node = self.names.get(key);
-        let was_uneven = node.is_some_and(is_uneven);
-        let next = change(node);
-        self.uneven += usize::from(next.as_ref().is_some_and(is_uneven));
-        self.uneven -= usize::from(was_uneven);
-        match next {
-            Some(node) => self.names.insert(key.clone(), node),
-            None => self.names.remove(key),
-        };
+    fn into_names(self) -> impl Iterator<Item = (NameKey, Dynamic)> {
+        let services = self.services.into_iter().map(|(key, (all, parts))| {
+            (key, Dynamic::Service(Arc::new(Service::whole(all, parts.into_iter().collect()))))
+        });
+        let aliases = self.aliases.into_iter().map(|(key, alias)| (key, Dynamic::Alias(Arc::new(alias))));
+        let addresses =
+            self.addresses.into_iter().map(|(key, set)| (key, Dynamic::Address(Arc::new(HostSet::new(set)))));
+        services.chain(aliases).chain(addresses)
     }
-}
-
-fn is_uneven(node: &Node) -> bool {
-    node.hosts.as_ref().is_some_and(|set| set.is_uneven())
-}
-
-/// The names of a host, sorted, each once.
-fn names(host: &Host) -> Names {
-    let mut names = Names::new();
-    service::names(host, |key, view| names.push((key, view)));
-    names.sort();
-    names.dedup_by(|later, earlier| later.0 == earlier.0);
-    names
 }
 
 /// Whether a host is in the answers while its lease lasts.

@@ -1,11 +1,10 @@
 //! Records made from rows at the moment of the question.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 
 use super::{Answer, Data, Owner, Record, SrvTarget};
 use crate::clock::Timestamp;
-use crate::table::{Host, Port, Target};
+use crate::table::{Host, Target};
 use crate::zone::Zone;
 use crate::zone::file::rtype;
 use crate::zone::node::HostSet;
@@ -16,6 +15,7 @@ impl Zone {
     /// The records of one type that the hosts behind a name make, and the addresses of SRV targets.
     pub(super) fn host_records<'z>(
         &'z self,
+        view: &View,
         set: &'z HostSet,
         owner: Owner<'z>,
         qtype: u16,
@@ -23,23 +23,30 @@ impl Zone {
         answer: &mut Answer<'z>,
     ) {
         let ttl = self.apex.policy.record_ttl;
-        match (qtype, &set.view) {
-            (rtype::A | rtype::AAAA, View::Service | View::Transport(_) | View::Address) => {
+        match qtype {
+            rtype::A | rtype::AAAA if view.shows_addresses() => {
                 push_addresses(set, owner, qtype, ttl, now, &mut answer.answer);
             }
-            (rtype::SRV, View::Service | View::Transport(_) | View::Port(..)) => {
-                push_services(set, owner, ttl, now, &mut answer.answer);
-                self.target_addresses(set, ttl, now, &mut answer.additional);
+            rtype::SRV => {
+                push_services(view, set, owner, ttl, now, &mut answer.answer);
+                self.target_addresses(view, set, ttl, now, &mut answer.additional);
             }
             _ => {}
         }
     }
 
     /// A and AAAA of every SRV target, each once (R23).
-    fn target_addresses<'z>(&'z self, set: &'z HostSet, ttl: u32, now: Timestamp, into: &mut Vec<Record<'z>>) {
+    fn target_addresses<'z>(
+        &'z self,
+        view: &View,
+        set: &'z HostSet,
+        ttl: u32,
+        now: Timestamp,
+        into: &mut Vec<Record<'z>>,
+    ) {
         let start = into.len();
         into.reserve(set.members.len());
-        for host in set.live(now).filter(|host| has_service(host, &set.view)) {
+        for host in set.live(now).filter(|host| view.shows_service_of(host)) {
             let Some(&first) = host.target.addresses().first() else { continue };
             let owner = Owner::Address(first);
             if set.repeats && into[start..].iter().any(|record| record.owner == owner) {
@@ -112,7 +119,14 @@ fn address_of(data: &Data<'_>) -> Option<IpAddr> {
 }
 
 /// The SRV records of a set: one TTL for all, none twice.
-fn push_services<'z>(set: &'z HostSet, owner: Owner<'z>, ttl: u32, now: Timestamp, into: &mut Vec<Record<'z>>) {
+fn push_services<'z>(
+    view: &View,
+    set: &'z HostSet,
+    owner: Owner<'z>,
+    ttl: u32,
+    now: Timestamp,
+    into: &mut Vec<Record<'z>>,
+) {
     let start = into.len();
     let mut lowest = ttl;
     into.reserve(set.members.len());
@@ -121,7 +135,7 @@ fn push_services<'z>(set: &'z HostSet, owner: Owner<'z>, ttl: u32, now: Timestam
             Target::Addresses(addresses) => SrvTarget::Address(addresses[0]),
             Target::Name(name) => SrvTarget::Name(name),
         };
-        for port in host.ports.iter().filter(|port| shows(&set.view, port)) {
+        for port in host.ports.iter().filter(|port| view.shows_port(port)) {
             lowest = clip(lowest, host, now);
             let data = Data::Srv { priority: host.priority, weight: host.weight, port: port.number, target };
             into.push(Record { owner, ttl, data });
@@ -157,19 +171,6 @@ fn drop_same_services(into: &mut Vec<Record<'_>>, start: usize) {
         }
     }
     into.truncate(kept);
-}
-
-fn has_service(host: &Arc<Host>, view: &View) -> bool {
-    host.ports.iter().any(|port| shows(view, port))
-}
-
-fn shows(view: &View, port: &Port) -> bool {
-    match view {
-        View::Service => true,
-        View::Transport(protocol) => port.protocol == *protocol,
-        View::Port(protocol, name) => port.protocol == *protocol && port.name.as_deref() == Some(&**name),
-        View::Address => false,
-    }
 }
 
 /// No record outlives the lease it stands on (R24): whole seconds left, rounded down.

@@ -18,8 +18,10 @@
 use std::fmt::Write as _;
 use std::net::IpAddr;
 
+use smallvec::SmallVec;
+
 use super::View;
-use crate::table::{Host, Namespace, Protocol, is_label};
+use crate::table::{Host, Namespace, Protocol, Tag, is_label};
 use crate::zone::name::NameKey;
 
 /// Labels directly below the origin that no service may have.
@@ -36,45 +38,64 @@ pub fn check_service_label(service: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// Calls `each` with every name of a host and what the name shows of it. A name may come more than once.
-pub(in crate::zone) fn names(host: &Host, mut each: impl FnMut(NameKey, View)) {
+/// The names of one host.
+#[derive(Debug, Default)]
+pub(in crate::zone) struct Names {
+    /// The name that the hosts of the service are kept under; `None` for a service that DNS cannot name.
+    pub(in crate::zone) service: Option<NameKey>,
+    /// Every other name of the service that shows this host, and what it shows; sorted, each name once.
+    pub(in crate::zone) aliases: SmallVec<[(NameKey, View); 6]>,
+    /// The names of its addresses.
+    pub(in crate::zone) addresses: SmallVec<[NameKey; 2]>,
+}
+
+/// The names of a host.
+pub(in crate::zone) fn names(host: &Host) -> Names {
     let service = host.service.as_str();
     if check_service_label(service).is_err() {
-        return;
+        return Names::default();
     }
-    each(NameKey::of_labels(["svc", host.namespace.as_str(), service]), View::Service);
-    for address in host.target.addresses() {
-        each(address_key(*address), View::Address);
+    let mut names = Names {
+        service: None,
+        aliases: SmallVec::new(),
+        addresses: host.target.addresses().iter().map(|address| address_key(*address)).collect(),
+    };
+    let namespaced = NameKey::of_labels(["svc", host.namespace.as_str(), service]);
+    if host.namespace == Namespace::DEFAULT {
+        names.service = Some(NameKey::of_labels([service]));
+        names.aliases.push((namespaced, View::Service));
+        alias_names(host, service, &mut names.aliases);
+        names.aliases.sort_unstable();
+        names.aliases.dedup_by(|later, earlier| later.0 == earlier.0);
+    } else {
+        names.service = Some(namespaced);
     }
-    if host.namespace != Namespace::DEFAULT {
-        return;
-    }
-    each(NameKey::of_labels([service]), View::Service);
+    names
+}
+
+fn alias_names(host: &Host, service: &str, aliases: &mut SmallVec<[(NameKey, View); 6]>) {
     let underscored = format!("_{service}");
     for protocol in Protocol::ALL {
         if host.ports.iter().any(|port| port.protocol == protocol) {
-            each(NameKey::of_labels([underscore(protocol), &underscored]), View::Transport(protocol));
+            aliases.push((NameKey::of_labels([underscore(protocol), &underscored]), View::Transport(protocol)));
         }
     }
     for port in &host.ports {
         if let Some(name) = &port.name {
             let key = NameKey::of_labels([service, underscore(port.protocol), &format!("_{name}")]);
-            each(key, View::Port(port.protocol, name.clone()));
+            aliases.push((key, View::Port(port.protocol, name.clone())));
         }
     }
-    for tag in &host.tags {
-        tag_names(service, &underscored, tag.as_str(), &mut each);
-    }
-}
-
-fn tag_names(service: &str, underscored: &str, tag: &str, each: &mut impl FnMut(NameKey, View)) {
-    if tag.len() > 200 || !tag.split('.').all(is_tag_label) {
-        return;
-    }
-    each(NameKey::of_labels(std::iter::once(service).chain(tag.rsplit('.'))), View::Service);
-    let shadowed = Protocol::ALL.iter().any(|protocol| protocol.as_str().eq_ignore_ascii_case(tag));
-    if !tag.contains('.') && tag.len() < 63 && !shadowed {
-        each(NameKey::of_labels([format!("_{tag}").as_str(), underscored]), View::Service);
+    for tag in host.tags.iter().map(Tag::as_str) {
+        if tag.len() > 200 || !tag.split('.').all(is_tag_label) {
+            continue;
+        }
+        let view = View::Tag(tag.to_ascii_lowercase().into());
+        let shadowed = Protocol::ALL.iter().any(|protocol| protocol.as_str().eq_ignore_ascii_case(tag));
+        if !tag.contains('.') && tag.len() < 63 && !shadowed {
+            aliases.push((NameKey::of_labels([format!("_{tag}").as_str(), &underscored]), view.clone()));
+        }
+        aliases.push((NameKey::of_labels(std::iter::once(service).chain(tag.rsplit('.'))), view));
     }
 }
 
