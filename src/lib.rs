@@ -5,6 +5,8 @@
 pub mod clock;
 pub mod http;
 pub mod limits;
+pub mod metrics;
+pub mod readiness;
 pub mod registry;
 pub mod store;
 pub mod table;
