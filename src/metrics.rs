@@ -174,8 +174,7 @@ impl Metrics {
 
     /// Counts a write.
     pub fn write(&self, dialect: Dialect, operation: Operation, outcome: Outcome) {
-        let labels =
-            WriteLabels { dialect: dialect.as_str(), operation: operation.as_str(), result: outcome.as_str() };
+        let labels = WriteLabels { dialect: dialect.as_str(), operation: operation.as_str(), result: outcome.as_str() };
         self.writes.get_or_create(&labels).inc();
     }
 

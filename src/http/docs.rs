@@ -4,7 +4,8 @@ use bytes::Bytes;
 use utoipa::openapi::{InfoBuilder, OpenApi, OpenApiBuilder};
 
 /// What the page may load: nothing but its own style sheet.
-pub(super) const CONTENT_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+pub(super) const CONTENT_POLICY: &str =
+    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// The two forms of the documentation, made once at the start.
 #[derive(Debug, Default)]
@@ -22,7 +23,5 @@ impl Documents {
 
 /// The document before any route is in it.
 pub(super) fn preamble() -> OpenApi {
-    OpenApiBuilder::new()
-        .info(InfoBuilder::new().title("rollcall").version(env!("CARGO_PKG_VERSION")).build())
-        .build()
+    OpenApiBuilder::new().info(InfoBuilder::new().title("rollcall").version(env!("CARGO_PKG_VERSION")).build()).build()
 }

@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use crate::table::Invalid;
 
-const UNITS: [(&str, f64); 6] =
-    [("ms", 1e-3), ("us", 1e-6), ("s", 1.0), ("m", 60.0), ("h", 3600.0), ("d", 86_400.0)];
+const UNITS: [(&str, f64); 6] = [("ms", 1e-3), ("us", 1e-6), ("s", 1.0), ("m", 60.0), ("h", 3600.0), ("d", 86_400.0)];
 
 /// Parses a duration; every number needs its unit (d, h, m, s, ms, us).
 pub(super) fn parse(field: &str, text: &str) -> Result<Duration, Invalid> {
@@ -76,7 +75,8 @@ mod tests {
 
     #[test]
     fn refuses_what_is_no_duration() {
-        for text in ["", "30", "s", "-5s", "5x", "1..2s", "1e9s", "30 s", "99999999999999999999999999999999999d", "é"] {
+        for text in ["", "30", "s", "-5s", "5x", "1..2s", "1e9s", "30 s", "99999999999999999999999999999999999d", "é"]
+        {
             assert!(parse("ttl", text).is_err(), "{text:?}");
         }
     }
