@@ -167,10 +167,19 @@ fn explain(
         if let Err(reason) = try_again(&alone.to_string()) {
             // Line and column are those of the field tried alone; the first error has the true ones.
             let reason = reason.to_string();
-            let reason = reason.split(" at line ").next().unwrap_or(&reason);
+            let reason = shortened(reason.split(" at line ").next().unwrap_or(&reason));
             let place = format!("line {} column {}", error.line(), error.column());
-            return Problem::invalid(name, format!("{reason} ({place})"));
+            return Problem::invalid(shortened(&name), format!("{reason} ({place})"));
         }
     }
-    Problem::invalid("body", error.to_string())
+    Problem::invalid("body", shortened(&error.to_string()))
+}
+
+/// A message without the rest of a long value: serde repeats the value that it did not expect.
+fn shortened(text: &str) -> String {
+    const MOST: usize = 400;
+    match text.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{} ...", &text[..end]),
+        None => text.to_owned(),
+    }
 }
