@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::Service;
 
+use super::worded::Worded;
 use super::{App, router};
 use crate::limits;
 
@@ -87,8 +88,7 @@ async fn run_connection(stream: TcpStream, peer: SocketAddr, router: Router, shu
         .timer(TokioTimer::new())
         .header_read_timeout(limits::HTTP_HEADER_TIME)
         .max_buf_size(limits::HTTP_READ_BUFFER_OCTETS)
-        .pipeline_flush(true)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(Worded::new(stream)), service);
     let mut stopping = false;
     let ended = loop {
         let run = std::future::poll_fn(|context| connection.poll_without_shutdown(context));
@@ -110,7 +110,7 @@ async fn run_connection(stream: TcpStream, peer: SocketAddr, router: Router, shu
 
 /// Ends a connection so that the client can still read the last answer: a socket closed with unread input sends a
 /// reset, which throws away what the client has not read yet.
-async fn linger(mut stream: TcpStream) {
+async fn linger(mut stream: Worded<TcpStream>) {
     if stream.shutdown().await.is_err() {
         return;
     }
@@ -127,3 +127,6 @@ async fn linger(mut stream: TcpStream) {
     // Out of time or not, the connection ends here.
     let _ = timeout(limits::HTTP_LINGER_TIME, discard).await;
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,6 +10,7 @@ mod listen;
 pub mod native;
 mod ops;
 pub mod problem;
+mod worded;
 
 use std::sync::Arc;
 use std::time::Duration;

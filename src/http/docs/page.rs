@@ -219,19 +219,17 @@ impl fmt::Display for Type<'_> {
             return write!(f, "<a href=\"#schema-{0}\">{0}</a>", Escaped(name));
         }
         let choices = if schema["oneOf"].is_array() { &schema["oneOf"] } else { &schema["type"] };
-        match choices {
-            Value::Array(choices) => {
-                for (place, choice) in choices.iter().enumerate() {
-                    let or = if place > 0 { " or " } else { "" };
-                    match choice {
-                        Value::String(_) => write!(f, "{or}{}", Named(schema, text(choice)))?,
-                        other => write!(f, "{or}{}", Type(other))?,
-                    }
-                }
-                Ok(())
+        let Some(choices) = choices.as_array() else {
+            return write!(f, "{}", Named(schema, text(choices)));
+        };
+        for (place, choice) in choices.iter().enumerate() {
+            f.write_str(if place > 0 { " or " } else { "" })?;
+            match choice.as_str() {
+                Some(name) => write!(f, "{}", Named(schema, name))?,
+                None => write!(f, "{}", Type(choice))?,
             }
-            other => write!(f, "{}", Named(schema, text(other))),
         }
+        Ok(())
     }
 }
 
