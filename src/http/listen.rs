@@ -24,12 +24,14 @@ use tower::Service;
 use super::worded::Worded;
 use super::{App, router};
 use crate::limits;
+use crate::readiness::Condition;
 
 /// Serves `listener` until `shutdown`; then accepts nothing more, ends waits and idle connections at once, and
 /// returns when what was accepted is answered, after [`limits::DRAIN_TIME`] at the latest.
 pub async fn serve(listener: TcpListener, mut app: App, shutdown: CancellationToken) {
     app.stopping = shutdown.clone();
-    let metrics = Arc::clone(&app.metrics);
+    let (metrics, readiness) = (Arc::clone(&app.metrics), Arc::clone(&app.readiness));
+    readiness.hold(Condition::Http);
     let router = router(app);
     let places = Arc::new(Semaphore::new(limits::HTTP_CONNECTIONS));
     let connections = TaskTracker::new();
@@ -56,6 +58,7 @@ pub async fn serve(listener: TcpListener, mut app: App, shutdown: CancellationTo
             Err(error) => pause_after(&error).await,
         }
     }
+    readiness.lack(Condition::Stopping, "a stop was asked for");
     drop(listener);
     connections.close();
     if timeout(limits::DRAIN_TIME, connections.wait()).await.is_err() {

@@ -126,7 +126,7 @@ pub(super) struct Verdict {
 #[schema(as = Drain)]
 pub(super) struct DrainBody {
     /// Whether the host is out.
-    #[schema(required = true)]
+    #[schema(required = true, value_type = bool)]
     enable: Option<bool>,
 }
 
@@ -136,7 +136,7 @@ pub(super) struct DrainBody {
 #[schema(as = Weight)]
 pub(super) struct WeightBody {
     /// SRV weight, 1 to 65535.
-    #[schema(required = true)]
+    #[schema(required = true, value_type = u16)]
     weight: Option<i64>,
 }
 
