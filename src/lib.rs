@@ -6,6 +6,8 @@ pub mod clock;
 pub mod dns;
 pub mod http;
 pub mod limits;
+pub mod metrics;
+pub mod readiness;
 pub mod registry;
 pub mod store;
 pub mod table;

@@ -85,6 +85,18 @@ pub const HTTP_URL_OCTETS: usize = 8 * 1024;
 pub const HTTP_HEADER_TIME: Duration = Duration::from_secs(30);
 /// Time for a body to arrive.
 pub const HTTP_BODY_TIME: Duration = Duration::from_secs(30);
+/// Octets read of one request's head at most; between [`HTTP_HEADER_OCTETS`] and this the refusal says what the bound is.
+pub const HTTP_READ_BUFFER_OCTETS: usize = 64 * 1024;
+/// Pause of the listener when the system has no file descriptor left.
+pub const HTTP_ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// Octets thrown away of a request that was refused before it was read, so that the client sees the answer, not a reset.
+pub const HTTP_LINGER_OCTETS: usize = 1024 * 1024;
+/// Time for the same.
+pub const HTTP_LINGER_TIME: Duration = Duration::from_secs(2);
+/// Octets made at a time of a list that is sent in pieces.
+pub const HTTP_CHUNK_OCTETS: usize = 64 * 1024;
+/// Parameters in a query.
+pub const HTTP_QUERY_PARAMETERS: usize = 64;
 /// HTTP connections in total.
 pub const HTTP_CONNECTIONS: usize = 8192;
 /// Longest long poll.

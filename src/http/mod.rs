@@ -1,9 +1,32 @@
 //! Registration in: one module a foreign system, all on one listener.
+//!
+//! Each dialect gives its routes with their documentation ([`utoipa_axum::router::OpenApiRouter`]); [`router`]
+//! merges them, so `/openapi.json` and `/docs` cannot forget one. Around all of them stands one gate
+//! (`gate.rs`) with the bounds on what a request may be, and [`serve`] with those on connections.
+
+mod docs;
+mod gate;
+mod listen;
+pub mod native;
+mod ops;
+pub mod problem;
+mod worded;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::limits;
+use crate::metrics::Metrics;
+use crate::readiness::Readiness;
 use crate::registry::Registry;
+
+pub use listen::serve;
 
 /// Settings of the HTTP side.
 #[derive(Clone, Debug)]
@@ -27,4 +50,52 @@ pub struct App {
     pub registry: Arc<Registry>,
     /// The settings.
     pub settings: Arc<Settings>,
+    /// The counts.
+    pub metrics: Arc<Metrics>,
+    /// Whether the server may be given work.
+    pub readiness: Arc<Readiness>,
+    /// Fires when the server stops: whoever waits for a change ends its wait.
+    pub stopping: CancellationToken,
+    /// Free places for long polls and event streams.
+    watchers: Arc<Semaphore>,
+    documents: Arc<docs::Documents>,
+}
+
+impl App {
+    /// What the handlers of one server share.
+    pub fn new(
+        registry: Arc<Registry>,
+        settings: Arc<Settings>,
+        metrics: Arc<Metrics>,
+        readiness: Arc<Readiness>,
+    ) -> App {
+        App {
+            registry,
+            settings,
+            metrics,
+            readiness,
+            stopping: CancellationToken::new(),
+            watchers: Arc::new(Semaphore::new(limits::WATCHERS)),
+            documents: Arc::default(),
+        }
+    }
+}
+
+/// The routes of every dialect, with their documentation.
+fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::with_openapi(docs::preamble())
+        .merge(native::routes())
+        // One line a dialect: `.merge(lyft::routes())`.
+        .merge(ops::routes())
+}
+
+/// Everything the HTTP listener answers.
+pub fn router(mut app: App) -> Router {
+    let (router, api) = routes().split_for_parts();
+    app.documents = Arc::new(docs::Documents::render(&api));
+    router
+        .fallback(problem::unknown_path)
+        .method_not_allowed_fallback(problem::wrong_method)
+        .layer(from_fn_with_state(app.clone(), gate::pass))
+        .with_state(app)
 }

@@ -1,0 +1,56 @@
+//! The documentation of the interface: the OpenAPI document, and the same as a page for people.
+//!
+//! The page is made of the document on the server: what is not in the one cannot be in the other, and a
+//! browser needs neither scripts nor anything from elsewhere to show it.
+
+mod page;
+
+use bytes::Bytes;
+use utoipa::openapi::tag::TagBuilder;
+use utoipa::openapi::{InfoBuilder, OpenApi, OpenApiBuilder};
+
+/// What the page may load: nothing but its own style sheet.
+pub(super) const CONTENT_POLICY: &str =
+    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// The two forms of the documentation, made once at the start.
+#[derive(Debug, Default)]
+pub(super) struct Documents {
+    /// The OpenAPI document.
+    pub(super) json: Bytes,
+    /// The page.
+    pub(super) html: Bytes,
+}
+
+impl Documents {
+    /// Both forms of `api`.
+    pub(super) fn render(api: &OpenApi) -> Documents {
+        // A document made of routes always serializes.
+        let document = serde_json::to_value(api).unwrap_or_default();
+        Documents { json: document.to_string().into(), html: page::render(&document).into() }
+    }
+}
+
+/// The document before any route is in it.
+pub(super) fn preamble() -> OpenApi {
+    let tag = |name: &str, text: &str| TagBuilder::new().name(name).description(Some(text)).build();
+    let info = InfoBuilder::new()
+        .title("rollcall")
+        .version(env!("CARGO_PKG_VERSION"))
+        .description(Some(
+            "DNS-based service discovery: hosts check in over HTTP, anything that resolves a name finds them. \
+             A write is answered when its change is visible in DNS on this server; a refused write changes nothing.",
+        ))
+        .build();
+    OpenApiBuilder::new()
+        .info(info)
+        .tags(Some([
+            tag(
+                "native",
+                "rollcall's own API. Errors are problem documents (RFC 9457) that name the field and the rule.",
+            ),
+            tag("lyft", "The API of Lyft's discovery service, with its paths and answers."),
+            tag("operation", "What orchestrators, monitors and people ask of the server itself."),
+        ]))
+        .build()
+}

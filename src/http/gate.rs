@@ -1,0 +1,96 @@
+//! The gate before every route: bounds on URL, headers and body, and the counting of requests.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::request::Parts;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use tokio::time::{Instant, timeout};
+
+use super::App;
+use super::problem::{Kind, Problem};
+use crate::limits;
+
+/// The route of a request that no pattern matched.
+const NO_ROUTE: &str = "none";
+
+/// An answer that waited for a change on purpose: its time says nothing about the server.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Waited;
+
+/// Lets a request through when it is within its bounds, its body read; counts it either way.
+pub(super) async fn pass(State(app): State<App>, request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let method = request.method().clone();
+    let response = match within_bounds(request).await {
+        Ok(request) => next.run(request).await,
+        Err(problem) => problem.into_response(),
+    };
+    let took: Option<Duration> = response.extensions().get::<Waited>().is_none().then(|| started.elapsed());
+    let route = route.as_ref().map_or(NO_ROUTE, MatchedPath::as_str);
+    app.metrics.request(route, method.as_str(), response.status().as_u16(), took);
+    response
+}
+
+async fn within_bounds(request: Request) -> Result<Request, Problem> {
+    let (parts, body) = request.into_parts();
+    check_url(&parts)?;
+    check_headers(&parts)?;
+    let body = read_body(body).await?;
+    Ok(Request::from_parts(parts, Body::from(body)))
+}
+
+fn check_url(parts: &Parts) -> Result<(), Problem> {
+    let length = parts.uri.path_and_query().map_or(0, |url| url.as_str().len());
+    if length <= limits::HTTP_URL_OCTETS {
+        return Ok(());
+    }
+    let bound = limits::HTTP_URL_OCTETS;
+    Err(Problem::new(Kind::LongUrl, format!("path and query must be at most {bound} octets, are {length}")))
+}
+
+fn check_headers(parts: &Parts) -> Result<(), Problem> {
+    let count = parts.headers.len();
+    if count > limits::HTTP_HEADERS {
+        let bound = limits::HTTP_HEADERS;
+        return Err(Problem::new(Kind::LargeHeaders, format!("there must be at most {bound} headers, are {count}")));
+    }
+    // Four octets more a line: colon, space, end of line.
+    let octets: usize = parts.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
+    if octets > limits::HTTP_HEADER_OCTETS {
+        let bound = limits::HTTP_HEADER_OCTETS;
+        return Err(Problem::new(Kind::LargeHeaders, format!("headers must be at most {bound} octets, are {octets}")));
+    }
+    Ok(())
+}
+
+async fn read_body(body: Body) -> Result<Bytes, Problem> {
+    use axum::body::HttpBody as _;
+    if body.is_end_stream() {
+        return Ok(Bytes::new());
+    }
+    let bound = limits::HTTP_BODY_OCTETS;
+    let too_large = || Problem::new(Kind::LargeBody, format!("the body must be at most {bound} octets"));
+    // What says itself that it is too large is not read at all.
+    if body.size_hint().lower() > bound as u64 {
+        return Err(too_large());
+    }
+    match timeout(limits::HTTP_BODY_TIME, Limited::new(body, bound).collect()).await {
+        Ok(Ok(collected)) => Ok(collected.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
+        Ok(Err(error)) => Err(Problem::new(Kind::Invalid, format!("the body cannot be read: {error}"))),
+        Err(_) => {
+            let bound = limits::HTTP_BODY_TIME.as_secs();
+            Err(Problem::new(Kind::SlowBody, format!("the body must arrive within {bound} s")))
+        }
+    }
+}
+
+/// The media type of JSON answers.
+pub(super) const JSON: [(axum::http::HeaderName, &str); 1] = [(CONTENT_TYPE, "application/json")];

@@ -1,0 +1,135 @@
+//! The listener: connections, their bounds, and their end.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::ConnectInfo;
+use hyper::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tower::Service;
+
+use super::worded::Worded;
+use super::{App, router};
+use crate::limits;
+use crate::readiness::Condition;
+
+/// Serves `listener` until `shutdown`; then accepts nothing more, ends waits and idle connections at once, and
+/// returns when what was accepted is answered, after [`limits::DRAIN_TIME`] at the latest.
+pub async fn serve(listener: TcpListener, mut app: App, shutdown: CancellationToken) {
+    app.stopping = shutdown.clone();
+    let (metrics, readiness) = (Arc::clone(&app.metrics), Arc::clone(&app.readiness));
+    readiness.hold(Condition::Http);
+    let router = router(app);
+    let places = Arc::new(Semaphore::new(limits::HTTP_CONNECTIONS));
+    let connections = TaskTracker::new();
+    let cut = CancellationToken::new();
+    loop {
+        let accepted = async {
+            // Who finds no place waits in the system's queue.
+            let place = Arc::clone(&places).acquire_owned().await;
+            (place, listener.accept().await)
+        };
+        let (place, accepted) = tokio::select! {
+            () = shutdown.cancelled() => break,
+            accepted = accepted => accepted,
+        };
+        match accepted {
+            Ok((stream, peer)) => {
+                let connection = run_connection(stream, peer, router.clone(), shutdown.clone());
+                let (cut, open) = (cut.clone(), metrics.connection());
+                connections.spawn(async move {
+                    cut.run_until_cancelled(connection).await;
+                    drop((place, open));
+                });
+            }
+            Err(error) => pause_after(&error).await,
+        }
+    }
+    readiness.lack(Condition::Stopping, "a stop was asked for");
+    drop(listener);
+    connections.close();
+    if timeout(limits::DRAIN_TIME, connections.wait()).await.is_err() {
+        tracing::warn!(connections = connections.len(), "connections are cut, the time to drain is over");
+        cut.cancel();
+        connections.wait().await;
+    }
+}
+
+/// A connection that broke before it was accepted says nothing about the next; no file descriptor does.
+async fn pause_after(error: &io::Error) {
+    let of_one_connection = matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionRefused
+    );
+    if !of_one_connection {
+        tracing::warn!(%error, "cannot accept a connection");
+        sleep(limits::HTTP_ACCEPT_PAUSE).await;
+    }
+}
+
+async fn run_connection(stream: TcpStream, peer: SocketAddr, router: Router, shutdown: CancellationToken) {
+    // Without it a small answer waits for the acknowledgment of the one before (Nagle); failing costs only time.
+    let _ = stream.set_nodelay(true);
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(ConnectInfo(peer));
+        router.clone().call(request.map(Body::new))
+    });
+    let mut connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits::HTTP_HEADER_TIME)
+        .max_buf_size(limits::HTTP_READ_BUFFER_OCTETS)
+        .serve_connection(TokioIo::new(Worded::new(stream)), service);
+    let mut stopping = false;
+    let ended = loop {
+        let run = std::future::poll_fn(|context| connection.poll_without_shutdown(context));
+        tokio::select! {
+            ended = run => break ended,
+            () = shutdown.cancelled(), if !stopping => {
+                stopping = true;
+                std::pin::Pin::new(&mut connection).graceful_shutdown();
+            }
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%peer, %error, "connection ended");
+    }
+    if !stopping {
+        linger(connection.into_parts().io.into_inner()).await;
+    }
+}
+
+/// Ends a connection so that the client can still read the last answer: a socket closed with unread input sends a
+/// reset, which throws away what the client has not read yet.
+async fn linger(mut stream: Worded<TcpStream>) {
+    if stream.shutdown().await.is_err() {
+        return;
+    }
+    let mut scratch = [0_u8; 4096];
+    let mut left = limits::HTTP_LINGER_OCTETS;
+    let discard = pin!(async {
+        while left > 0 {
+            match stream.read(&mut scratch).await {
+                Ok(0) | Err(_) => return,
+                Ok(octets) => left = left.saturating_sub(octets),
+            }
+        }
+    });
+    // Out of time or not, the connection ends here.
+    let _ = timeout(limits::HTTP_LINGER_TIME, discard).await;
+}
+
+#[cfg(test)]
+mod tests;

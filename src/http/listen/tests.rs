@@ -1,0 +1,121 @@
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+
+use super::*;
+use crate::clock::Clock;
+use crate::http::Settings;
+use crate::metrics::Metrics;
+use crate::readiness::Readiness;
+use crate::registry::{Durability, Registry};
+use crate::table::Revision;
+use crate::zone::Zones;
+
+struct Running {
+    address: SocketAddr,
+    shutdown: CancellationToken,
+    server: JoinHandle<()>,
+}
+
+async fn start() -> Running {
+    let registry = Arc::new(Registry::new(Arc::new(Clock::system()), Zones::default(), Durability::Immediate));
+    registry.load([], Revision::default(), 1);
+    let settings = Settings {
+        host_ttl: Some(Duration::from_secs(600)),
+        lyft_host_ttl: Duration::from_secs(600),
+        lyft_env: "test".into(),
+        trust_forwarded_for: false,
+        auto_ip_networks: Vec::new(),
+    };
+    let metrics = Arc::new(Metrics::new(&registry));
+    let app = App::new(registry, Arc::new(settings), metrics, Arc::new(Readiness::ready()));
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let shutdown = CancellationToken::new();
+    let server = tokio::spawn(serve(listener, app, shutdown.clone()));
+    Running { address, shutdown, server }
+}
+
+/// Sends octets and reads until the server closes.
+async fn exchange(address: SocketAddr, request: &[u8]) -> String {
+    let mut stream = TcpStream::connect(address).await.expect("connects");
+    stream.write_all(request).await.expect("is taken");
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.expect("no reset");
+    String::from_utf8(answer).expect("text")
+}
+
+/// Reads until `end` is in what was read.
+async fn read_until(stream: &mut TcpStream, end: &str) -> String {
+    let mut read = Vec::new();
+    while !String::from_utf8_lossy(&read).contains(end) {
+        let octets = stream.read_buf(&mut read).await.expect("no reset");
+        assert_ne!(octets, 0, "{}", String::from_utf8_lossy(&read));
+    }
+    String::from_utf8(read).expect("text")
+}
+
+#[tokio::test]
+async fn what_is_out_of_bounds_gets_a_whole_answer() {
+    let running = start().await;
+    let head = "PUT /v1/hosts/web/a HTTP/1.1\r\nhost: x\r\nconnection: close\r\n";
+    let url = format!("GET /{} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n", "x".repeat(9000));
+    let longest = format!("GET /{} HTTP/1.1\r\nhost: x\r\n\r\n", "x".repeat(200_000));
+    let many: String = (0..101).map(|number| format!("h{number}: x\r\n")).collect();
+    let large = format!("{head}h: {}\r\n\r\n", "x".repeat(20_000));
+    let body = format!("{head}content-length: 300000\r\n\r\n{}", "x".repeat(300_000));
+    let chunked = format!("{head}transfer-encoding: chunked\r\n\r\n30d40\r\n{}\r\n0\r\n\r\n", "x".repeat(200_000));
+    for (request, status) in [
+        (url, 414),
+        (longest, 431),
+        (format!("{head}{many}\r\n"), 431),
+        (large, 431),
+        (body, 413),
+        (chunked, 413),
+        ("rubbish\r\n\r\n".into(), 400),
+        (format!("{head}content-length: 3\r\n\r\n{{}}x"), 400),
+    ] {
+        let answer = exchange(running.address, request.as_bytes()).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{status}: {answer}");
+        assert!(answer.contains("application/problem+json"), "{status}: {answer}");
+        assert!(answer.ends_with('}') && answer.contains(&format!("\"status\":{status}")), "{status}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_stop_ends_idle_connections_and_waits_at_once() {
+    let running = start().await;
+    let mut idle = TcpStream::connect(running.address).await.expect("connects");
+    idle.write_all(b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\n").await.expect("is taken");
+    read_until(&mut idle, "{\"live\":true}").await;
+    let mut poll = TcpStream::connect(running.address).await.expect("connects");
+    poll.write_all(b"GET /v1/hosts?index=0 HTTP/1.1\r\nhost: x\r\n\r\n").await.expect("is taken");
+    let mut watch = TcpStream::connect(running.address).await.expect("connects");
+    watch.write_all(b"GET /v1/watch HTTP/1.1\r\nhost: x\r\n\r\n").await.expect("is taken");
+    read_until(&mut watch, "event: snapshot").await;
+    let metrics = exchange(running.address, b"GET /metrics HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
+    assert!(metrics.contains("rollcall_http_connections 4"), "{metrics}");
+    running.shutdown.cancel();
+    read_until(&mut poll, "\"hosts\":[]").await;
+    for stream in [&mut idle, &mut watch] {
+        let mut rest = Vec::new();
+        stream.read_to_end(&mut rest).await.expect("closes");
+    }
+    timeout(limits::DRAIN_TIME / 2, running.server).await.expect("in time").expect("ends well");
+    assert!(TcpStream::connect(running.address).await.is_err(), "nobody listens");
+}
+
+#[tokio::test]
+async fn a_request_in_flight_is_answered_after_the_stop() {
+    let running = start().await;
+    let mut stream = TcpStream::connect(running.address).await.expect("connects");
+    let head = b"PUT /v1/hosts/web/a HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-length: 22\r\n\r\n";
+    stream.write_all(head).await.expect("is taken");
+    read_until(&mut stream, "100 Continue").await;
+    running.shutdown.cancel();
+    stream.write_all(br#"{"address":"10.0.0.1"}"#).await.expect("is taken");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.expect("no reset");
+    assert!(answer.starts_with("HTTP/1.1 201 ") && answer.contains("connection: close"), "{answer}");
+    running.server.await.expect("ends well");
+}

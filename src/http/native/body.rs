@@ -1,0 +1,416 @@
+//! The bodies of writes, and what a registration becomes of one.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::duration;
+use super::json::{self, Object, Pairs, Span, Text};
+use crate::http::problem::Problem;
+use crate::limits;
+use crate::table::{
+    Check, CheckDefinition, Dialect, HostId, Invalid, Lease, Namespace, Place, Port, Protocol, Registration,
+    ServiceName, Status, Target, is_label, parse_meta, parse_tags,
+};
+use crate::zone;
+
+/// What a host says of itself. `address` or `addresses` is required, everything else may be left out.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = Registration, example = json!({"address": "10.0.0.1", "port": 8080, "ttl": "30s", "tags": ["v1"]}))]
+pub(super) struct Register<'a> {
+    /// One IPv4 or IPv6 address, or one host name outside our zones.
+    #[serde(borrow)]
+    #[schema(value_type = Option<String>)]
+    address: Option<Text<'a>>,
+    /// Several addresses; the first is the one SRV targets are named after.
+    #[schema(value_type = Option<Vec<String>>)]
+    addresses: Option<Vec<Text<'a>>>,
+    /// One unnamed TCP port, 1 to 65535.
+    port: Option<i64>,
+    /// Several ports, distinct in name and protocol; at most one without a name.
+    #[schema(value_type = Option<Vec<PortBody>>)]
+    ports: Option<Vec<Object<PortBody<'a>>>>,
+    /// SRV weight, 1 to 65535; left out it stays what it is, 1 for a new host.
+    weight: Option<i64>,
+    /// SRV priority, 0 to 65535, lower first; 0 when left out.
+    priority: Option<i64>,
+    /// Words; `<tag>.<service>` finds the hosts that carry one.
+    #[schema(value_type = Option<Vec<String>>)]
+    tags: Option<Vec<Text<'a>>>,
+    /// Pairs of strings.
+    #[schema(value_type = Option<std::collections::BTreeMap<String, String>>)]
+    meta: Option<Pairs<'a>>,
+    /// The lease: `"30s"`, `"5m"`, `"1h30m"` or a number of seconds, 1 s to 366 d. Without it the server's default.
+    #[schema(value_type = Option<String>)]
+    ttl: Option<Span<'a>>,
+    /// A DNS label; `default` when left out.
+    #[schema(value_type = Option<String>)]
+    namespace: Option<Text<'a>>,
+    /// Availability zone.
+    #[schema(value_type = Option<String>)]
+    zone: Option<Text<'a>>,
+    /// Region.
+    #[schema(value_type = Option<String>)]
+    region: Option<Text<'a>>,
+    /// Checks that somebody reports. Left out, those of the host stay with their verdicts.
+    #[schema(value_type = Option<Vec<CheckBody>>)]
+    checks: Option<Vec<Object<CheckBody<'a>>>>,
+}
+
+/// A port of a host.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = Port)]
+pub(super) struct PortBody<'a> {
+    /// A DNS label: `http` in `_http._tcp`.
+    #[serde(borrow)]
+    #[schema(value_type = Option<String>)]
+    name: Option<Text<'a>>,
+    /// `tcp`, `udp` or `sctp`; `tcp` when left out.
+    #[schema(value_type = Option<String>)]
+    protocol: Option<Text<'a>>,
+    /// 1 to 65535.
+    port: i64,
+}
+
+/// A check of a host. Active checks (`http`, `tcp`, `interval` ...) are not available yet.
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = CheckRegistration)]
+pub(super) struct CheckBody<'a> {
+    /// Unique within the host.
+    #[serde(borrow)]
+    #[schema(value_type = String)]
+    id: Option<Text<'a>>,
+    /// `passing`, `warning` or `critical`; left out it stays what it is, passing for a new check.
+    #[schema(value_type = Option<String>)]
+    status: Option<Text<'a>>,
+    /// What is said with the status.
+    #[schema(value_type = Option<String>)]
+    output: Option<Text<'a>>,
+    /// Every other field, to be refused with a sentence.
+    #[serde(flatten)]
+    #[schema(ignore)]
+    others: std::collections::BTreeMap<Box<str>, serde::de::IgnoredAny>,
+}
+
+/// A verdict on a check of a host.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = HealthReport, example = json!({"status": "critical", "output": "no disk left"}))]
+pub(super) struct HealthBody<'a> {
+    /// `passing`, `warning` or `critical`.
+    #[serde(borrow)]
+    #[schema(value_type = String)]
+    status: Option<Text<'a>>,
+    /// What is said with it, at most 4096 octets.
+    #[schema(value_type = Option<String>)]
+    output: Option<Text<'a>>,
+    /// The check; `health` when left out. One that the host has not is made.
+    #[schema(value_type = Option<String>)]
+    check: Option<Text<'a>>,
+}
+
+/// A verdict, read.
+#[derive(Debug)]
+pub(super) struct Verdict {
+    pub(super) check: Box<str>,
+    pub(super) status: Status,
+    pub(super) output: Box<str>,
+}
+
+/// Out of the answers, or back in.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = Drain)]
+pub(super) struct DrainBody {
+    /// Whether the host is out.
+    #[schema(required = true, value_type = bool)]
+    enable: Option<bool>,
+}
+
+/// A new weight.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = Weight)]
+pub(super) struct WeightBody {
+    /// SRV weight, 1 to 65535.
+    #[schema(required = true, value_type = u16)]
+    weight: Option<i64>,
+}
+
+/// Reads a registration; `default_ttl` is the lease of one that names none.
+pub(super) fn registration(
+    service: &str,
+    id: &str,
+    body: &[u8],
+    default_ttl: Option<Duration>,
+) -> Result<Registration, Problem> {
+    check_service(service)?;
+    let body: Register<'_> = json::parse(body, |text| serde_json::from_str::<Register<'_>>(text).map(drop))?;
+    Ok(Registration {
+        service: ServiceName::parse("service", service)?,
+        dialect: Dialect::Native,
+        id: HostId::parse("id", id)?,
+        namespace: body
+            .namespace
+            .map_or(Ok(Namespace::DEFAULT), |text| Namespace::parse("namespace", text.as_str()))?,
+        target: target(body.address, body.addresses)?,
+        ports: ports(body.port, body.ports)?,
+        tags: parse_tags("tags", body.tags.iter().flatten().map(Text::as_str))?,
+        meta: meta(body.meta)?,
+        weight: body.weight.map(weight).transpose()?,
+        priority: body.priority.map_or(Ok(0), priority)?,
+        zone: place("zone", body.zone)?,
+        region: place("region", body.region)?,
+        ttl: body.ttl.map(ttl).transpose()?.or(default_ttl),
+        checks: body.checks.map(checks).transpose()?,
+        repo: None,
+        original: None,
+    })
+}
+
+/// Reads a verdict.
+pub(super) fn verdict(body: &[u8]) -> Result<Verdict, Problem> {
+    let body: HealthBody<'_> = json::parse(body, |text| serde_json::from_str::<HealthBody<'_>>(text).map(drop))?;
+    let status = body.status.ok_or_else(|| Invalid::new("status", "must be given: passing, warning or critical"))?;
+    Ok(Verdict {
+        check: Check::parse_id("check", body.check.as_ref().map_or(Check::DEFAULT_ID, Text::as_str))?,
+        status: Status::parse("status", status.as_str())?,
+        output: Check::cut_output(body.output.as_ref().map_or("", Text::as_str)).into(),
+    })
+}
+
+/// Reads whether a host is to drain.
+pub(super) fn drain(body: &[u8]) -> Result<bool, Problem> {
+    let body: DrainBody = json::parse(body, |text| serde_json::from_str::<DrainBody>(text).map(drop))?;
+    Ok(body.enable.ok_or_else(|| Invalid::new("enable", "must be given: true or false"))?)
+}
+
+/// Reads a weight.
+pub(super) fn new_weight(body: &[u8]) -> Result<u16, Problem> {
+    let body: WeightBody = json::parse(body, |text| serde_json::from_str::<WeightBody>(text).map(drop))?;
+    let value = body.weight.ok_or_else(|| Invalid::new("weight", "must be given: 1 to 65535"))?;
+    Ok(weight(value)?)
+}
+
+/// A service of this API has a name that DNS can say, in one form.
+fn check_service(service: &str) -> Result<(), Problem> {
+    let checked = if service.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        Err("must be in lower case".to_owned())
+    } else {
+        zone::check_service_label(service)
+    };
+    checked.map_err(|rule| {
+        let accepted = accepted_form(service);
+        let hint = match zone::check_service_label(&accepted) {
+            Ok(()) => format!("; {accepted:?} would be accepted"),
+            Err(_) => String::new(),
+        };
+        Problem::invalid("service", format!("{rule}{hint}"))
+    })
+}
+
+/// Lower case, every run of other characters one hyphen, none at an end, at most 63 octets.
+fn accepted_form(service: &str) -> String {
+    let mut form = String::new();
+    for character in service.chars().take(limits::NAME_OCTETS) {
+        if character.is_ascii_alphanumeric() {
+            form.push(character.to_ascii_lowercase());
+        } else if !form.is_empty() && !form.ends_with('-') {
+            form.push('-');
+        }
+    }
+    form.truncate(63);
+    let end = form.trim_end_matches('-').len();
+    form.truncate(end);
+    debug_assert!(form.is_empty() || is_label(&form));
+    form
+}
+
+fn target(address: Option<Text<'_>>, addresses: Option<Vec<Text<'_>>>) -> Result<Target, Invalid> {
+    match (address, addresses) {
+        (Some(address), None) => Target::parse("address", [address.as_str()]),
+        (None, Some(addresses)) => Target::parse("addresses", addresses.iter().map(Text::as_str)),
+        (Some(_), Some(_)) => Err(Invalid::new("addresses", "must not be given beside address")),
+        (None, None) => Err(Invalid::new("address", "must be given, or addresses")),
+    }
+}
+
+type Ports = smallvec::SmallVec<[Port; 1]>;
+
+fn ports(port: Option<i64>, ports: Option<Vec<Object<PortBody<'_>>>>) -> Result<Ports, Invalid> {
+    let mut read = Ports::new();
+    match (port, ports) {
+        (None, None) => {}
+        (Some(_), Some(_)) => return Err(Invalid::new("ports", "must not be given beside port")),
+        (Some(number), None) => read.push(Port::tcp(Port::parse_number("port", number)?)),
+        (None, Some(bodies)) => {
+            if bodies.len() > limits::PORTS {
+                return Err(Invalid::new("ports", format!("must be at most {} ports", limits::PORTS)));
+            }
+            for (place, Object(body)) in bodies.into_iter().enumerate() {
+                let port = one_port(place, &body)?;
+                check_distinct(place, &port, &read)?;
+                read.push(port);
+            }
+        }
+    }
+    Ok(read)
+}
+
+fn one_port(place: usize, body: &PortBody<'_>) -> Result<Port, Invalid> {
+    let field = |name: &str| format!("ports[{place}].{name}");
+    Ok(Port {
+        name: body.name.as_ref().map(|name| Port::parse_name(&field("name"), name.as_str())).transpose()?,
+        protocol: match &body.protocol {
+            Some(protocol) => Protocol::parse(&field("protocol"), protocol.as_str())?,
+            None => Protocol::Tcp,
+        },
+        number: Port::parse_number(&field("port"), body.port)?,
+    })
+}
+
+fn check_distinct(place: usize, port: &Port, others: &[Port]) -> Result<(), Invalid> {
+    if port.name.is_none() && others.iter().any(|other| other.name.is_none()) {
+        return Err(Invalid::new(format!("ports[{place}].name"), "must be given: only one port may have no name"));
+    }
+    if others.iter().any(|other| other.name == port.name && other.protocol == port.protocol) {
+        return Err(Invalid::new(format!("ports[{place}]"), "must differ from the others in name or protocol"));
+    }
+    Ok(())
+}
+
+fn meta(pairs: Option<Pairs<'_>>) -> Result<crate::table::Meta, Invalid> {
+    let Some(Pairs(pairs)) = pairs else { return Ok(Box::default()) };
+    let meta = parse_meta("meta", pairs.iter().map(|(key, value)| (key.as_str(), value.as_str())))?;
+    if meta.len() < pairs.len() {
+        return Err(Invalid::new("meta", "must not have a key twice"));
+    }
+    Ok(meta)
+}
+
+fn weight(value: i64) -> Result<u16, Invalid> {
+    u16::try_from(value)
+        .ok()
+        .filter(|weight| *weight > 0)
+        .ok_or_else(|| Invalid::new("weight", format!("must be 1 to 65535, is {value}; drain takes a host out")))
+}
+
+fn priority(value: i64) -> Result<u16, Invalid> {
+    u16::try_from(value).map_err(|_| Invalid::new("priority", format!("must be 0 to 65535, is {value}")))
+}
+
+fn place(field: &str, text: Option<Text<'_>>) -> Result<Option<Place>, Invalid> {
+    text.map(|text| Place::parse(field, text.as_str())).transpose()
+}
+
+fn ttl(span: Span<'_>) -> Result<Duration, Invalid> {
+    let ttl = match span {
+        Span::Text(text) => duration::parse("ttl", text.as_str())?,
+        Span::Seconds(seconds) => Duration::try_from_secs_f64(seconds)
+            .map_err(|_| Invalid::new("ttl", format!("must be 1s to 366d, is {seconds} s")))?,
+    };
+    Lease::parse_ttl("ttl", ttl)
+}
+
+fn checks(bodies: Vec<Object<CheckBody<'_>>>) -> Result<Vec<CheckDefinition>, Invalid> {
+    if bodies.len() > limits::CHECKS {
+        return Err(Invalid::new("checks", format!("must be at most {} checks", limits::CHECKS)));
+    }
+    let mut read: Vec<CheckDefinition> = Vec::with_capacity(bodies.len());
+    for (place, Object(body)) in bodies.into_iter().enumerate() {
+        let check = one_check(place, &body)?;
+        if read.iter().any(|other| other.id == check.id) {
+            return Err(Invalid::new(format!("checks[{place}].id"), "must differ from the others"));
+        }
+        read.push(check);
+    }
+    Ok(read)
+}
+
+fn one_check(place: usize, body: &CheckBody<'_>) -> Result<CheckDefinition, Invalid> {
+    let field = |name: &str| format!("checks[{place}].{name}");
+    if let Some(other) = body.others.keys().next() {
+        let rule = "is not known: a check has id, status and output; active checks are not available yet, report the status with PUT .../health";
+        return Err(Invalid::new(field(other), rule));
+    }
+    let id = body.id.as_ref().ok_or_else(|| Invalid::new(field("id"), "must be given"))?;
+    Ok(CheckDefinition {
+        id: Check::parse_id(&field("id"), id.as_str())?,
+        status: body.status.as_ref().map(|text| Status::parse(&field("status"), text.as_str())).transpose()?,
+        output: body.output.as_ref().map(|text| Check::cut_output(text.as_str()).into()),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(body: &str) -> Result<Registration, String> {
+        registration("web", "a", body.as_bytes(), Some(Duration::from_secs(30)))
+            .map_err(|problem| problem.detail().to_owned())
+    }
+
+    #[test]
+    fn reads_a_whole_registration() {
+        let body = r#" {"addresses":["10.0.0.1","fd00::1"],"ports":[{"name":"HTTP","port":80},{"name":"dns","protocol":"udp","port":53}],
+            "weight":7,"priority":2,"tags":["v1"],"meta":{"k":"v\n"},"ttl":1.5,"namespace":"prod","zone":"az-a","region":"r",
+            "checks":[{"id":"c","status":"warning","output":"slow"}]} "#;
+        let registration = read(body).expect("is valid");
+        assert_eq!(registration.target.addresses().len(), 2);
+        assert_eq!(registration.ports[0].name.as_deref(), Some("http"));
+        assert_eq!((registration.weight, registration.priority), (Some(7), 2));
+        assert_eq!(registration.ttl, Some(Duration::from_millis(1500)));
+        assert_eq!(registration.checks.map(|checks| checks.len()), Some(1));
+        let least = read(r#"{"address":"db.example.com"}"#).expect("is valid");
+        assert_eq!((least.ttl, least.weight, least.checks.is_none()), (Some(Duration::from_secs(30)), None, true));
+    }
+
+    #[test]
+    fn names_the_field_and_the_rule() {
+        let a = r#""address":"10.0.0.1""#;
+        for (body, said) in [
+            ("", "body: must be a JSON object, is empty"),
+            ("[]", "body: must be a JSON object"),
+            ("{", "the body is no JSON: EOF while parsing an object at line 1 column 1"),
+            ("{}", "address: must be given"),
+            (r#"{"address":"10.0.0.256"}"#, "address: must be an IPv4 or IPv6 address or a host name"),
+            (r#"{"address":5}"#, "address: invalid type: integer `5`, expected a string (line 1 column 12)"),
+            (&format!(r#"{{{a},"addresses":["10.0.0.2"]}}"#), "addresses: must not be given beside address"),
+            (&format!(r#"{{{a},"port":0}}"#), "port: must be 1 to 65535"),
+            (&format!(r#"{{{a},"port":"80"}}"#), "port: invalid type: string \"80\""),
+            (&format!(r#"{{{a},"port":80,"ports":[]}}"#), "ports: must not be given beside port"),
+            (&format!(r#"{{{a},"ports":[{{"port":1}},{{"port":2}}]}}"#), "ports[1].name: must be given"),
+            (
+                &format!(r#"{{{a},"ports":[{{"name":"x","port":1}},{{"name":"X","port":2}}]}}"#),
+                "ports[1]: must differ from the others",
+            ),
+            (&format!(r#"{{{a},"ports":[["http","tcp",80]]}}"#), "ports: invalid type: sequence, expected an object"),
+            (&format!(r#"{{{a},"weight":0}}"#), "weight: must be 1 to 65535"),
+            (&format!(r#"{{{a},"priority":-1}}"#), "priority: must be 0 to 65535"),
+            (&format!(r#"{{{a},"ttl":"500ms"}}"#), "ttl: must be 1s to 366d"),
+            (&format!(r#"{{{a},"ttl":-1}}"#), "ttl: must be 1s to 366d"),
+            (&format!(r#"{{{a},"ttl":"soon"}}"#), "ttl: must be a duration like"),
+            (&format!(r#"{{{a},"prot":80}}"#), "prot: unknown field `prot`, expected one of `address`"),
+            (&format!(r#"{{{a},"checks":[{{"id":"c","http":"x"}}]}}"#), "checks[0].http: is not known"),
+            (&format!(r#"{{{a},"checks":[{{"id":"c"}},{{"id":"c"}}]}}"#), "checks[1].id: must differ"),
+            (&format!(r#"{{{a},"meta":{{"k":"1","k":"2"}}}}"#), "meta: must not have a key twice"),
+            (&format!(r#"{{{a},"meta":{{"k":1}}}}"#), "meta: invalid type: integer `1`, expected a string"),
+            (&format!(r#"{{{a},"namespace":"a.b"}}"#), "namespace: must be a DNS label"),
+            (&format!("{{\"address\":{}", "[".repeat(10_000)), "the body is no JSON: recursion limit"),
+        ] {
+            let refused = read(body).expect_err(body);
+            assert!(refused.starts_with(said), "{said}: {refused}");
+        }
+    }
+
+    #[test]
+    fn suggests_a_name_that_is_accepted() {
+        for (service, suggestion) in [("My_Service", "my-service"), ("a.b", "a-b"), ("WEB", "web"), ("-x-", "x")] {
+            let refused = registration(service, "a", br#"{"address":"10.0.0.1"}"#, None).expect_err(service);
+            assert!(refused.detail().contains(&format!("{suggestion:?}")), "{refused}");
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! rollcall's own API (`/v1/hosts`, `/v1/services`, `/v1/watch`).
+//!
+//! Writes go to rows of this dialect by `PUT`; every other call also finds the rows of the other dialects.
+//! What is wrong is said as a problem document that names the field and the rule.
+
+mod body;
+mod duration;
+mod json;
+mod list;
+mod query;
+mod read;
+mod view;
+mod wait;
+mod watch;
+mod write;
+
+use axum::http::HeaderName;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::App;
+
+/// The revision of the table that an answer was made of.
+const REVISION: HeaderName = HeaderName::from_static("x-rollcall-revision");
+
+/// The routes of the dialect.
+pub fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(read::services))
+        .routes(routes!(read::hosts))
+        .routes(routes!(read::hosts_of_service))
+        .routes(routes!(write::register, write::deregister, read::host))
+        .routes(routes!(write::renew))
+        .routes(routes!(write::health))
+        .routes(routes!(write::drain))
+        .routes(routes!(write::weight))
+        .routes(routes!(watch::watch))
+}
+
+#[cfg(test)]
+mod tests;

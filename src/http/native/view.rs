@@ -1,0 +1,219 @@
+//! Hosts as JSON: written straight from the rows.
+
+use std::fmt::Display;
+
+use serde::ser::{SerializeMap, SerializeSeq};
+use serde::{Serialize, Serializer};
+use utoipa::ToSchema;
+
+use super::duration::Printed;
+use crate::clock::Timestamp;
+use crate::table::{Change, Check, Host, Port, Target};
+
+/// A host as stored.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Host)]
+pub(super) struct HostView<'a> {
+    /// Its service.
+    service: &'a str,
+    /// Its id, unique within service and origin.
+    id: &'a str,
+    /// The API that registered it: `native` or `lyft`.
+    origin: &'static str,
+    /// Its namespace.
+    namespace: &'a str,
+    /// Its addresses, or one host name.
+    #[schema(value_type = Vec<String>)]
+    addresses: Addresses<'a>,
+    /// Its ports.
+    #[schema(value_type = Vec<super::body::PortBody>)]
+    ports: Ports<'a>,
+    /// Its tags.
+    #[schema(value_type = Vec<String>)]
+    tags: Tags<'a>,
+    /// Its pairs.
+    #[schema(value_type = std::collections::BTreeMap<String, String>)]
+    meta: Meta<'a>,
+    /// SRV weight.
+    weight: u16,
+    /// SRV priority.
+    priority: u16,
+    /// Availability zone.
+    zone: Option<&'a str>,
+    /// Region.
+    region: Option<&'a str>,
+    /// The worst status of its checks; `passing` without any.
+    status: &'static str,
+    /// Its checks.
+    #[schema(value_type = Vec<CheckView>)]
+    checks: Checks<'a>,
+    /// Whether an operator took it out of the answers.
+    draining: bool,
+    /// The lease: how long the host stays after its last heartbeat; null is for ever.
+    #[schema(value_type = Option<String>)]
+    ttl: Option<Text<Printed>>,
+    /// The last heartbeat (RFC 3339).
+    #[schema(value_type = String)]
+    last_renewed: Text<Timestamp>,
+    /// When it leaves the answers unless it renews; null is never.
+    #[schema(value_type = Option<String>)]
+    expires_at: Option<Text<Timestamp>>,
+    /// The revision that made it.
+    created_revision: u64,
+    /// The revision that last changed it.
+    modified_revision: u64,
+    /// The same: what a client remembers of the host.
+    revision: u64,
+}
+
+impl<'a> HostView<'a> {
+    /// The view of a row.
+    pub(super) fn of(host: &'a Host) -> HostView<'a> {
+        HostView {
+            service: host.service.as_str(),
+            id: host.id.as_str(),
+            origin: host.dialect.as_str(),
+            namespace: host.namespace.as_str(),
+            addresses: Addresses(&host.target),
+            ports: Ports(&host.ports),
+            tags: Tags(&host.tags),
+            meta: Meta(&host.meta),
+            weight: host.weight,
+            priority: host.priority,
+            zone: host.zone.as_ref().map(|zone| zone.as_str()),
+            region: host.region.as_ref().map(|region| region.as_str()),
+            status: host.status().as_str(),
+            checks: Checks(&host.checks),
+            draining: host.draining,
+            ttl: host.lease.ttl().map(|ttl| Text(Printed(ttl))),
+            last_renewed: Text(host.lease.renewed()),
+            expires_at: host.lease.expires().map(Text),
+            created_revision: host.created.0,
+            modified_revision: host.modified.0,
+            revision: host.modified.0,
+        }
+    }
+}
+
+/// A change of a host.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Change)]
+pub(super) struct ChangeView<'a> {
+    /// The number of the change.
+    revision: u64,
+    /// When it happened (RFC 3339).
+    #[schema(value_type = String)]
+    at: Text<Timestamp>,
+    /// Who caused it: an API, or `expiry`.
+    #[schema(value_type = String)]
+    cause: Text<crate::table::Cause>,
+    /// `created`, `updated` or `removed`.
+    kind: &'static str,
+    /// The host after the change; for a removal before it.
+    host: HostView<'a>,
+}
+
+impl<'a> ChangeView<'a> {
+    /// The view of a change.
+    pub(super) fn of(change: &'a Change) -> ChangeView<'a> {
+        let kind = match (&change.before, &change.after) {
+            (None, _) => "created",
+            (Some(_), Some(_)) => "updated",
+            (Some(_), None) => "removed",
+        };
+        ChangeView {
+            revision: change.revision.0,
+            at: Text(change.at),
+            cause: Text(change.cause),
+            kind,
+            host: HostView::of(change.host()),
+        }
+    }
+}
+
+/// A check of a host.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Check)]
+pub(super) struct CheckView<'a> {
+    /// Unique within the host.
+    id: &'a str,
+    /// `passing`, `warning` or `critical`.
+    status: &'static str,
+    /// What was said with it.
+    output: &'a str,
+    /// When the status last changed (RFC 3339).
+    #[schema(value_type = String)]
+    since: Text<Timestamp>,
+}
+
+/// Something that is written as it prints.
+struct Text<T>(T);
+
+impl<T: Display> Serialize for Text<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
+
+struct Addresses<'a>(&'a Target);
+
+impl Serialize for Addresses<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            Target::Addresses(addresses) => serializer.collect_seq(addresses),
+            Target::Name(name) => serializer.collect_seq([name.as_ref()]),
+        }
+    }
+}
+
+struct Ports<'a>(&'a [Port]);
+
+impl Serialize for Ports<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct View<'a> {
+            name: Option<&'a str>,
+            protocol: &'static str,
+            port: u16,
+        }
+        let mut list = serializer.serialize_seq(Some(self.0.len()))?;
+        for port in self.0 {
+            let view = View { name: port.name.as_deref(), protocol: port.protocol.as_str(), port: port.number };
+            list.serialize_element(&view)?;
+        }
+        list.end()
+    }
+}
+
+struct Tags<'a>(&'a [crate::table::Tag]);
+
+impl Serialize for Tags<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(|tag| tag.as_str()))
+    }
+}
+
+struct Meta<'a>(&'a [(Box<str>, Box<str>)]);
+
+impl Serialize for Meta<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        for (key, value) in self.0 {
+            map.serialize_entry(key, value)?;
+        }
+        map.end()
+    }
+}
+
+struct Checks<'a>(&'a [Check]);
+
+impl Serialize for Checks<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(|check| CheckView {
+            id: &check.id,
+            status: check.status.as_str(),
+            output: &check.output,
+            since: Text(check.since),
+        }))
+    }
+}

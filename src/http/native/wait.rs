@@ -1,0 +1,67 @@
+//! Long polls: an answer that waits for a change.
+
+use std::time::Duration;
+
+use axum::response::Response;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::timeout;
+
+use crate::http::App;
+use crate::http::gate::Waited;
+use crate::http::problem::{Kind, Problem};
+use crate::limits;
+use crate::metrics::Open;
+use crate::registry::Registry;
+use crate::table::Revision;
+
+/// A place among those that wait; it is free again when this is dropped.
+pub(super) struct Place(#[allow(dead_code, reason = "held, not read")] (OwnedSemaphorePermit, Open));
+
+/// Takes a place for a long poll or an event stream.
+pub(super) fn take_place(app: &App) -> Result<Place, Problem> {
+    match std::sync::Arc::clone(&app.watchers).try_acquire_owned() {
+        Ok(permit) => Ok(Place((permit, app.metrics.watcher()))),
+        Err(_) => {
+            let detail = format!("{} long polls and event streams wait, the bound", limits::WATCHERS);
+            Err(Problem::new(Kind::TooMany, detail))
+        }
+    }
+}
+
+/// Waits until `service`, or anything at all, has a change newer than `index`; at most `wait`, and not past a stop.
+///
+/// An index that is compacted or not reached yet says that the client knows another history: it gets ours at once.
+pub(super) async fn for_change(
+    app: &App,
+    service: Option<&str>,
+    index: Revision,
+    wait: Option<Duration>,
+) -> Result<(), Problem> {
+    let _place = take_place(app)?;
+    let wait = wait.unwrap_or(limits::WAIT_DEFAULT).min(limits::WAIT_MAX);
+    tokio::select! {
+        () = app.stopping.cancelled() => {}
+        // Time out or not, the answer is what is there.
+        _ = timeout(wait, changed(&app.registry, service, index)) => {}
+    }
+    Ok(())
+}
+
+async fn changed(registry: &Registry, service: Option<&str>, index: Revision) {
+    let mut follower = registry.follow();
+    if index > follower.seen() {
+        return;
+    }
+    follower.seek(index);
+    while let Ok(changes) = follower.next(registry).await {
+        if service.is_none_or(|service| changes.iter().any(|change| change.host().service.as_str() == service)) {
+            return;
+        }
+    }
+}
+
+/// Marks an answer as one that waited, so that its time is not counted.
+pub(super) fn mark(mut response: Response) -> Response {
+    response.extensions_mut().insert(Waited);
+    response
+}

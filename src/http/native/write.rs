@@ -1,0 +1,247 @@
+//! Writes: register, renew, deregister, report, drain, weigh.
+
+use std::sync::Arc;
+
+use axum::extract::{FromRequestParts, Path, RawQuery, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+
+use super::query::Query;
+use super::view::HostView;
+use super::{REVISION, body};
+use crate::clock::Timestamp;
+use crate::http::App;
+use crate::http::gate::JSON;
+use crate::http::problem::{Document, Kind, Problem};
+use crate::metrics::{Operation, Outcome};
+use crate::table::{Applied, Dialect, Event, Host, HostKey, Hosts};
+
+/// Service and id of a path, decoded.
+pub(super) struct Named {
+    pub(super) service: String,
+    pub(super) id: String,
+}
+
+impl FromRequestParts<App> for Named {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Named, Problem> {
+        match Path::<(String, String)>::from_request_parts(parts, app).await {
+            Ok(Path((service, id))) => Ok(Named { service, id }),
+            Err(rejection) => Err(Problem::invalid("path", rejection.body_text())),
+        }
+    }
+}
+
+/// Registers a host, replaces what it said before, or takes the call as its heartbeat.
+///
+/// A call that says the same again is a heartbeat and no change: it costs no revision. The answer leaves after the
+/// change is visible in DNS and, where there is a store, durable.
+#[utoipa::path(put, path = "/v1/hosts/{service}/{id}", tag = "native",
+    params(
+        ("service" = String, Path, description = "The service: a DNS label in lower case."),
+        ("id" = String, Path, description = "The host's id, unique within the service."),
+    ),
+    request_body(content = body::Register, content_type = "application/json"),
+    responses(
+        (status = 201, description = "A new host, as stored.", body = HostView),
+        (status = 200, description = "The host as stored.", body = HostView),
+        (status = 400, description = "A value breaks a rule; the problem names field and rule.", body = Document, content_type = "application/problem+json"),
+        (status = 429, description = "A bound of the table is reached.", body = Document, content_type = "application/problem+json"),
+        (status = 503, description = "The table is not loaded, or the store cannot be written.", body = Document, content_type = "application/problem+json"),
+        (status = 507, description = "The disk is full.", body = Document, content_type = "application/problem+json"),
+    ))]
+pub(super) async fn register(
+    State(app): State<App>,
+    Named { service, id }: Named,
+    RawQuery(query): RawQuery,
+    bytes: Bytes,
+) -> Response {
+    let result = async {
+        Query::parse(query.as_deref(), &[])?;
+        let registration = body::registration(&service, &id, &bytes, app.settings.host_ttl)?;
+        Ok(app.registry.submit(Event::Register(Box::new(registration))).await?)
+    };
+    let result: Result<Applied, Problem> = result.await;
+    count(&app, Dialect::Native, Operation::Register, &result);
+    answer(&app, result)
+}
+
+/// Renews the lease of a host.
+#[utoipa::path(post, path = "/v1/hosts/{service}/{id}/renew", tag = "native",
+    params(("service" = String, Path), ("id" = String, Path), ("origin" = Option<String>, Query, description = "The API that registered the host, where two hosts have the id.")),
+    responses(
+        (status = 200, description = "The host as stored.", body = HostView),
+        (status = 404, description = "No such host, or its lease has ended: register again.", body = Document, content_type = "application/problem+json"),
+    ))]
+pub(super) async fn renew(State(app): State<App>, named: Named, RawQuery(query): RawQuery) -> Response {
+    change(&app, Operation::Renew, &named, query.as_deref(), || Ok(Event::Renew)).await
+}
+
+/// Deregisters a host.
+#[utoipa::path(delete, path = "/v1/hosts/{service}/{id}", tag = "native",
+    params(("service" = String, Path), ("id" = String, Path), ("origin" = Option<String>, Query, description = "The API that registered the host, where two hosts have the id.")),
+    responses(
+        (status = 204, description = "It is gone."),
+        (status = 404, description = "No such host.", body = Document, content_type = "application/problem+json"),
+        (status = 409, description = "Two hosts have the id: say which `origin`.", body = Document, content_type = "application/problem+json"),
+    ))]
+pub(super) async fn deregister(State(app): State<App>, named: Named, RawQuery(query): RawQuery) -> Response {
+    change(&app, Operation::Deregister, &named, query.as_deref(), || Ok(Event::Deregister)).await
+}
+
+/// Reports a verdict on a check of a host. Critical hosts leave the answers. No heartbeat.
+#[utoipa::path(put, path = "/v1/hosts/{service}/{id}/health", tag = "native",
+    params(("service" = String, Path), ("id" = String, Path), ("origin" = Option<String>, Query, description = "The API that registered the host, where two hosts have the id.")),
+    request_body(content = body::HealthBody, content_type = "application/json"),
+    responses(
+        (status = 200, description = "The host as stored.", body = HostView),
+        (status = 400, description = "A value breaks a rule.", body = Document, content_type = "application/problem+json"),
+        (status = 404, description = "No such host.", body = Document, content_type = "application/problem+json"),
+    ))]
+pub(super) async fn health(State(app): State<App>, named: Named, RawQuery(query): RawQuery, bytes: Bytes) -> Response {
+    let read = || {
+        let body::Verdict { check, status, output } = body::verdict(&bytes)?;
+        Ok(move |host| Event::Report { host, check, status, output })
+    };
+    change(&app, Operation::Health, &named, query.as_deref(), read).await
+}
+
+/// Takes a host out of the answers, or back in. The host stays registered. No heartbeat.
+#[utoipa::path(put, path = "/v1/hosts/{service}/{id}/drain", tag = "native",
+    params(("service" = String, Path), ("id" = String, Path), ("origin" = Option<String>, Query, description = "The API that registered the host, where two hosts have the id.")),
+    request_body(content = body::DrainBody, content_type = "application/json"),
+    responses(
+        (status = 200, description = "The host as stored.", body = HostView),
+        (status = 400, description = "A value breaks a rule.", body = Document, content_type = "application/problem+json"),
+        (status = 404, description = "No such host.", body = Document, content_type = "application/problem+json"),
+    ))]
+pub(super) async fn drain(State(app): State<App>, named: Named, RawQuery(query): RawQuery, bytes: Bytes) -> Response {
+    let read = || {
+        let enable = body::drain(&bytes)?;
+        Ok(move |host| Event::Drain { host, enable })
+    };
+    change(&app, Operation::Drain, &named, query.as_deref(), read).await
+}
+
+/// Sets the SRV weight of a host. Registrations that name no weight keep it. No heartbeat.
+#[utoipa::path(put, path = "/v1/hosts/{service}/{id}/weight", tag = "native",
+    params(("service" = String, Path), ("id" = String, Path), ("origin" = Option<String>, Query, description = "The API that registered the host, where two hosts have the id.")),
+    request_body(content = body::WeightBody, content_type = "application/json"),
+    responses(
+        (status = 200, description = "The host as stored.", body = HostView),
+        (status = 400, description = "A value breaks a rule.", body = Document, content_type = "application/problem+json"),
+        (status = 404, description = "No such host.", body = Document, content_type = "application/problem+json"),
+    ))]
+pub(super) async fn weight(State(app): State<App>, named: Named, RawQuery(query): RawQuery, bytes: Bytes) -> Response {
+    let read = || {
+        let weight = body::new_weight(&bytes)?;
+        Ok(move |host| Event::Weigh { host, weight, original: None })
+    };
+    change(&app, Operation::Weight, &named, query.as_deref(), read).await
+}
+
+/// One event on a host that is there: read the request, find the row, ask, answer.
+async fn change<E: FnOnce(HostKey) -> Event>(
+    app: &App,
+    operation: Operation,
+    named: &Named,
+    query: Option<&str>,
+    read: impl FnOnce() -> Result<E, Problem>,
+) -> Response {
+    let mut dialect = Dialect::Native;
+    let result = async {
+        let origin = Query::parse(query, &["origin"])?.origin;
+        let event = read()?;
+        let applied = app.registry.submit_with(|hosts, now| -> Result<_, Problem> {
+            // A row past its lease can still be deregistered.
+            let lapsed_too = operation == Operation::Deregister;
+            let host = find(hosts, &named.service, &named.id, origin, now, lapsed_too)?;
+            dialect = host.dialect;
+            Ok(vec![event(host.key())])
+        });
+        let applied: Option<Applied> = applied.await?.pop();
+        applied.ok_or_else(|| Problem::new(Kind::NotReady, "nothing was applied"))
+    };
+    let result = result.await;
+    count(app, dialect, operation, &result);
+    answer(app, result)
+}
+
+/// The host of an id in a service: the native one, else the only one of another origin.
+pub(super) fn find<'a>(
+    hosts: &'a Hosts,
+    service: &str,
+    id: &str,
+    origin: Option<Dialect>,
+    now: Timestamp,
+    lapsed_too: bool,
+) -> Result<&'a Arc<Host>, Problem> {
+    let of = |live: bool| {
+        Dialect::ALL
+            .into_iter()
+            .filter(move |dialect| origin.is_none_or(|origin| origin == *dialect))
+            .filter_map(|dialect| hosts.find(service, dialect, id))
+            .filter(move |host| host.lease.is_live(now) == live)
+    };
+    let unknown = || {
+        let detail = format!("no host {service}/{id} is registered, or its lease has ended: register again");
+        Problem::new(Kind::UnknownHost, detail)
+    };
+    let lapsed = of(false).filter(|_| lapsed_too);
+    let mut fitting = of(true).peekable();
+    if fitting.peek().is_none() {
+        return only(lapsed, service, id)?.ok_or_else(unknown);
+    }
+    only(fitting, service, id)?.ok_or_else(unknown)
+}
+
+fn only<'a>(
+    mut fitting: impl Iterator<Item = &'a Arc<Host>>,
+    service: &str,
+    id: &str,
+) -> Result<Option<&'a Arc<Host>>, Problem> {
+    let Some(first) = fitting.next() else { return Ok(None) };
+    if first.dialect == Dialect::Native {
+        return Ok(Some(first));
+    }
+    let others: Vec<&str> = fitting.map(|host| host.dialect.as_str()).collect();
+    if others.is_empty() {
+        return Ok(Some(first));
+    }
+    let names = format!("{} and {}", first.dialect, others.join(" and "));
+    Err(Problem::new(Kind::Ambiguous, format!("{service}/{id} is a host of {names}: say which with ?origin=")))
+}
+
+fn count(app: &App, dialect: Dialect, operation: Operation, result: &Result<Applied, Problem>) {
+    let outcome = result.as_ref().map_or_else(Problem::outcome, |_| Outcome::Ok);
+    app.metrics.write(dialect, operation, outcome);
+}
+
+fn answer(app: &App, result: Result<Applied, Problem>) -> Response {
+    let applied = match result {
+        Ok(applied) => applied,
+        Err(problem) => return problem.into_response(),
+    };
+    let status = match &applied {
+        Applied::Created(_) => StatusCode::CREATED,
+        Applied::Updated(_) | Applied::Unchanged(_) => StatusCode::OK,
+        Applied::Removed(_) => StatusCode::NO_CONTENT,
+    };
+    let revision = HeaderValue::from(app.registry.snapshot().revision.0);
+    if status == StatusCode::NO_CONTENT {
+        return (status, [(REVISION, revision)]).into_response();
+    }
+    (status, [(REVISION, revision)], JSON, host_json(applied.host())).into_response()
+}
+
+/// A host as JSON.
+pub(super) fn host_json(host: &Host) -> Vec<u8> {
+    // A usual host has 400 to 500 octets.
+    let mut json = Vec::with_capacity(640);
+    // Writing into a Vec cannot fail, and a row has no map with keys that are no strings.
+    let _ = serde_json::to_writer(&mut json, &HostView::of(host));
+    json
+}
