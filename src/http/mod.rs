@@ -1,5 +1,7 @@
 //! Registration in: one module a foreign system, all on one listener.
 
+pub(crate) mod lyft;
+
 use std::sync::Arc;
 use std::time::Duration;
 
