@@ -15,8 +15,9 @@ use crate::table::{
     Dialect, Host, HostId, Meta, Namespace, Place, Port, Registration, ServiceName, Target, parse_meta,
 };
 
-/// SRV priority of every host that registers here: the API has no word for another.
-const PRIORITY: u16 = 1;
+/// SRV priority of every host that registers here: the API has no word for one, and the default of the native API lets
+/// hosts of both serve one name.
+const PRIORITY: u16 = 0;
 
 /// The tags every host must have.
 const REQUIRED_TAGS: [(&str, &str); 3] =

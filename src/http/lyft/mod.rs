@@ -39,7 +39,7 @@ mod tests;
 
 use axum::extract::Path;
 use axum::extract::rejection::PathRejection;
-use axum::http::{Method, StatusCode, header};
+use axum::http::{Method, StatusCode, Uri, header};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::MethodRouter;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
@@ -78,10 +78,14 @@ async fn healthcheck() -> Html<&'static str> {
 
 /// Answers OPTIONS, and 405 to every method that the route has no handler for.
 fn others_refused(router: MethodRouter<App>, allow: &'static str) -> MethodRouter<App> {
-    router.fallback(move |method: Method| std::future::ready(other_method(&method, allow)))
+    router.fallback(move |method: Method, uri: Uri| std::future::ready(other_method(&method, &uri, allow)))
 }
 
-fn other_method(method: &Method, allow: &'static str) -> Response {
+fn other_method(method: &Method, uri: &Uri, allow: &'static str) -> Response {
+    // The router takes nothing at all for a service when an address follows.
+    if uri.path().contains("//") {
+        return Failure::NoSuchPath.into_response();
+    }
     let allow = [(header::ALLOW, allow)];
     if method == Method::OPTIONS {
         return (allow, Html("")).into_response();
@@ -90,22 +94,22 @@ fn other_method(method: &Method, allow: &'static str) -> Response {
     (allow, reply::json(StatusCode::METHOD_NOT_ALLOWED, &message)).into_response()
 }
 
-/// The service of a path. `%2F` is a slash and divides paths: a service with one has no address here.
+/// The service of a path. `%2F` is a slash and divides paths: a service with one has no path here, nor has an empty one.
 fn service_of(path: Result<Path<String>, PathRejection>) -> Result<String, Failure> {
     let Path(service) = path.map_err(not_text)?;
-    without_slash(service)
+    segment(service)
 }
 
 /// The service and the address of a path.
 fn host_of(path: Result<Path<(String, String)>, PathRejection>) -> Result<(String, String), Failure> {
     let Path((service, ip)) = path.map_err(not_text)?;
-    Ok((without_slash(service)?, ip))
+    Ok((segment(service)?, ip))
 }
 
 fn not_text(rejection: PathRejection) -> Failure {
     Failure::Named(rejection.body_text())
 }
 
-fn without_slash(service: String) -> Result<String, Failure> {
-    if service.contains('/') { Err(Failure::NoSuchPath) } else { Ok(service) }
+fn segment(service: String) -> Result<String, Failure> {
+    if service.is_empty() || service.contains('/') { Err(Failure::NoSuchPath) } else { Ok(service) }
 }

@@ -114,7 +114,7 @@ async fn auto_ip() {
 
 #[tokio::test]
 async fn an_explicit_ip_wins_and_an_empty_auto_ip_is_none() {
-    let rows: [(&[(&str, Option<&str>)], u16, &[&str]); 4] = [
+    let rows: [(Changed, u16, &[&str]); 4] = [
         (&[("auto_ip", Some("1"))], 200, &["10.0.0.1"]),
         (&[("ip", Some("")), ("auto_ip", Some("1"))], 200, &["192.168.1.1"]),
         (&[("ip", None), ("auto_ip", Some(""))], 400, &[]),

@@ -168,6 +168,9 @@ fn from_peer(mut request: Request<Body>, peer: &str) -> Request<Body> {
     request
 }
 
+/// Fields to change in a good registration.
+type Changed = &'static [(&'static str, Option<&'static str>)];
+
 /// A good registration with some fields changed; `None` leaves the field out.
 fn fields_with<'a>(changed: &[(&'a str, Option<&'a str>)]) -> Vec<(&'a str, &'a str)> {
     let good = [("ip", "10.0.0.1"), ("port", "80"), ("revision", "abc"), ("tags", TAGS)];

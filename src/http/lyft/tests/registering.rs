@@ -137,7 +137,7 @@ async fn values_are_put_right_where_clients_need_it() {
 
 #[tokio::test]
 async fn checks_come_in_the_order_of_the_original() {
-    let rows: [(&[(&str, Option<&str>)], &str); 4] = [
+    let rows: [(Changed, &str); 4] = [
         (&[("port", Some("x")), ("tags", Some("{"))], "{\"error\":\"port: must be an integer from 1 to 65535\"}\n"),
         (&[("ip", None), ("tags", Some("{"))], "{\"error\":\"Invalid json supplied in tags\"}\n"),
         (&[("ip", Some("0")), ("port", Some("0")), ("revision", Some("0")), ("tags", Some("0"))], "{}\n"),
@@ -166,7 +166,7 @@ async fn bounds() {
         (
             long(16_384),
             400,
-            "{\"error\":\"tags: must be at most 16320 octets with revision and service_repo_name, is 16484\"}\n".into(),
+            "{\"error\":\"tags: must be at most 16320 octets with revision and service_repo_name, is 16481\"}\n".into(),
         ),
     ];
     for (tags, status, body) in rows {
@@ -257,7 +257,7 @@ async fn the_row_other_apis_see() {
     let host = snapshot.hosts.find("web", Dialect::Lyft, "fd00::1").expect("the canonical address is the id");
     assert_eq!(host.target.addresses(), ["fd00::1".parse::<std::net::IpAddr>().expect("an address")]);
     assert_eq!(host.lease.ttl(), Some(HOST_TTL));
-    assert_eq!((host.weight, host.ports[0].number), (9, 80));
+    assert_eq!((host.weight, host.priority, host.ports[0].number), (9, 0, 80));
     assert_eq!(host.zone.as_ref().map(|zone| zone.as_str()), Some("us-east-1a"));
     assert_eq!(host.region.as_ref().map(|region| region.as_str()), Some("us-east-1"));
     let meta: Vec<(&str, &str)> = host.meta.iter().map(|(key, value)| (&**key, &**value)).collect();
