@@ -127,3 +127,37 @@ async fn an_explicit_ip_wins_and_an_empty_auto_ip_is_none() {
         assert_eq!(server.addresses("web").await, registered, "{changed:?}");
     }
 }
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(300))]
+
+    /// Whatever is sent, the answer is one of the API's, and what was refused changed nothing.
+    #[test]
+    fn any_body_gets_an_answer(
+        kind in 0_usize..4,
+        changed in 0_usize..4,
+        value in "(\\PC|[{}\\[\\]\",:0-9+_ -]|\r\n|--XX){0,40}",
+        noise in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..60),
+    ) {
+        let field = ["ip", "port", "revision", "tags"][changed];
+        let fields = fields_with(&[(field, Some(&value))]);
+        let mut request = match kind {
+            0 => form("/v1/registration/web", &fields),
+            1 => with_body("/v1/registration/web", BOUNDARY, parts(&fields)),
+            2 => {
+                let object: serde_json::Map<String, Value> =
+                    fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).into())).collect();
+                with_body("/v1/registration/web", "application/json", Value::Object(object).to_string())
+            }
+            _ => with_body("/v1/registration/web", BOUNDARY, noise),
+        };
+        request.headers_mut().insert("x-forwarded-for", "192.168.0.1".parse().expect("a header"));
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        runtime.block_on(async {
+            let server = Server::new();
+            let answer = server.send(request).await;
+            assert!([200, 400].contains(&answer.status), "{answer:?}");
+            assert_eq!(server.hosts("web").await.len(), usize::from(answer.status == 200));
+        });
+    }
+}
