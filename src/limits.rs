@@ -37,6 +37,10 @@ pub const CHECKS: usize = 32;
 pub const CHECK_OUTPUT_OCTETS: usize = 4096;
 /// Octets of the original that a foreign dialect keeps beside a row.
 pub const ORIGINAL_OCTETS: usize = 16 * 1024;
+/// Keys of the `tags` object of a Lyft registration beside the weight, those merged from earlier ones included.
+pub const LYFT_TAG_KEYS: usize = 64;
+/// Octets of [`ORIGINAL_OCTETS`] that a Lyft registration leaves free, so that a weight always finds room in its tags.
+pub const LYFT_WEIGHT_OCTETS: usize = 64;
 /// Shortest lease: a heartbeat of half of it must survive one lost packet.
 pub const LEASE_MIN: Duration = Duration::from_secs(1);
 /// Longest lease.

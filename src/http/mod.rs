@@ -12,6 +12,8 @@ mod ops;
 pub mod problem;
 mod worded;
 
+pub(crate) mod lyft;
+
 use std::sync::Arc;
 use std::time::Duration;
 

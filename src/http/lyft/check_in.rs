@@ -1,0 +1,202 @@
+//! A host checks in: its fields, tested in the order of the original, and the row they make.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+use smallvec::smallvec;
+
+use super::fields::Fields;
+use super::reply::Failure;
+use super::stored::{Stored, Tags, WEIGHT, WEIGHTS};
+use super::{address, python};
+use crate::table::{
+    Dialect, Host, HostId, Meta, Namespace, Place, Port, Registration, ServiceName, Target, parse_meta,
+};
+
+/// SRV priority of every host that registers here: the API has no word for one, and the default of the native API lets
+/// hosts of both serve one name.
+const PRIORITY: u16 = 0;
+
+/// The tags every host must have.
+const REQUIRED_TAGS: [(&str, &str); 3] =
+    [("az", "no tag az"), ("instance_id", "no tag instance_id"), ("region", "no tag region")];
+
+/// A registration whose every field is good.
+#[derive(Debug)]
+pub(super) struct CheckIn {
+    /// The service it offers.
+    pub(super) service: ServiceName,
+    /// Its address as text.
+    pub(super) id: HostId,
+    target: Target,
+    port: u16,
+    repo: Option<Place>,
+    revision: String,
+    tags: Tags,
+}
+
+impl CheckIn {
+    /// Tests the fields; `client` is asked for the address of the client when `auto_ip` wants it.
+    pub(super) fn parse(
+        service: &str,
+        fields: &Fields,
+        client: impl FnOnce() -> Option<IpAddr>,
+    ) -> Result<CheckIn, Failure> {
+        let port = match fields.text("port")? {
+            None => -1,
+            Some(text) => {
+                python::int(&text).ok_or_else(|| Failure::Named("port: must be an integer from 1 to 65535".into()))?
+            }
+        };
+        let tags = fields.json("tags").map_err(|_| Failure::Named("Invalid json supplied in tags".into()))?;
+        let ip = host_address(fields, client)?;
+        if port == 0 {
+            return Err(Failure::Silent("the port is 0"));
+        }
+        let revision = fields.text("revision")?.filter(|revision| !revision.is_empty());
+        let revision = revision.ok_or(Failure::Silent("no revision"))?;
+        if port < 0 {
+            return Err(Failure::Silent("no port, or a negative one"));
+        }
+        let ip = ip.ok_or(Failure::Silent("the ip is no IPv4 or IPv6 address"))?.to_string();
+        let tags = parse_tags(tags)?;
+        let repo = fields.text("service_repo_name")?.filter(|repo| !repo.is_empty());
+        Ok(CheckIn {
+            service: ServiceName::parse("service", service)?,
+            id: HostId::parse("ip", &ip)?,
+            target: Target::parse("ip", [ip.as_str()])?,
+            port: Port::parse_number("port", port)?,
+            repo: repo.map(|repo| Place::parse("service_repo_name", &repo)).transpose()?,
+            revision,
+            tags,
+        })
+    }
+
+    /// The row it makes beside the live one of the same key: tags sent now are laid over those of before.
+    pub(super) fn registration(&self, current: Option<&Host>, ttl: Duration) -> Result<Registration, Failure> {
+        let sent = Stored {
+            service_repo_name: self.repo.as_ref().map_or("", |repo| repo.as_str()).to_owned(),
+            revision: self.revision.clone(),
+            tags: self.tags.clone(),
+        };
+        // A weight that this heartbeat does not send stays what the row has, whoever set it.
+        let weight = sent.weight();
+        let stored = match current.map(Stored::of) {
+            None => sent,
+            Some(mut before) => {
+                before.tags.extend(sent.tags);
+                Stored { tags: before.tags, ..sent }
+            }
+        };
+        let original: Arc<str> = stored.to_text()?;
+        Ok(Registration {
+            service: self.service.clone(),
+            dialect: Dialect::Lyft,
+            id: self.id.clone(),
+            namespace: Namespace::DEFAULT,
+            target: self.target.clone(),
+            ports: smallvec![Port::tcp(self.port)],
+            tags: Box::default(),
+            meta: meta_of(&stored),
+            weight,
+            priority: PRIORITY,
+            zone: place_of(&stored, "az"),
+            region: place_of(&stored, "region"),
+            ttl: Some(ttl),
+            checks: None,
+            repo: self.repo.clone(),
+            original: Some(original),
+        })
+    }
+}
+
+/// The address to register: outside `Err` when none is given, `None` when it is none.
+fn host_address(fields: &Fields, client: impl FnOnce() -> Option<IpAddr>) -> Result<Option<IpAddr>, Failure> {
+    let given = |name| Ok::<_, Failure>(fields.text(name)?.filter(|text| !text.is_empty()));
+    match (given("ip")?, given("auto_ip")?) {
+        (Some(ip), _) => Ok(address::canonical(&ip)),
+        (None, Some(_)) => client().map(Some).ok_or(Failure::Silent("auto_ip: the client has no acceptable address")),
+        (None, None) => Err(Failure::Silent("neither ip nor auto_ip")),
+    }
+}
+
+fn parse_tags(tags: Option<Value>) -> Result<Tags, Failure> {
+    let mut tags = match tags {
+        None => Tags::new(),
+        Some(Value::Object(tags)) => tags,
+        Some(Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_)) => {
+            return Err(Failure::Named("tags: must be a JSON object".into()));
+        }
+    };
+    for (name, missing) in REQUIRED_TAGS {
+        if !tags.contains_key(name) {
+            return Err(Failure::Silent(missing));
+        }
+    }
+    if let Some(az) = tags.get_mut("az") {
+        *az = as_text(az).into();
+    }
+    if let Some(canary) = tags.get_mut("canary") {
+        let rule = || Failure::Named("tags.canary: must be true or false".into());
+        *canary = as_bool(canary).ok_or_else(rule)?.into();
+    }
+    if let Some(weight) = tags.get_mut(WEIGHT) {
+        let rule = || Failure::Named(format!("tags.{WEIGHT}: must be an integer from 1 to 100"));
+        *weight = as_integer(weight).and_then(parse_weight).ok_or_else(rule)?.into();
+    }
+    Ok(tags)
+}
+
+/// A weight within the bounds of the API.
+pub(super) fn parse_weight(number: i64) -> Option<u16> {
+    u16::try_from(number).ok().filter(|weight| WEIGHTS.contains(weight))
+}
+
+/// Envoy takes only text for a zone; the original takes everything.
+fn as_text(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => value.to_string(),
+    }
+}
+
+fn as_bool(value: &Value) -> Option<bool> {
+    match value {
+        Value::Bool(is) => Some(*is),
+        Value::String(text) if text.eq_ignore_ascii_case("true") => Some(true),
+        Value::String(text) if text.eq_ignore_ascii_case("false") => Some(false),
+        Value::Null | Value::Number(_) | Value::String(_) | Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
+fn as_integer(value: &Value) -> Option<i64> {
+    match value {
+        Value::Number(number) => number.as_i64(),
+        Value::String(text) => python::int(text),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
+/// A tag as a place, where it is text that can be one.
+fn place_of(stored: &Stored, tag: &str) -> Option<Place> {
+    Place::parse(tag, stored.tags.get(tag)?.as_str()?).ok()
+}
+
+/// What other APIs may like to know, as far as it fits the rules of meta pairs: no registration fails for it.
+fn meta_of(stored: &Stored) -> Meta {
+    let tag = |name| stored.tags.get(name).filter(|value| !value.is_null()).map(as_text).unwrap_or_default();
+    let pairs = [
+        ("canary", tag("canary")),
+        ("instance_id", tag("instance_id")),
+        ("repo", stored.service_repo_name.clone()),
+        ("revision", stored.revision.clone()),
+    ];
+    let fits = |key: &str, value: &str| {
+        !value.is_empty() && !value.chars().any(char::is_control) && parse_meta("meta", [(key, value)]).is_ok()
+    };
+    let fitting = pairs.iter().map(|(key, value)| (*key, value.as_str())).filter(|(key, value)| fits(key, value));
+    parse_meta("meta", fitting).unwrap_or_default()
+}
