@@ -130,7 +130,7 @@ impl Collector for StatsCollector {
         let stats = &self.0;
         let load = |count: &AtomicU64| count.load(Ordering::Relaxed);
         let mut replies = encoder.encode_descriptor(
-            "rollcall_dns_replies",
+            "dns_replies",
             "Replies by zone, type, response code and transport",
             None,
             MetricType::Counter,
@@ -157,7 +157,7 @@ impl Collector for StatsCollector {
             }
         }
         let mut truncated = encoder.encode_descriptor(
-            "rollcall_dns_truncated",
+            "dns_truncated",
             "Replies with TC set, by transport",
             None,
             MetricType::Counter,
@@ -168,9 +168,9 @@ impl Collector for StatsCollector {
             truncated.encode_family(&labels)?.encode_counter::<NoLabelSet, _, u64>(&count, None)?;
         }
         for (name, help, count) in [
-            ("rollcall_dns_dropped", "Packets without a reply: responses, less than a header", &stats.dropped),
+            ("dns_dropped", "Packets without a reply: responses, less than a header", &stats.dropped),
             (
-                "rollcall_dns_panics",
+                "dns_panics",
                 "Answers that failed inside the server; each is a fault to report",
                 &stats.panicked,
             ),
@@ -180,7 +180,7 @@ impl Collector for StatsCollector {
             counter.encode(metric)?;
         }
         let latency_help = "Time from a packet to its reply, without the socket";
-        stats.latency.encode(&mut encoder, "rollcall_dns_answer_seconds", latency_help, &LATENCY, 1e-6)?;
-        stats.sizes.encode(&mut encoder, "rollcall_dns_reply_octets", "Size of replies", &SIZES, 1.0)
+        stats.latency.encode(&mut encoder, "dns_answer_seconds", latency_help, &LATENCY, 1e-6)?;
+        stats.sizes.encode(&mut encoder, "dns_reply_octets", "Size of replies", &SIZES, 1.0)
     }
 }

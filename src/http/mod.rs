@@ -87,7 +87,7 @@ impl App {
 fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(docs::preamble())
         .merge(native::routes())
-        // One line a dialect: `.merge(lyft::routes())`.
+        .merge(lyft::routes())
         .merge(ops::routes())
 }
 

@@ -20,6 +20,8 @@ use tower::ServiceExt;
 
 use crate::clock::{Clock, Timestamp};
 use crate::http::{App, Settings};
+use crate::metrics::Metrics;
+use crate::readiness::Readiness;
 use crate::registry::{Durability, Registry};
 use crate::table::{Dialect, Event, HostKey, Revision};
 use crate::zone::Zones;
@@ -81,7 +83,9 @@ impl Server {
         };
         adjust(&mut settings);
         let registry = Registry::new(Arc::new(Clock::manual(START)), Zones::default(), durability);
-        Server { app: App { registry: Arc::new(registry), settings: Arc::new(settings) } }
+        let registry = Arc::new(registry);
+        let metrics = Arc::new(Metrics::new(&registry));
+        Server { app: App::new(registry, Arc::new(settings), metrics, Arc::new(Readiness::ready())) }
     }
 
     fn advance(&self, by: Duration) {
