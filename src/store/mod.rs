@@ -3,6 +3,24 @@
 use crate::registry::CommitError;
 use crate::table::{Change, Host, Revision};
 
+/// Which store.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// None: a stop forgets everything.
+    Memory,
+    /// The embedded one.
+    File,
+}
+
+/// Settings of the store.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Which store.
+    pub kind: Kind,
+    /// Where it keeps its files.
+    pub data_dir: std::path::PathBuf,
+}
+
 /// What a store held.
 #[derive(Debug, Default)]
 pub struct Loaded {
