@@ -118,8 +118,8 @@ pub(super) fn word<T: Copy>(text: &str, words: &[(&str, T)]) -> Result<T, String
 pub(super) fn show(duration: Duration) -> String {
     let millis = duration.as_millis();
     match millis {
-        _ if millis % 1000 != 0 => format!("{millis}ms"),
-        _ if millis != 0 && millis % 86_400_000 == 0 => format!("{}d", millis / 86_400_000),
+        _ if !millis.is_multiple_of(1000) => format!("{millis}ms"),
+        _ if millis != 0 && millis.is_multiple_of(86_400_000) => format!("{}d", millis / 86_400_000),
         _ => format!("{}s", millis / 1000),
     }
 }

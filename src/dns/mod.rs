@@ -18,10 +18,12 @@ pub struct Listener {
 
 impl Listener {
     /// Binds both; port 0 picks one.
-    pub async fn bind(address: SocketAddr) -> io::Result<Listener> {
-        let udp = UdpSocket::bind(address).await?;
-        let tcp = TcpListener::bind(udp.local_addr()?).await?;
-        Ok(Listener { udp, _tcp: tcp })
+    pub fn bind(address: SocketAddr) -> io::Result<Listener> {
+        let udp = std::net::UdpSocket::bind(address)?;
+        udp.set_nonblocking(true)?;
+        let tcp = std::net::TcpListener::bind(udp.local_addr()?)?;
+        tcp.set_nonblocking(true)?;
+        Ok(Listener { udp: UdpSocket::from_std(udp)?, _tcp: TcpListener::from_std(tcp)? })
     }
 
     /// The address of both.
