@@ -87,17 +87,17 @@ impl Server {
 
 /// Says what to do about it, as an operator sees this line before any documentation.
 fn cannot_listen(what: &str, address: SocketAddr, error: &io::Error, setting: &str) -> anyhow::Error {
-    let advice = match error.kind() {
-        io::ErrorKind::AddrInUse => format!(
-            "another program has this port, perhaps another rollcall: stop it, or take another port with {setting}"
-        ),
-        io::ErrorKind::PermissionDenied => format!(
+    let kind = error.kind();
+    let advice = if kind == io::ErrorKind::AddrInUse {
+        format!("another program has this port, perhaps another rollcall: stop it, or take another port with {setting}")
+    } else if kind == io::ErrorKind::PermissionDenied {
+        format!(
             "ports below 1024 need the capability CAP_NET_BIND_SERVICE: grant it, or take a higher port with {setting}"
-        ),
-        io::ErrorKind::AddrNotAvailable => {
-            format!("this machine does not have the address: take one it has, or 0.0.0.0 for all, with {setting}")
-        }
-        _ => format!("{error}: take another address with {setting}"),
+        )
+    } else if kind == io::ErrorKind::AddrNotAvailable {
+        format!("this machine does not have the address: take one it has, or 0.0.0.0 for all, with {setting}")
+    } else {
+        format!("{error}: take another address with {setting}")
     };
     anyhow!("cannot listen for {what} on {address}: {advice}")
 }

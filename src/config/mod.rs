@@ -193,6 +193,11 @@ impl Loaded {
     }
 }
 
+/// The environment variable of every setting.
+pub fn variables() -> impl Iterator<Item = String> {
+    settings::SETTINGS.iter().map(|setting| settings::variable(setting.key))
+}
+
 fn unknown(key: &str) -> String {
     match settings::nearest(key) {
         Some(known) => format!("unknown setting `{key}`: did you mean `{known}`?"),
