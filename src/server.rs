@@ -53,9 +53,9 @@ impl Server {
         let mut dns = Vec::new();
         let mut dns_addrs = Vec::new();
         for address in &config.dns.listen {
-            let listener = dns::Listener::bind(*address)
+            let listener = dns::Listener::bind(*address, config.threads)
                 .map_err(|error| cannot_listen("DNS", *address, &error, "--dns, ROLLCALL_DNS or `dns`"))?;
-            dns_addrs.push(listener.local_addr()?);
+            dns_addrs.push(listener.local_addr());
             dns.push(listener);
         }
         let registry = Arc::new(Registry::new(clock, Zones::default(), config.store.kind.durability()));

@@ -1,5 +1,6 @@
 //! Running: what starts and stops in which order.
 
+use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
@@ -20,18 +21,22 @@ impl Server {
         let drain = CancellationToken::new();
         let mut tasks = Tasks::default();
 
-        let engine = Arc::new(dns::Engine::new(Arc::clone(&registry)));
+        let engine = Arc::new(dns::Engine::new(Arc::clone(&registry), seed()));
+        metrics.register_collector(Box::new(dns::StatsCollector(Arc::clone(engine.stats()))));
         for listener in dns {
-            tasks.spawn("the DNS listener", dns::serve(listener, Arc::clone(&engine), drain.clone()));
+            let (engine, drain) = (Arc::clone(&engine), drain.clone());
+            tasks.spawn("the DNS listener", async move {
+                Ok(dns::serve(listener, dns::Listeners::default(), engine, drain).await?)
+            });
         }
         readiness.hold(Condition::Dns);
-        let app = http::App::new(
-            Arc::clone(&registry),
-            Arc::new(config.http.clone()),
-            Arc::clone(&metrics),
-            Arc::clone(&readiness),
-        );
-        tasks.spawn("the HTTP listener", http::serve(http, app, drain.clone()));
+        let settings = Arc::new(config.http.clone());
+        let app = http::App::new(Arc::clone(&registry), settings, Arc::clone(&metrics), Arc::clone(&readiness));
+        let serve_http = http::serve(http, app, drain.clone());
+        tasks.spawn("the HTTP listener", async move {
+            serve_http.await;
+            Ok(())
+        });
         readiness.hold(Condition::Http);
 
         let mut writer = None;
@@ -88,8 +93,14 @@ async fn load(config: &config::Config, registry: &Arc<Registry>) -> Result<Box<d
     tokio::task::spawn_blocking(load).await.context("reading the store failed")?
 }
 
-async fn run_expiry(registry: Arc<Registry>, shutdown: CancellationToken) {
+async fn run_expiry(registry: Arc<Registry>, shutdown: CancellationToken) -> Result<()> {
     registry.run_expiry(shutdown).await;
+    Ok(())
+}
+
+/// What the order of records begins with: other in every process, no secret.
+fn seed() -> u64 {
+    RandomState::new().hash_one(0)
 }
 
 /// The end of the writer's thread.

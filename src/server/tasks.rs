@@ -11,13 +11,13 @@ use crate::limits;
 /// What runs until the server stops.
 #[derive(Debug, Default)]
 pub(super) struct Tasks {
-    set: JoinSet<()>,
+    set: JoinSet<Result<()>>,
     names: Vec<(Id, &'static str)>,
 }
 
 impl Tasks {
     /// Starts a task that is to run until the server drains.
-    pub(super) fn spawn(&mut self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
+    pub(super) fn spawn(&mut self, name: &'static str, task: impl Future<Output = Result<()>> + Send + 'static) {
         let id = self.set.spawn(task).id();
         self.names.push((id, name));
     }
@@ -26,8 +26,9 @@ impl Tasks {
     pub(super) async fn ended_early(&mut self) -> Result<()> {
         match self.set.join_next_with_id().await {
             None => std::future::pending().await,
-            Some(Ok((id, ()))) => Err(anyhow!("{} has ended, and the server with it", self.name(id))),
-            Some(Err(error)) => Err(self.failure(&error)),
+            Some(Ok((id, Ok(())))) => Err(anyhow!("{} has ended, and the server with it", self.name(id))),
+            Some(Ok((id, Err(error)))) => Err(error.context(format!("{} failed", self.name(id)))),
+            Some(Err(error)) => Err(self.panicked(&error)),
         }
     }
 
@@ -37,8 +38,10 @@ impl Tasks {
         let bound = limits::DRAIN_TIME + limits::TASK_END_TIME;
         let all = async {
             while let Some(ended) = self.set.join_next_with_id().await {
-                if let Err(error) = ended {
-                    result = Err(self.failure(&error));
+                match ended {
+                    Ok((_, Ok(()))) => {}
+                    Ok((id, Err(error))) => result = Err(error.context(format!("{} failed", self.name(id)))),
+                    Err(error) => result = Err(self.panicked(&error)),
                 }
             }
         };
@@ -53,7 +56,7 @@ impl Tasks {
         self.names.iter().find(|(known, _)| *known == id).map_or("a task", |(_, name)| name)
     }
 
-    fn failure(&self, error: &JoinError) -> anyhow::Error {
+    fn panicked(&self, error: &JoinError) -> anyhow::Error {
         anyhow!("{} failed: {error}", self.name(error.id()))
     }
 }
