@@ -87,7 +87,7 @@ async fn load(config: &config::Config, registry: &Arc<Registry>) -> Result<Box<d
         let loaded = opened.store.load().context("cannot read the store")?;
         let hosts = loaded.rows.len();
         registry.load(loaded.rows, loaded.revision, loaded.serial);
-        tracing::info!(hosts, revision = ?loaded.revision, took = ?registry.now().since(began), "the table is loaded");
+        tracing::info!(hosts, revision = %loaded.revision, took = ?registry.now().since(began), "the table is loaded");
         Ok(opened.store)
     };
     tokio::task::spawn_blocking(load).await.context("reading the store failed")?
@@ -158,7 +158,8 @@ async fn wait(shutdown: &CancellationToken, tasks: &mut Tasks, writer: &mut Writ
 }
 
 fn announce(config: &config::Config, places: &banner::Places<'_>) {
-    tracing::info!(http = %places.http, dns = ?places.dns, "ready");
+    let dns: Vec<_> = places.dns.iter().map(ToString::to_string).collect();
+    tracing::info!(http = %places.http, dns = dns.join(","), "ready");
     // A collector of JSON lines wants nothing else on this stream.
     if config.log.format == telemetry::Format::Text {
         banner::print(&banner::text(config, places));
