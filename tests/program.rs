@@ -1,6 +1,6 @@
 //! The program from outside: exit codes, the two outputs, signals.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::BufReader;
 use std::net::TcpListener;
 use std::process::{Child, Command, Output, Stdio};
 
