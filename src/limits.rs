@@ -118,3 +118,30 @@ pub const WATCH_KEEPALIVE: Duration = Duration::from_secs(15);
 
 /// Time that what was accepted has to be answered in once a stop was asked for.
 pub const DRAIN_TIME: Duration = Duration::from_secs(5);
+
+// ---- the program ----
+
+/// Configuration file: hundreds of times the one that is delivered.
+pub const CONFIG_FILE_OCTETS: usize = 1024 * 1024;
+/// Octets of an unknown setting's name that are compared with the known ones.
+pub const SETTING_NAME_OCTETS: usize = 64;
+/// DNS listeners: each holds two sockets and its tasks.
+pub const DNS_LISTENERS: usize = 64;
+/// Networks for `auto_ip`: each is compared at a registration.
+pub const AUTO_IP_NETWORKS: usize = 64;
+/// Threads of the runtime.
+pub const THREADS: u64 = 1024;
+/// Longest record TTL: past a day nobody means discovery.
+pub const RECORD_TTL_MAX: Duration = Duration::from_secs(24 * 3600);
+/// Longest grace before the listeners close.
+pub const SHUTDOWN_GRACE_MAX: Duration = Duration::from_secs(3600);
+/// Time that the tasks have to end in after the drain; then they are stopped.
+pub const TASK_END_TIME: Duration = Duration::from_secs(2);
+/// Time that a command waits for a connection to the server.
+pub const CLIENT_CONNECT_TIME: Duration = Duration::from_secs(5);
+/// Time that a command waits for a whole answer.
+pub const CLIENT_ANSWER_TIME: Duration = Duration::from_secs(30);
+/// Answer that a command reads: a list of a few hundred thousand hosts.
+pub const CLIENT_ANSWER_OCTETS: usize = 256 * 1024 * 1024;
+/// Answer that a command shows where the server did not say what is wrong in our form.
+pub const CLIENT_ERROR_CHARS: usize = 500;

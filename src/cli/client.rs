@@ -1,0 +1,150 @@
+//! The HTTP client of the commands: one request, bounded in time and size.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, anyhow};
+use axum::http::uri::{Authority, Scheme};
+use axum::http::{Method, Request, StatusCode, Uri};
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper_util::client::legacy::Client as Connections;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use serde_json::Value;
+use tokio::time::timeout;
+
+use super::{Failure, ServerFlag};
+use crate::config::Environment;
+use crate::limits;
+
+const DEFAULT_SERVER: &str = "http://127.0.0.1:8500";
+
+/// A server to ask.
+#[derive(Debug)]
+pub(super) struct Client {
+    authority: Authority,
+    /// What a proxy put before the paths; without a final slash.
+    prefix: String,
+    answer_time: Duration,
+}
+
+impl Client {
+    /// The server of the flag, else of the environment, else the default.
+    pub(super) fn new(flag: &ServerFlag, environment: &Environment) -> Result<Client, Failure> {
+        let (url, place) = match (&flag.server, environment.server()?) {
+            (Some(url), _) => (url.clone(), "--server"),
+            (None, Some(url)) => (url, "ROLLCALL_SERVER"),
+            (None, None) => (DEFAULT_SERVER.into(), "the default"),
+        };
+        Client::parse(&url).map_err(|rule| Failure::Usage(format!("{place}: `{url}` {rule}")))
+    }
+
+    fn parse(url: &str) -> Result<Client, &'static str> {
+        let uri: Uri = url.parse().map_err(|_| "is not a URL such as http://127.0.0.1:8500")?;
+        let parts = uri.into_parts();
+        let (Some(scheme), Some(authority)) = (parts.scheme, parts.authority) else {
+            return Err("is not a URL such as http://127.0.0.1:8500");
+        };
+        if scheme != Scheme::HTTP {
+            return Err("is not an http:// URL: others are not built yet in this version");
+        }
+        let prefix = parts.path_and_query.map(|path| path.path().trim_end_matches('/').to_owned());
+        Ok(Client { authority, prefix: prefix.unwrap_or_default(), answer_time: limits::CLIENT_ANSWER_TIME })
+    }
+
+    /// Sends one request; `segments` are the parts of its path. Gives the JSON answered, `Null` for none.
+    pub(super) fn call(&self, method: Method, segments: &[&str], body: Option<&Value>) -> Result<Value, Failure> {
+        let path: String = segments.iter().map(|segment| format!("/{}", escaped(segment))).collect();
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start the runtime")?;
+        Ok(runtime.block_on(self.exchange(method, &path, body))?)
+    }
+
+    async fn exchange(&self, method: Method, path: &str, body: Option<&Value>) -> anyhow::Result<Value> {
+        let url = format!("http://{}{}{path}", self.authority, self.prefix);
+        let mut request = Request::builder().method(method).uri(&url).header("accept", "application/json");
+        if body.is_some() {
+            request = request.header("content-type", "application/json");
+        }
+        let body = Full::new(Bytes::from(body.map(Value::to_string).unwrap_or_default()));
+        let request = request.body(body).context("cannot make the request")?;
+        let exchange = async {
+            let mut connector = HttpConnector::new();
+            connector.set_connect_timeout(Some(limits::CLIENT_CONNECT_TIME));
+            let connections: Connections<_, Full<Bytes>> =
+                Connections::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(connector);
+            let answer = connections.request(request).await.map_err(|error| self.unreachable(&error))?;
+            let (head, body) = answer.into_parts();
+            let body = Limited::new(body, limits::CLIENT_ANSWER_OCTETS).collect().await;
+            let body = body.map_err(|error| anyhow!("cannot read the answer: {error}"))?.to_bytes();
+            interpret(head.status, &body)
+        };
+        let bound = self.answer_time;
+        timeout(bound, exchange)
+            .await
+            .unwrap_or_else(|_| Err(anyhow!("{} did not answer within {} s", self.authority, bound.as_secs())))
+    }
+
+    fn unreachable(&self, error: &hyper_util::client::legacy::Error) -> anyhow::Error {
+        let mut cause: &dyn std::error::Error = error;
+        while let Some(deeper) = cause.source() {
+            cause = deeper;
+        }
+        let advice = if error.is_connect() { "; does it run there? `--server URL` names another" } else { "" };
+        anyhow!("cannot ask http://{}: {cause}{advice}", self.authority)
+    }
+}
+
+/// The JSON of a good answer; else what the server says is wrong.
+fn interpret(status: StatusCode, body: &[u8]) -> anyhow::Result<Value> {
+    let json = if body.is_empty() { Ok(Value::Null) } else { serde_json::from_slice::<Value>(body) };
+    if status.is_success() {
+        return json.context("the answer is not JSON: is it rollcall that answers there?");
+    }
+    let json = json.unwrap_or_default();
+    let said = |key: &str| json.get(key).and_then(Value::as_str).map(str::to_owned);
+    let detail = said("detail").or_else(|| said("title")).unwrap_or_else(|| {
+        let text = String::from_utf8_lossy(body);
+        format!("the server answered {status} {}", text.chars().take(limits::CLIENT_ERROR_CHARS).collect::<String>())
+    });
+    Err(anyhow!("{}", super::table::printable(detail.trim())))
+}
+
+/// One segment of a path: everything but the unreserved characters is escaped (RFC 3986 2.3).
+fn escaped(segment: &str) -> String {
+    let escape = |byte: u8| match byte {
+        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
+        _ => format!("%{byte:02X}"),
+    };
+    segment.bytes().map(escape).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn takes_http_urls_only() {
+        assert_eq!(Client::parse("http://[::1]:8500/discovery/").expect("a URL").prefix, "/discovery");
+        assert!(Client::parse("https://a").is_err_and(|rule| rule.contains("http://")));
+        for url in ["", "127.0.0.1:8500", "/v1", "http://"] {
+            assert!(Client::parse(url).is_err(), "{url}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_gives_the_detail_of_the_server() {
+        let problem = br#"{"title":"Bad Request","status":400,"detail":"port: must be 1 to 65535"}"#;
+        let error = interpret(StatusCode::BAD_REQUEST, problem).expect_err("a refusal");
+        assert_eq!(error.to_string(), "port: must be 1 to 65535");
+        let error = interpret(StatusCode::BAD_GATEWAY, b"<html>\x1b[2J").expect_err("a refusal");
+        assert_eq!(error.to_string(), "the server answered 502 Bad Gateway <html>\\u{1b}[2J");
+        assert_eq!(interpret(StatusCode::NO_CONTENT, b"").expect("an answer"), Value::Null);
+        assert!(interpret(StatusCode::OK, b"<html>").is_err());
+    }
+
+    #[test]
+    fn segments_are_escaped() {
+        assert_eq!(escaped("a/b c?é"), "a%2Fb%20c%3F%C3%A9");
+    }
+}

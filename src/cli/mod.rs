@@ -1,0 +1,138 @@
+//! The command line: the server, and what an operator asks of a running one.
+//!
+//! Standard output is for what was asked for, standard error for the rest. Exit codes: 0 done; 1 it could not be
+//! done; 2 it was asked for in a wrong way, or a setting is wrong.
+
+mod client;
+mod read;
+mod serve;
+mod table;
+mod write;
+
+use std::ffi::OsString;
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::{self, Environment};
+
+const EXAMPLES: &str = "\
+Examples:
+  rollcall                                   serve with the defaults, and print what to try
+  rollcall serve --dns 10.0.0.5:53 --http 10.0.0.5:8500
+  rollcall register web --id web-1 --address 10.0.0.1 --port 8080 --ttl 30s
+  rollcall hosts web                         who answers, and who does not
+  rollcall drain web web-1                   out of DNS, still registered
+  dig @127.0.0.1 -p 8600 web.service.local SRV
+
+Exit codes: 0 done; 1 it could not be done; 2 wrong usage or a wrong setting.";
+
+/// DNS-based service discovery: hosts check in over HTTP, anything that resolves a name finds them
+#[derive(Debug, Parser)]
+#[command(name = "rollcall", version, after_help = EXAMPLES, max_term_width = 100)]
+#[command(subcommand_help_heading = "Commands", disable_help_subcommand = true)]
+struct Program {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the server (also without any command)
+    #[command(after_help = serve::AFTER_HELP)]
+    Serve(serve::Flags),
+    /// Print every setting in effect with the place it comes from, in the form of the file
+    CheckConfig(serve::Flags),
+    /// List the services
+    Services(read::Services),
+    /// List the hosts of one service, or of all
+    Hosts(read::Hosts),
+    /// Register a host, or replace it; also its heartbeat
+    #[command(after_help = write::REGISTER_EXAMPLES)]
+    Register(write::Register),
+    /// Remove a host
+    Deregister(write::Deregister),
+    /// Take a host out of the answers without removing it
+    Drain(write::Drain),
+}
+
+/// The server that a command speaks to.
+#[derive(Debug, Args)]
+struct ServerFlag {
+    /// Server to ask [env: ROLLCALL_SERVER] [default: http://127.0.0.1:8500]
+    #[arg(long, value_name = "URL")]
+    server: Option<String>,
+}
+
+/// What keeps a command from its end.
+#[derive(Debug)]
+enum Failure {
+    /// A wrong setting or argument: exit code 2.
+    Usage(String),
+    /// Anything else: exit code 1.
+    Other(anyhow::Error),
+}
+
+impl From<config::Error> for Failure {
+    fn from(error: config::Error) -> Failure {
+        Failure::Usage(error.to_string())
+    }
+}
+
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Failure {
+        Failure::Other(error)
+    }
+}
+
+/// Runs the program with `arguments`, the first of which is its name.
+pub fn run(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> ExitCode {
+    let program = match Program::try_parse_from(arguments) {
+        Ok(program) => program,
+        Err(error) => {
+            // Help and version are what was asked for; a closed output is nobody's fault.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    let environment = Environment::of_process();
+    match dispatch(program.command, &environment) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure::Usage(message)) => complain(&message, 2),
+        Err(Failure::Other(error)) if is_closed_output(&error) => ExitCode::SUCCESS,
+        Err(Failure::Other(error)) => complain(&format!("{error:#}"), 1),
+    }
+}
+
+fn dispatch(command: Option<Command>, environment: &Environment) -> Result<(), Failure> {
+    match command {
+        None => serve::serve(&serve::Flags::default(), environment),
+        Some(Command::Serve(flags)) => serve::serve(&flags, environment),
+        Some(Command::CheckConfig(flags)) => serve::check(&flags, environment),
+        Some(Command::Services(command)) => command.run(environment),
+        Some(Command::Hosts(command)) => command.run(environment),
+        Some(Command::Register(command)) => command.run(environment),
+        Some(Command::Deregister(command)) => command.run(environment),
+        Some(Command::Drain(command)) => command.run(environment),
+    }
+}
+
+fn complain(message: &str, code: u8) -> ExitCode {
+    let _ = writeln!(std::io::stderr().lock(), "rollcall: {message}");
+    ExitCode::from(code)
+}
+
+/// Writes what was asked for.
+fn print(text: &str) -> Result<(), Failure> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|error| Failure::Other(error.into()))
+}
+
+/// `rollcall hosts | head` ends well.
+fn is_closed_output(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,154 @@
+//! `serve` and `check-config`: the settings, the runtime, the signals.
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use clap::Args;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use super::{Failure, print};
+use crate::config::{self, Environment};
+use crate::server::Server;
+use crate::telemetry;
+
+pub(super) const AFTER_HELP: &str = "\
+A setting comes from its flag, else its environment variable, else the file,
+else it has its default. These have a variable and a key in the file, no flag:
+  ROLLCALL_RECORD_TTL           longest TTL of a record [5s]
+  ROLLCALL_NEGATIVE_TTL         TTL of \"no such name\" [5s]
+  ROLLCALL_ONLY_PASSING         leave out hosts whose checks warn [false]
+  ROLLCALL_ZONES_DIR            directory of static zones [none]
+  ROLLCALL_ADVERTISE            addresses of ns.<zone> [the listeners']
+  ROLLCALL_HOST_TTL             lease of hosts registered without one [none]
+  ROLLCALL_LYFT_HOST_TTL        lease in Lyft's API [600s]
+  ROLLCALL_APPLICATION_ENV      env in Lyft's answers [development]
+  ROLLCALL_AUTO_IP              networks for auto_ip [192.168.0.0/16]
+  ROLLCALL_TRUST_FORWARDED_FOR  believe X-Forwarded-For [false]
+  ROLLCALL_NODE_NAME            node in Consul's API [the host name]
+  ROLLCALL_DATACENTER           datacenter in Consul's API [dc1]
+  ROLLCALL_SHUTDOWN_GRACE       keep answering after SIGTERM for [0s]
+Lyft's names work too: PORT, HOST_TTL (seconds), APPLICATION_ENV, and
+BACKEND_STORAGE (InFile, InMemory).
+
+`rollcall check-config` prints what is in effect, as a file to start from.
+SIGTERM and SIGINT stop in good order; a second one stops at once.";
+
+/// Settings with a flag. Their texts are parsed with those from the other places.
+#[derive(Debug, Default, Args)]
+pub(super) struct Flags {
+    /// Configuration file, TOML [env: ROLLCALL_CONFIG]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Where every HTTP API listens [env: ROLLCALL_HTTP] [default: 127.0.0.1:8500]
+    #[arg(long, value_name = "IP:PORT")]
+    http: Option<String>,
+    /// Where DNS is answered over UDP and TCP, may be repeated; port 0 picks one and prints it
+    /// [env: ROLLCALL_DNS] [default: 127.0.0.1:8600]
+    #[arg(long, value_name = "IP:PORT")]
+    dns: Vec<String>,
+    /// Where the table is kept: file, memory (etcd and dynamodb are not built yet)
+    /// [env: ROLLCALL_STORE] [default: file]
+    #[arg(long, value_name = "KIND")]
+    store: Option<String>,
+    /// Directory of the file store [env: ROLLCALL_DATA_DIR] [default: $STATE_DIRECTORY, else
+    /// $XDG_STATE_HOME/rollcall, else ~/.local/state/rollcall]
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<String>,
+    /// Hosts are found below service.<NAME> [env: ROLLCALL_DOMAIN] [default: local]
+    #[arg(long, value_name = "NAME")]
+    domain: Option<String>,
+    /// Threads [env: ROLLCALL_THREADS] [default: one a processor]
+    #[arg(long, value_name = "N")]
+    threads: Option<String>,
+    /// Form of the log: text or json [env: ROLLCALL_LOG_FORMAT] [default: text]
+    #[arg(long, value_name = "FORM")]
+    log_format: Option<String>,
+    /// Least level in the log: off, error, warn, info, debug, trace [env: ROLLCALL_LOG_LEVEL]
+    /// [default: info]
+    #[arg(long, value_name = "LEVEL")]
+    log_level: Option<String>,
+}
+
+impl Flags {
+    fn load(&self, environment: &Environment) -> Result<config::Loaded, Failure> {
+        let single = [
+            ("http", "--http", &self.http),
+            ("store", "--store", &self.store),
+            ("data_dir", "--data-dir", &self.data_dir),
+            ("domain", "--domain", &self.domain),
+            ("threads", "--threads", &self.threads),
+            ("log_format", "--log-format", &self.log_format),
+            ("log_level", "--log-level", &self.log_level),
+        ];
+        let given = single.into_iter().filter_map(|(key, flag, value)| Some((key, flag, vec![value.clone()?])));
+        let mut values: Vec<_> = given.collect();
+        if !self.dns.is_empty() {
+            values.push(("dns", "--dns", self.dns.clone()));
+        }
+        Ok(config::load(&config::Flags { file: self.config.clone(), values }, environment)?)
+    }
+}
+
+/// Runs the server until a signal.
+pub(super) fn serve(flags: &Flags, environment: &Environment) -> Result<(), Failure> {
+    let loaded = flags.load(environment)?;
+    telemetry::start(loaded.config.log);
+    for note in &loaded.notes {
+        tracing::warn!("{note}");
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(loaded.config.threads)
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?;
+    runtime.block_on(async {
+        let signals = Signals::listen().context("cannot listen for signals")?;
+        let server = Server::bind(loaded.config).await?;
+        let shutdown = CancellationToken::new();
+        tokio::spawn(signals.stop(shutdown.clone()));
+        Ok(server.run(shutdown).await?)
+    })
+}
+
+/// Prints the settings in effect; the notes go to standard error.
+pub(super) fn check(flags: &Flags, environment: &Environment) -> Result<(), Failure> {
+    let loaded = flags.load(environment)?;
+    for note in &loaded.notes {
+        super::complain(note, 0);
+    }
+    print(&loaded.describe())
+}
+
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn listen() -> std::io::Result<Signals> {
+        Ok(Signals { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    /// The first signal asks for a stop; the second one is not argued with.
+    async fn stop(mut self, shutdown: CancellationToken) {
+        let code = self.next().await;
+        tracing::info!(signal = signal_name(code), "a stop was asked for");
+        shutdown.cancel();
+        let code = self.next().await;
+        tracing::warn!(signal = signal_name(code), "stopped at once");
+        std::process::exit(code);
+    }
+
+    /// Waits for a signal; gives the exit code that shells know it by.
+    async fn next(&mut self) -> i32 {
+        tokio::select! {
+            _ = self.terminate.recv() => 143,
+            _ = self.interrupt.recv() => 130,
+        }
+    }
+}
+
+fn signal_name(code: i32) -> &'static str {
+    if code == 130 { "SIGINT" } else { "SIGTERM" }
+}

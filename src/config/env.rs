@@ -1,0 +1,142 @@
+//! The environment: the only file that reads it.
+//!
+//! `ROLLCALL_<SETTING>` for every setting, lists separated by commas. Below those, what Lyft's server
+//! read, so that its deployments start unchanged.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use super::{Error, Given, Origin, settings};
+
+/// Variables of the program that are no settings of the server.
+const OTHER_NAMES: [&str; 2] = ["ROLLCALL_CONFIG", "ROLLCALL_SERVER"];
+
+/// Lyft's names and the settings they mean.
+const LYFT_NAMES: [(&str, &str); 4] = [
+    ("PORT", "http_port"),
+    ("BACKEND_STORAGE", "backend_storage"),
+    ("HOST_TTL", "host_ttl_seconds"),
+    ("APPLICATION_ENV", "application_env"),
+];
+
+/// Lyft's names that mean nothing here: every read sees the newest table.
+const LYFT_CACHE_NAMES: [&str; 2] = ["CACHE_TTL", "CACHE_TYPE"];
+
+/// The variables of a process. One that is empty counts as not set.
+#[derive(Clone, Debug, Default)]
+pub struct Environment(BTreeMap<String, OsString>);
+
+/// What the defaults take from the machine.
+#[derive(Clone, Debug)]
+pub struct Machine {
+    /// `$STATE_DIRECTORY`, else `$XDG_STATE_HOME/rollcall`, else `~/.local/state/rollcall`.
+    pub data_dir: Option<PathBuf>,
+    /// The host name.
+    pub node_name: String,
+    /// Processors that this process may use.
+    pub threads: usize,
+}
+
+impl Environment {
+    /// The variables of this process.
+    #[allow(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+    pub fn of_process() -> Environment {
+        Environment::of(std::env::vars_os())
+    }
+
+    /// The given variables.
+    pub fn of<K: Into<OsString>, V: Into<OsString>>(variables: impl IntoIterator<Item = (K, V)>) -> Environment {
+        // A name that is not UTF-8 is none of ours.
+        let named =
+            variables.into_iter().filter_map(|(name, value)| Some((name.into().into_string().ok()?, value.into())));
+        Environment(named.filter(|(_, value)| !value.is_empty()).collect())
+    }
+
+    /// The server that the commands speak to: `ROLLCALL_SERVER`.
+    pub fn server(&self) -> Result<Option<String>, Error> {
+        self.text("ROLLCALL_SERVER")
+    }
+
+    /// What the defaults take from the machine.
+    pub fn machine(&self) -> Machine {
+        let nodename = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        Machine {
+            data_dir: self.data_dir(),
+            node_name: if nodename.is_empty() { "localhost".into() } else { nodename },
+            threads: std::thread::available_parallelism().map_or(1, usize::from),
+        }
+    }
+
+    /// The file named by `ROLLCALL_CONFIG`.
+    pub(super) fn config_file(&self) -> Result<Option<PathBuf>, Error> {
+        Ok(self.0.get("ROLLCALL_CONFIG").map(PathBuf::from))
+    }
+
+    /// The settings given, the weaker names first, and notes on variables without effect.
+    pub(super) fn settings(&self) -> Result<(Vec<Given>, Vec<String>), Error> {
+        let mut given = Vec::new();
+        for (name, key) in LYFT_NAMES {
+            if let Some(value) = self.text(name)? {
+                given.push(Given { key: key.into(), values: vec![value], origin: Origin::Variable(name.into()) });
+            }
+        }
+        for setting in settings::SETTINGS {
+            let name = settings::variable(setting.key);
+            if let Some(value) = self.text(&name)? {
+                let values = if setting.is_list {
+                    value.split(',').map(|item| item.trim().into()).collect()
+                } else {
+                    vec![value]
+                };
+                given.push(Given { key: setting.key.into(), values, origin: Origin::Variable(name) });
+            }
+        }
+        Ok((given, self.notes()))
+    }
+
+    fn notes(&self) -> Vec<String> {
+        let cache = LYFT_CACHE_NAMES
+            .iter()
+            .filter(|name| self.0.contains_key(**name))
+            .map(|name| format!("{name} is ignored: nothing is cached, every read sees the newest table"));
+        let unknown = self.0.keys().filter(|name| is_unknown(name)).map(|name| {
+            let key = name.trim_start_matches("ROLLCALL_").to_ascii_lowercase();
+            match settings::nearest(&key) {
+                Some(known) => format!("{name} is ignored: did you mean {}?", settings::variable(known)),
+                None => format!("{name} is ignored: there is no such setting"),
+            }
+        });
+        cache.chain(unknown).collect()
+    }
+
+    fn text(&self, name: &str) -> Result<Option<String>, Error> {
+        match self.0.get(name).map(|value| value.to_str()) {
+            None => Ok(None),
+            Some(Some(value)) => Ok(Some(value.into())),
+            Some(None) => Err(Error::new(Origin::Variable(name.into()), "is not valid UTF-8")),
+        }
+    }
+
+    fn data_dir(&self) -> Option<PathBuf> {
+        let path = |name: &str| self.0.get(name).map(PathBuf::from);
+        // systemd separates several state directories by colons; the first one is meant for us.
+        let state = self.0.get("STATE_DIRECTORY").map(|list| {
+            let list = list.to_string_lossy();
+            PathBuf::from(list.split(':').next().unwrap_or_default())
+        });
+        state
+            .or_else(|| path("XDG_STATE_HOME").map(|home| home.join("rollcall")))
+            .or_else(|| path("HOME").map(|home| home.join(".local/state/rollcall")))
+    }
+}
+
+/// Whether `name` looks like ours and is not. Kubernetes sets ROLLCALL_PORT... and ROLLCALL_SERVICE_... in
+/// every pod beside a Service named `rollcall`: those are no mistakes.
+fn is_unknown(name: &str) -> bool {
+    name.starts_with("ROLLCALL_")
+        && !OTHER_NAMES.contains(&name)
+        && !name.starts_with("ROLLCALL_SERVICE_")
+        && !name.starts_with("ROLLCALL_PORT")
+        && !settings::SETTINGS.iter().any(|setting| settings::variable(setting.key) == name)
+}

@@ -1,0 +1,209 @@
+//! The settings: what each is, and which of four places it comes from.
+//!
+//! Flags win over the environment (`ROLLCALL_<SETTING>`, then the names that Lyft's server read), that
+//! over the file, that over the defaults. Every value is checked wherever it stands, also where another
+//! one wins, and an [`Error`] names the place: the flag, the variable, or file, line and key.
+
+mod env;
+mod file;
+mod origin;
+mod settings;
+mod value;
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::{http, store, telemetry};
+
+pub use env::{Environment, Machine};
+pub use origin::{Error, Origin};
+
+/// The effective settings of a server.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where every HTTP API listens.
+    pub http_listen: SocketAddr,
+    /// The HTTP APIs.
+    pub http: http::Settings,
+    /// The DNS side.
+    pub dns: Dns,
+    /// Where the table is kept.
+    pub store: store::Settings,
+    /// The node's name, as the Consul dialect shows it.
+    pub node_name: String,
+    /// The datacenter's name, as the Consul dialect shows it.
+    pub datacenter: String,
+    /// Threads of the runtime.
+    pub threads: usize,
+    /// The log.
+    pub log: telemetry::Settings,
+    /// How long the server still answers after it was asked to stop and `/readyz` says no.
+    pub shutdown_grace: Duration,
+}
+
+/// Settings of the DNS side.
+#[derive(Clone, Debug)]
+pub struct Dns {
+    /// Where DNS is answered, each over UDP and TCP.
+    pub listen: Vec<SocketAddr>,
+    /// The domain, lower case, without the final dot: its zone is `service.<domain>`.
+    pub domain: String,
+    /// Longest TTL of a record; it is never above the lease left.
+    pub record_ttl: Duration,
+    /// TTL of an answer that a name or type does not exist (RFC 2308).
+    pub negative_ttl: Duration,
+    /// Whether a host whose checks warn is left out, as one that is critical always is.
+    pub only_passing: bool,
+    /// Directory of static zones, `*.zone`.
+    pub zones_dir: Option<PathBuf>,
+    /// Addresses that `ns.<zone>` has; empty: those that the listeners can be reached at.
+    pub advertise: Vec<IpAddr>,
+}
+
+impl Config {
+    /// The defaults on `machine`.
+    pub fn for_machine(machine: &Machine) -> Config {
+        Config {
+            http_listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8500)),
+            http: http::Settings {
+                host_ttl: None,
+                lyft_host_ttl: Duration::from_secs(600),
+                lyft_env: "development".into(),
+                trust_forwarded_for: false,
+                auto_ip_networks: vec![(IpAddr::from([192, 168, 0, 0]), 16)],
+            },
+            dns: Dns {
+                listen: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 8600))],
+                domain: "local".into(),
+                record_ttl: Duration::from_secs(5),
+                negative_ttl: Duration::from_secs(5),
+                only_passing: false,
+                zones_dir: None,
+                advertise: Vec::new(),
+            },
+            store: store::Settings { kind: store::Kind::File, data_dir: machine.data_dir.clone().unwrap_or_default() },
+            node_name: machine.node_name.clone(),
+            datacenter: "dc1".into(),
+            threads: machine.threads,
+            log: telemetry::Settings::default(),
+            shutdown_grace: Duration::ZERO,
+        }
+    }
+}
+
+/// The defaults on this machine.
+impl Default for Config {
+    fn default() -> Config {
+        Config::for_machine(&Environment::of_process().machine())
+    }
+}
+
+/// Values given on the command line.
+#[derive(Clone, Debug, Default)]
+pub struct Flags {
+    /// The file named by `--config`.
+    pub file: Option<PathBuf>,
+    /// Setting, flag as typed, values.
+    pub values: Vec<(&'static str, &'static str, Vec<String>)>,
+}
+
+/// The settings, and what is to be said about them.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The effective settings.
+    pub config: Config,
+    /// What was accepted and has no effect: lines for the log.
+    pub notes: Vec<String>,
+    origins: BTreeMap<&'static str, Origin>,
+}
+
+impl Loaded {
+    /// Every setting as a line of a configuration file, with the place it comes from as a comment.
+    pub fn describe(&self) -> String {
+        let lines: Vec<_> = settings::SETTINGS
+            .iter()
+            .map(|setting| {
+                let origin = self.origins.get(setting.key).unwrap_or(&Origin::Default);
+                (format!("{} = {}", setting.key, (setting.show)(&self.config)), origin)
+            })
+            .collect();
+        let width = lines.iter().map(|(line, _)| line.len()).max().unwrap_or_default();
+        let mut text = format!("{:<width$}  # the form of this file\n", "version = 1");
+        for (line, origin) in lines {
+            text.push_str(&format!("{line:<width$}  # {origin}\n"));
+        }
+        text
+    }
+}
+
+/// Reads the settings from all four places.
+pub fn load(flags: &Flags, environment: &Environment) -> Result<Loaded, Error> {
+    let machine = environment.machine();
+    let mut loaded = Loaded { config: Config::for_machine(&machine), notes: Vec::new(), origins: BTreeMap::new() };
+    let named = environment.config_file()?;
+    if let Some(path) = flags.file.as_deref().or(named.as_deref()) {
+        for given in file::read(path)? {
+            loaded.take(given, &machine)?;
+        }
+    }
+    let (given, notes) = environment.settings()?;
+    loaded.notes = notes;
+    for given in given {
+        loaded.take(given, &machine)?;
+    }
+    for (key, flag, values) in &flags.values {
+        loaded.take(Given { key: (*key).into(), values: values.clone(), origin: Origin::Flag(flag) }, &machine)?;
+    }
+    loaded.check()?;
+    Ok(loaded)
+}
+
+/// One setting as one place gives it.
+#[derive(Debug)]
+struct Given {
+    key: String,
+    values: Vec<String>,
+    origin: Origin,
+}
+
+impl Loaded {
+    fn take(&mut self, given: Given, machine: &Machine) -> Result<(), Error> {
+        let Some(setting) = settings::find(&given.key) else {
+            return Err(Error::new(given.origin, &unknown(&given.key)));
+        };
+        match (setting.apply)(&mut self.config, &given.values, machine) {
+            Ok(()) => {
+                self.origins.insert(setting.shown_as, given.origin);
+                Ok(())
+            }
+            Err(rule) => Err(Error::new(given.origin, &rule)),
+        }
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        if self.config.store.kind == store::Kind::File && self.config.store.data_dir == Path::new("") {
+            return Err(Error::new(
+                Origin::Default,
+                "data_dir: none of STATE_DIRECTORY, XDG_STATE_HOME and HOME is set: give --data-dir, or --store memory",
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// The environment variable of every setting.
+pub fn variables() -> impl Iterator<Item = String> {
+    settings::SETTINGS.iter().map(|setting| settings::variable(setting.key))
+}
+
+fn unknown(key: &str) -> String {
+    match settings::nearest(key) {
+        Some(known) => format!("unknown setting `{key}`: did you mean `{known}`?"),
+        None => format!("unknown setting `{key}`: `rollcall check-config` prints all there are"),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,288 @@
+//! The settings, one entry each: how it is read, how it is shown.
+//!
+//! A setting has one name in three spellings: `data_dir` in the file, `ROLLCALL_DATA_DIR` in the
+//! environment, `--data-dir` on the command line.
+
+use std::time::Duration;
+
+use super::value::{self, one};
+use super::{Config, Machine};
+use crate::store::Kind;
+use crate::{limits, telemetry};
+
+/// One setting.
+pub(super) struct Setting {
+    /// Its name in the file.
+    pub(super) key: &'static str,
+    /// The setting that it alters: itself, but for Lyft's forms.
+    pub(super) shown_as: &'static str,
+    /// Whether it takes several values.
+    pub(super) is_list: bool,
+    /// Puts values into the settings, or says which rule they break.
+    pub(super) apply: fn(&mut Config, &[String], &Machine) -> Result<(), String>,
+    /// The value as the file would have it.
+    pub(super) show: fn(&Config) -> String,
+}
+
+type Apply = fn(&mut Config, &[String], &Machine) -> Result<(), String>;
+
+const fn single(key: &'static str, apply: Apply, show: fn(&Config) -> String) -> Setting {
+    Setting { key, shown_as: key, is_list: false, apply, show }
+}
+
+const fn list(key: &'static str, apply: Apply, show: fn(&Config) -> String) -> Setting {
+    Setting { key, shown_as: key, is_list: true, apply, show }
+}
+
+/// Another form of `shown_as`, known to the environment only.
+const fn foreign(key: &'static str, shown_as: &'static str, apply: Apply) -> Setting {
+    Setting { key, shown_as, is_list: false, apply, show: |_| String::new() }
+}
+
+/// Every setting, in the order in which they are shown.
+pub(super) const SETTINGS: &[Setting] = &[
+    single("http", set_http, |config| value::quoted(config.http_listen)),
+    list("dns", set_dns, |config| value::list(&config.dns.listen, ToString::to_string)),
+    single("store", set_store, |config| value::quoted(store_name(config.store.kind))),
+    single("data_dir", set_data_dir, |config| value::quoted(config.store.data_dir.display())),
+    single("domain", set_domain, |config| value::quoted(&config.dns.domain)),
+    single("record_ttl", set_record_ttl, |config| value::quoted(value::show(config.dns.record_ttl))),
+    single("negative_ttl", set_negative_ttl, |config| value::quoted(value::show(config.dns.negative_ttl))),
+    single("only_passing", set_only_passing, |config| config.dns.only_passing.to_string()),
+    single("zones_dir", set_zones_dir, |config| match &config.dns.zones_dir {
+        Some(path) => value::quoted(path.display()),
+        None => value::quoted("none"),
+    }),
+    list("advertise", set_advertise, |config| value::list(&config.dns.advertise, ToString::to_string)),
+    single("host_ttl", set_host_ttl, |config| value::quoted(config.http.host_ttl.map_or("none".into(), value::show))),
+    single("lyft_host_ttl", set_lyft_host_ttl, |config| value::quoted(value::show(config.http.lyft_host_ttl))),
+    single("application_env", set_application_env, |config| value::quoted(&config.http.lyft_env)),
+    list("auto_ip", set_auto_ip, |config| {
+        value::list(&config.http.auto_ip_networks, |(address, prefix)| format!("{address}/{prefix}"))
+    }),
+    single("trust_forwarded_for", set_trust_forwarded_for, |config| config.http.trust_forwarded_for.to_string()),
+    single("node_name", set_node_name, |config| value::quoted(&config.node_name)),
+    single("datacenter", set_datacenter, |config| value::quoted(&config.datacenter)),
+    single("threads", set_threads, |config| config.threads.to_string()),
+    single("log_format", set_log_format, |config| value::quoted(config.log.format.name())),
+    single("log_level", set_log_level, |config| value::quoted(config.log.level.name())),
+    single("shutdown_grace", set_shutdown_grace, |config| value::quoted(value::show(config.shutdown_grace))),
+];
+
+/// Lyft's forms of settings.
+const FOREIGN: &[Setting] = &[
+    foreign("http_port", "http", set_http_port),
+    foreign("backend_storage", "store", set_backend_storage),
+    foreign("host_ttl_seconds", "lyft_host_ttl", set_host_ttl_seconds),
+];
+
+/// Whether the file may hold this key.
+pub(super) fn is_key(key: &str) -> bool {
+    SETTINGS.iter().any(|setting| setting.key == key)
+}
+
+/// The setting with this name.
+pub(super) fn find(key: &str) -> Option<&'static Setting> {
+    SETTINGS.iter().chain(FOREIGN).find(|setting| setting.key == key)
+}
+
+/// The environment variable of a setting.
+pub(super) fn variable(key: &str) -> String {
+    format!("ROLLCALL_{}", key.to_ascii_uppercase())
+}
+
+/// The known setting that `key` is most likely a slip of.
+pub(super) fn nearest(key: &str) -> Option<&'static str> {
+    let start: String = key.chars().take(limits::SETTING_NAME_OCTETS).collect();
+    let key = start.to_ascii_lowercase().replace('-', "_");
+    let known = || SETTINGS.iter().map(|setting| setting.key);
+    let (slips, closest) = known().map(|known| (distance(&key, known), known)).min()?;
+    let related = known().find(|known| key.len() > 2 && (known.contains(&key) || key.contains(known)));
+    (slips <= 1 + key.len() / 4).then_some(closest).or(related)
+}
+
+/// Insertions, deletions and replacements between two names (Levenshtein).
+fn distance(left: &str, right: &str) -> usize {
+    let mut row: Vec<usize> = (0..=right.len()).collect();
+    for (i, a) in left.bytes().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, b) in right.bytes().enumerate() {
+            let replaced = diagonal + usize::from(a != b);
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(row[j] + 1).min(row[j + 1] + 1);
+        }
+    }
+    row[right.len()]
+}
+
+fn set_http(config: &mut Config, values: &[String], _: &Machine) -> Result<(), String> {
+    config.http_listen = value::listener(one(values)?)?;
+    Ok(())
+}
+
+fn set_http_port(config: &mut Config, values: &[String], _: &Machine) -> Result<(), String> {
+    let port = value::number(one(values)?, 0, u64::from(u16::MAX))?;
+    config.http_listen.set_port(u16::try_from(port).unwrap_or_default());
+    Ok(())
+}
+
+fn set_dns(config: &mut Config, values: &[String], _: &Machine) -> Result<(), String> {
+    let listen = value::each(values, limits::DNS_LISTENERS, value::listener)?;
+    if listen.is_empty() {
+        return Err("takes at least one address and port".into());
+    }
+    let twice = listen.iter().enumerate().find(|(i, address)| address.port() != 0 && listen[..*i].contains(address));
+    if let Some((_, address)) = twice {
+        return Err(format!("names {address} twice"));
+    }
+    config.dns.listen = listen;
+    Ok(())
+}
+
+fn set_store(config: &mut Config, values: &[String], _: &Machine) -> Result<(), String> {
+    let known = [("memory", Some(Kind::Memory)), ("file", Some(Kind::File)), ("etcd", None), ("dynamodb", None)];
+    config.store.kind = built(one(values)?, &known)?;
+    Ok(())
+}
+
+fn set_backend_storage(config: &mut Config, values: &[String], _: &Machine) -> Result<(), String> {
+    let known = [("InMemory", Some(Kind::Memory)), ("InFile", Some(Kind::File)), ("DynamoDB", None)];
+    config.store.kind = built(one(values)?, &known)?;
+    Ok(())
+}
+
+fn built(name: &str, known: &[(&str, Option<Kind>)]) -> Result<Kind, String> {
+    value::word(name, known)?.ok_or_else(|| {
+        format!("the store `{name}` is not built yet in this version: `memory` and `file` are (InMemory and InFile)")
+    })
+}
+
+fn store_name(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Memory => "memory",
+        Kind::File => "file",
+    }
+}
+
+fn set_data_dir(config: &mut Config, values: &[String], machine: &Machine) -> Result<(), String> {
+    config.store.data_dir = match one(values)? {
+        "" => return Err("must not be empty; `auto` is the default".into()),
+        "auto" => machine.data_dir.clone().unwrap_or_default(),
+        path => path.into(),
+    };
+    Ok(())
+}
+
+fn set_domain(config: &mut Config, values: &[String], _: &Machine) -> Result<(), String> {
+    config.dns.domain = value::domain(one(values)?)?;
+    Ok(())
+}
+
+fn set_record_ttl(config: &mut Config, values: &[String], _: &Machine) -> Result<(), String> {
+    config.dns.record_ttl = value::seconds(one(values)?, Duration::ZERO, limits::RECORD_TTL_MAX)?;
+    Ok(())
+}
+
+fn set_negative_ttl(config: &mut Config, values: &[String], _: &Machine) -> Result<(), String> {
+    config.dns.negative_ttl = value::seconds(one(values)?, Duration::ZERO, limits::RECORD_TTL_MAX)?;
+    Ok(())
+}
+
+fn set_only_passing(config: &mut Config, values: &[String], _: &Machine) -> Result<(), String> {
+    config.dns.only_passing = value::boolean(one(values)?)?;
+    Ok(())
+}
+
+fn set_zones_dir(config: &mut Config, values: &[String], _: &Machine) -> Result<(), String> {
+    config.dns.zones_dir = match one(values)? {
+        "" => return Err("must not be empty; `none` is the default".into()),
+        "none" => None,
+        path => Some(path.into()),
+    };
+    Ok(())
+}
+
+fn set_advertise(config: &mut Config, values: &[String], _: &Machine) -> Result<(), String> {
+    let addresses = value::each(values, limits::ADDRESSES, value::address)?;
+    if let Some(address) = addresses.iter().find(|address| address.is_unspecified() || address.is_multicast()) {
+        return Err(format!("{address} is not an address that a client can send to"));
+    }
+    config.dns.advertise = addresses;
+    Ok(())
+}
+
+fn set_host_ttl(config: &mut Config, values: &[String], _: &Machine) -> Result<(), String> {
+    config.http.host_ttl = match one(values)? {
+        "none" => None,
+        text => Some(value::duration(text, limits::LEASE_MIN, limits::LEASE_MAX)?),
+    };
+    Ok(())
+}
+
+fn set_lyft_host_ttl(config: &mut Config, values: &[String], _: &Machine) -> Result<(), String> {
+    config.http.lyft_host_ttl = value::duration(one(values)?, limits::LEASE_MIN, limits::LEASE_MAX)?;
+    Ok(())
+}
+
+fn set_host_ttl_seconds(config: &mut Config, values: &[String], _: &Machine) -> Result<(), String> {
+    let seconds = value::number(one(values)?, limits::LEASE_MIN.as_secs(), limits::LEASE_MAX.as_secs())?;
+    config.http.lyft_host_ttl = Duration::from_secs(seconds);
+    Ok(())
+}
+
+fn set_application_env(config: &mut Config, values: &[String], _: &Machine) -> Result<(), String> {
+    config.http.lyft_env = value::name(one(values)?)?;
+    Ok(())
+}
+
+fn set_auto_ip(config: &mut Config, values: &[String], _: &Machine) -> Result<(), String> {
+    config.http.auto_ip_networks = value::each(values, limits::AUTO_IP_NETWORKS, value::network)?;
+    Ok(())
+}
+
+fn set_trust_forwarded_for(config: &mut Config, values: &[String], _: &Machine) -> Result<(), String> {
+    config.http.trust_forwarded_for = value::boolean(one(values)?)?;
+    Ok(())
+}
+
+fn set_node_name(config: &mut Config, values: &[String], machine: &Machine) -> Result<(), String> {
+    config.node_name = match one(values)? {
+        "auto" => machine.node_name.clone(),
+        name => value::name(name)?,
+    };
+    Ok(())
+}
+
+fn set_datacenter(config: &mut Config, values: &[String], _: &Machine) -> Result<(), String> {
+    let text = one(values)?;
+    let name = value::name(text)?.to_ascii_lowercase();
+    if !crate::table::is_label(&name.replace('_', "-")) {
+        return Err(format!("`{text}` is not one label: the name is a part of DNS names"));
+    }
+    config.datacenter = name;
+    Ok(())
+}
+
+fn set_threads(config: &mut Config, values: &[String], machine: &Machine) -> Result<(), String> {
+    config.threads = match one(values)? {
+        "auto" => machine.threads,
+        text => usize::try_from(value::number(text, 1, limits::THREADS)?).unwrap_or(1),
+    };
+    Ok(())
+}
+
+fn set_log_format(config: &mut Config, values: &[String], _: &Machine) -> Result<(), String> {
+    config.log.format = value::word(one(values)?, &telemetry::Format::ALL.map(|format| (format.name(), format)))?;
+    Ok(())
+}
+
+fn set_log_level(config: &mut Config, values: &[String], _: &Machine) -> Result<(), String> {
+    config.log.level = value::word(one(values)?, &telemetry::Level::ALL.map(|level| (level.name(), level)))?;
+    Ok(())
+}
+
+fn set_shutdown_grace(config: &mut Config, values: &[String], _: &Machine) -> Result<(), String> {
+    config.shutdown_grace = value::duration(one(values)?, Duration::ZERO, limits::SHUTDOWN_GRACE_MAX)?;
+    Ok(())
+}

@@ -1,0 +1,106 @@
+//! The whole: the only part that knows every other.
+//!
+//! A start binds every socket first, so that a taken port stops it before anything happens; then answers
+//! (SERVFAIL, and no to `/readyz`) while the table is read; then is ready. A stop says no to `/readyz`,
+//! waits the grace, closes the listeners, answers what was accepted, and writes what is staged.
+
+mod advertise;
+mod banner;
+mod run;
+mod tasks;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use anyhow::{Result, anyhow};
+use tokio::net::TcpListener;
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::dns;
+use crate::metrics::Metrics;
+use crate::readiness::Readiness;
+use crate::registry::Registry;
+use crate::zone::Zones;
+
+pub use advertise::reachable_addresses;
+
+/// A server whose sockets are bound.
+pub struct Server {
+    config: Config,
+    registry: Arc<Registry>,
+    metrics: Arc<Metrics>,
+    readiness: Arc<Readiness>,
+    http_addr: SocketAddr,
+    dns_addrs: Vec<SocketAddr>,
+    http: TcpListener,
+    dns: Vec<dns::Listener>,
+}
+
+impl Server {
+    /// Binds every socket, on the clock of the system.
+    pub async fn bind(config: Config) -> Result<Server> {
+        Server::bind_with(config, Arc::new(Clock::system())).await
+    }
+
+    /// Binds every socket; leases run on `clock`.
+    pub async fn bind_with(config: Config, clock: Arc<Clock>) -> Result<Server> {
+        let http = TcpListener::bind(config.http_listen)
+            .await
+            .map_err(|error| cannot_listen("HTTP", config.http_listen, &error, "--http, ROLLCALL_HTTP or `http`"))?;
+        let http_addr = http.local_addr()?;
+        let mut dns = Vec::new();
+        let mut dns_addrs = Vec::new();
+        for address in &config.dns.listen {
+            let listener = dns::Listener::bind(*address, config.threads)
+                .map_err(|error| cannot_listen("DNS", *address, &error, "--dns, ROLLCALL_DNS or `dns`"))?;
+            dns_addrs.push(listener.local_addr());
+            dns.push(listener);
+        }
+        let registry = Arc::new(Registry::new(clock, Zones::default(), config.store.kind.durability()));
+        let metrics = Arc::new(Metrics::new(&registry));
+        let readiness = Arc::new(Readiness::default());
+        Ok(Server { config, registry, metrics, readiness, http_addr, dns_addrs, http, dns })
+    }
+
+    /// Where HTTP is answered.
+    pub fn http_addr(&self) -> SocketAddr {
+        self.http_addr
+    }
+
+    /// Where DNS is answered, in the order of the settings.
+    pub fn dns_addrs(&self) -> &[SocketAddr] {
+        &self.dns_addrs
+    }
+
+    /// The table.
+    pub fn registry(&self) -> &Arc<Registry> {
+        &self.registry
+    }
+
+    /// Whether the server may be given work: some time after [`Server::run`] began.
+    pub fn readiness(&self) -> &Arc<Readiness> {
+        &self.readiness
+    }
+}
+
+/// Says what to do about it, as an operator sees this line before any documentation.
+fn cannot_listen(what: &str, address: SocketAddr, error: &io::Error, setting: &str) -> anyhow::Error {
+    let kind = error.kind();
+    let advice = if kind == io::ErrorKind::AddrInUse {
+        format!("another program has this port, perhaps another rollcall: stop it, or take another port with {setting}")
+    } else if kind == io::ErrorKind::PermissionDenied {
+        format!(
+            "ports below 1024 need the capability CAP_NET_BIND_SERVICE: grant it, or take a higher port with {setting}"
+        )
+    } else if kind == io::ErrorKind::AddrNotAvailable {
+        format!("this machine does not have the address: take one it has, or 0.0.0.0 for all, with {setting}")
+    } else {
+        format!("{error}: take another address with {setting}")
+    };
+    anyhow!("cannot listen for {what} on {address}: {advice}")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,167 @@
+//! Running: what starts and stops in which order.
+
+use std::hash::{BuildHasher as _, RandomState};
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail};
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
+
+use super::tasks::Tasks;
+use super::{Server, banner};
+use crate::readiness::Condition;
+use crate::registry::{Durability, Registry};
+use crate::store::{self, Store};
+use crate::{config, dns, http, telemetry};
+
+impl Server {
+    /// Serves until `shutdown`, then stops in good order. A part that ends before is an error, and stops the rest.
+    pub async fn run(self, shutdown: CancellationToken) -> Result<()> {
+        let Server { config, registry, metrics, readiness, http_addr, dns_addrs, http, dns } = self;
+        let drain = CancellationToken::new();
+        let mut tasks = Tasks::default();
+
+        let engine = Arc::new(dns::Engine::new(Arc::clone(&registry), seed()));
+        metrics.register_collector(Box::new(dns::StatsCollector(Arc::clone(engine.stats()))));
+        for listener in dns {
+            let (engine, drain) = (Arc::clone(&engine), drain.clone());
+            tasks.spawn("the DNS listener", async move {
+                Ok(dns::serve(listener, dns::Listeners::default(), engine, drain).await?)
+            });
+        }
+        readiness.hold(Condition::Dns);
+        let settings = Arc::new(config.http.clone());
+        let app = http::App::new(Arc::clone(&registry), settings, Arc::clone(&metrics), Arc::clone(&readiness));
+        let serve_http = http::serve(http, app, drain.clone());
+        tasks.spawn("the HTTP listener", async move {
+            serve_http.await;
+            Ok(())
+        });
+        readiness.hold(Condition::Http);
+
+        let mut writer = None;
+        let served = match load(&config, &registry).await {
+            Err(error) => Err(error),
+            Ok(store) => {
+                tasks.spawn("the expiry of leases", run_expiry(Arc::clone(&registry), drain.clone()));
+                let observe = move |outcome: &store::Outcome<'_>| match outcome.error {
+                    None => metrics.commit(outcome.changes, outcome.took),
+                    Some(_) => metrics.commit_failed(),
+                };
+                let ended = start_writer(&registry, store, config.store.kind.durability(), observe)?;
+                let ended = writer.insert(ended);
+                readiness.hold(Condition::Table);
+                announce(&config, &banner::Places { http: http_addr, dns: &dns_addrs });
+                wait(&shutdown, &mut tasks, ended).await
+            }
+        };
+
+        readiness.lack(Condition::Stopping, "a stop was asked for");
+        if served.is_ok() && !config.shutdown_grace.is_zero() {
+            tracing::info!(seconds = config.shutdown_grace.as_secs_f32(), "stopping after the grace");
+            tokio::time::sleep(config.shutdown_grace).await;
+        }
+        drain.cancel();
+        let drained = tasks.join().await;
+        // Nothing writes any more: the last batch ends the thread.
+        registry.close();
+        if let Some(ended) = writer {
+            ended.written().await?;
+        }
+        served.and(drained)?;
+        tracing::info!("stopped");
+        Ok(())
+    }
+}
+
+/// Opens the store and hands its rows to the registry, off the runtime's threads: both take long.
+async fn load(config: &config::Config, registry: &Arc<Registry>) -> Result<Box<dyn Store>> {
+    let settings = config.store.clone();
+    let registry = Arc::clone(registry);
+    let load = move || -> Result<Box<dyn Store>> {
+        let began = registry.now();
+        let mut opened = store::open(&settings).context("cannot open the store")?;
+        for notice in &opened.notices {
+            tracing::warn!("{notice}");
+        }
+        let loaded = opened.store.load().context("cannot read the store")?;
+        let hosts = loaded.rows.len();
+        registry.load(loaded.rows, loaded.revision, loaded.serial);
+        tracing::info!(hosts, revision = %loaded.revision, took = ?registry.now().since(began), "the table is loaded");
+        Ok(opened.store)
+    };
+    tokio::task::spawn_blocking(load).await.context("reading the store failed")?
+}
+
+async fn run_expiry(registry: Arc<Registry>, shutdown: CancellationToken) -> Result<()> {
+    registry.run_expiry(shutdown).await;
+    Ok(())
+}
+
+/// What the order of records begins with: other in every process, no secret.
+fn seed() -> u64 {
+    RandomState::new().hash_one(0)
+}
+
+/// The end of the writer's thread.
+struct Writer(Option<oneshot::Receiver<()>>);
+
+impl Writer {
+    /// Waits until the thread has ended, for ever where there is none.
+    async fn ended(&mut self) {
+        match &mut self.0 {
+            // An error means that the thread panicked: it has ended, too.
+            Some(ended) => drop(ended.await),
+            None => std::future::pending().await,
+        }
+        self.0 = None;
+    }
+
+    /// Waits until all that was staged is written.
+    async fn written(self) -> Result<()> {
+        match self.0 {
+            Some(ended) => ended.await.context("the writer of the store failed"),
+            None => Ok(()),
+        }
+    }
+}
+
+fn start_writer(
+    registry: &Arc<Registry>,
+    store: Box<dyn Store>,
+    durability: Durability,
+    observe: impl FnMut(&store::Outcome<'_>) + Send + 'static,
+) -> Result<Writer> {
+    match durability {
+        Durability::Immediate => Ok(Writer(None)),
+        Durability::Grouped => {
+            let registry = Arc::clone(registry);
+            let (sender, ended) = oneshot::channel();
+            let write = move || {
+                store::run_writer(&registry, store, observe);
+                // Nobody listens where the server has failed.
+                let _ = sender.send(());
+            };
+            std::thread::Builder::new().name("store writer".into()).spawn(write)?;
+            Ok(Writer(Some(ended)))
+        }
+    }
+}
+
+/// Returns when a stop is asked for, or with the error of what ended before.
+async fn wait(shutdown: &CancellationToken, tasks: &mut Tasks, writer: &mut Writer) -> Result<()> {
+    tokio::select! {
+        () = shutdown.cancelled() => Ok(()),
+        () = writer.ended() => bail!("the writer of the store has ended, and the server with it"),
+        ended = tasks.ended_early() => ended,
+    }
+}
+
+fn announce(config: &config::Config, places: &banner::Places<'_>) {
+    let dns: Vec<_> = places.dns.iter().map(ToString::to_string).collect();
+    tracing::info!(http = %places.http, dns = dns.join(","), "ready");
+    // A collector of JSON lines wants nothing else on this stream.
+    if config.log.format == telemetry::Format::Text {
+        banner::print(&banner::text(config, places));
+    }
+}

@@ -1,0 +1,117 @@
+//! The program from outside: exit codes, the two outputs, signals.
+
+use std::io::BufReader;
+use std::net::TcpListener;
+use std::process::{Child, Command, Output, Stdio};
+
+/// The program in an empty environment with a home of its own.
+fn rollcall(home: &tempfile::TempDir, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rollcall"));
+    command.args(arguments).env_clear().env("HOME", home.path()).stdin(Stdio::null());
+    command
+}
+
+fn home() -> tempfile::TempDir {
+    tempfile::tempdir().expect("a directory")
+}
+
+/// What a command that ends by itself says.
+fn ends(mut command: Command) -> (Option<i32>, String, String) {
+    let Output { status, stdout, stderr } = command.output().expect("a program that starts");
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
+    (status.code(), text(stdout), text(stderr))
+}
+
+/// A server on free ports, ready: with what it said until then.
+fn serve(home: &tempfile::TempDir, grace: &str) -> (Child, BufReader<std::process::ChildStderr>, String) {
+    let mut command = rollcall(home, &["serve", "--http", "127.0.0.1:0", "--dns", "127.0.0.1:0"]);
+    let started = command.env("ROLLCALL_SHUTDOWN_GRACE", grace).stderr(Stdio::piped()).spawn();
+    let mut server = started.expect("a program that starts");
+    let mut lines = BufReader::new(server.stderr.take().expect("a pipe"));
+    let said = read_until(&mut lines, "SRV");
+    (server, lines, said)
+}
+
+fn read_until(lines: &mut impl std::io::BufRead, end: &str) -> String {
+    let mut said = String::new();
+    while !said.contains(end) {
+        let read = lines.read_line(&mut said).expect("UTF-8");
+        assert!(read > 0, "it ended before `{end}`: {said}");
+    }
+    said
+}
+
+fn signal(server: &Child, name: &str) {
+    let sent = Command::new("sh").args(["-c", &format!("kill -{name} {}", server.id())]).status();
+    assert!(sent.expect("a shell").success());
+}
+
+#[test]
+fn check_config_prints_a_file_it_accepts() {
+    let home = home();
+    let mut command = rollcall(&home, &["check-config", "--http", "127.0.0.1:1"]);
+    command.env("HOST_TTL", "30").env("CACHE_TTL", "30");
+    let (code, out, error) = ends(command);
+    assert_eq!(code, Some(0), "{error}");
+    assert!(error.contains("CACHE_TTL is ignored"), "{error}");
+    let has =
+        |line: &str, origin: &str| out.lines().any(|it| it.starts_with(line) && it.ends_with(&format!("# {origin}")));
+    assert!(has("http = \"127.0.0.1:1\"", "--http") && has("lyft_host_ttl = \"30s\"", "HOST_TTL"), "{out}");
+    let path = home.path().join("again.toml");
+    std::fs::write(&path, &out).expect("a file");
+    let (code, _, error) = ends(rollcall(&home, &["check-config", "--config", path.to_str().expect("UTF-8")]));
+    assert_eq!(code, Some(0), "{error}");
+}
+
+#[test]
+fn a_wrong_setting_is_exit_code_2_and_one_line() {
+    let home = home();
+    let path = home.path().join("wrong.toml");
+    std::fs::write(&path, "version = 1\n\nhtpp = \"127.0.0.1:1\"\n").expect("a file");
+    let path = path.to_str().expect("UTF-8");
+    let (code, out, error) = ends(rollcall(&home, &["serve", "--config", path]));
+    let expected = format!("rollcall: {path}:3: unknown setting `htpp`: did you mean `http`?\n");
+    assert_eq!((code, out.as_str(), error), (Some(2), "", expected));
+    for arguments in [&["serve", "--store", "etcd"][..], &["hosts", "--server", "ftp://a"], &["nonsense"]] {
+        let (code, out, error) = ends(rollcall(&home, arguments));
+        assert_eq!((code, out.as_str()), (Some(2), ""), "{error}");
+    }
+}
+
+#[test]
+fn what_cannot_be_done_is_exit_code_1() {
+    let home = home();
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = taken.local_addr().expect("an address").to_string();
+    let (code, _, error) = ends(rollcall(&home, &["serve", "--http", &address, "--dns", "127.0.0.1:0"]));
+    assert_eq!(code, Some(1));
+    assert!(error.contains(&address) && error.contains("take another port with --http"), "{error}");
+    drop(taken);
+    let (code, out, error) = ends(rollcall(&home, &["hosts", "--server", &format!("http://{address}")]));
+    assert_eq!((code, out.as_str()), (Some(1), ""));
+    assert!(error.starts_with(&format!("rollcall: cannot ask http://{address}: ")), "{error}");
+}
+
+#[test]
+fn the_first_signal_stops_in_good_order() {
+    let home = home();
+    for name in ["TERM", "INT"] {
+        let (mut server, mut lines, said) = serve(&home, "0s");
+        assert!(said.contains("rollcall") && said.contains("is ready"), "{said}");
+        signal(&server, name);
+        read_until(&mut lines, "stopped");
+        assert_eq!(server.wait().expect("an end").code(), Some(0));
+    }
+}
+
+#[test]
+fn the_second_signal_stops_at_once() {
+    let home = home();
+    for (name, code) in [("TERM", 143), ("INT", 130)] {
+        let (mut server, mut lines, _) = serve(&home, "1h");
+        signal(&server, "TERM");
+        read_until(&mut lines, "stopping after the grace");
+        signal(&server, name);
+        assert_eq!(server.wait().expect("an end").code(), Some(code));
+    }
+}
