@@ -52,6 +52,11 @@ pub const DEADLINES_PER_TICK: usize = 256;
 /// Rows in one group commit.
 pub const COMMIT_ROWS: usize = 4096;
 
+// ---- the store ----
+
+/// Memory the file store's engine keeps pages in: enough for the upper levels of its trees at a million rows.
+pub const STORE_CACHE_OCTETS: usize = 32 * 1024 * 1024;
+
 // ---- DNS ----
 
 /// Reply over UDP: what passes every path unfragmented (DNS flag day 2020, RFC 9715).

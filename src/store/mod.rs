@@ -1,35 +1,32 @@
 //! Where the table lives between two runs.
+//!
+//! A [`Store`] is written by one thread ([`run_writer`]): it takes what the registry has staged, commits it as one
+//! transaction and publishes it. An acknowledged write is durable, a refused one left nothing. Heartbeats are not
+//! changes and never come here; after a restart every lease begins anew.
+//!
+//! * [`memory`](memory::MemoryStore): nothing is kept.
+//! * [`file`](file::FileStore): one redb file in the data directory.
 
-use crate::registry::{CommitError, Durability, Registry};
+mod database;
+mod disk;
+mod file;
+mod memory;
+mod record;
+mod writer;
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+
+use crate::registry::{CommitError, Durability};
 use crate::table::{Change, Host, Revision};
 
-/// Which store.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Kind {
-    /// None: a stop forgets everything.
-    Memory,
-    /// The embedded one.
-    File,
-}
+pub use file::FileStore;
+pub use memory::MemoryStore;
+pub use writer::{Outcome, run_writer};
 
-impl Kind {
-    /// When a registry over this store publishes: with a store after the commit, without one at once.
-    pub fn durability(self) -> Durability {
-        match self {
-            Kind::Memory => Durability::Immediate,
-            Kind::File => Durability::Grouped,
-        }
-    }
-}
-
-/// Settings of the store.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// Which store.
-    pub kind: Kind,
-    /// Where it keeps its files.
-    pub data_dir: std::path::PathBuf,
-}
+/// The name of the store's file in the data directory.
+pub const FILE_NAME: &str = "rollcall.redb";
 
 /// What a store held.
 #[derive(Debug, Default)]
@@ -51,53 +48,141 @@ pub trait Store: Send {
     fn commit(&mut self, changes: &[Change], revision: Revision, serial: u32) -> Result<(), CommitError>;
 }
 
+/// Which store there is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Kind {
+    /// Rows are gone when the program ends.
+    Memory,
+    /// One file in the data directory.
+    #[default]
+    File,
+}
+
+impl Kind {
+    /// The store of that name in the configuration: `memory` or `file`.
+    pub fn parse(text: &str) -> Option<Kind> {
+        match text {
+            "memory" => Some(Kind::Memory),
+            "file" => Some(Kind::File),
+            _ => None,
+        }
+    }
+
+    /// When a registry over this store publishes: with a store after the commit, without one at once.
+    pub fn durability(self) -> Durability {
+        match self {
+            Kind::Memory => Durability::Immediate,
+            Kind::File => Durability::Grouped,
+        }
+    }
+}
+
+/// Which store, and where.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Which store.
+    pub kind: Kind,
+    /// The directory of [`FILE_NAME`]; made with mode 0700 where it is missing. Of no use to the memory store.
+    pub data_dir: PathBuf,
+}
+
 /// An open store, and what its operator must hear about it.
 pub struct Opened {
-    /// The store.
+    /// The store, its rows already read: [`Store::load`] hands them over.
     pub store: Box<dyn Store>,
-    /// What went wrong without being a reason not to start.
-    pub notices: Vec<String>,
+    /// What went wrong without being a reason not to start. Empty on a good day; each is to be logged as a warning.
+    pub notices: Vec<Notice>,
 }
 
-/// What became of one group commit.
-#[derive(Debug)]
-pub struct Outcome<'a> {
-    /// Changes in it.
-    pub changes: usize,
-    /// How long the store took.
-    pub took: std::time::Duration,
-    /// Why it failed, if it did.
-    pub error: Option<&'a CommitError>,
+impl fmt::Debug for Opened {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Opened").field("notices", &self.notices).finish_non_exhaustive()
+    }
 }
 
-/// Why there is no store.
+/// Something an operator must hear of; its text is a sentence for the log.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum Notice {
+    /// The file was damaged: it is kept under another name and the table starts empty.
+    #[error("{path} is damaged ({reason}): it was set aside as {kept} and the table starts EMPTY", path = path.display(), kept = kept.display())]
+    SetAside {
+        /// The file.
+        path: PathBuf,
+        /// Where it is now.
+        kept: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The file can be read and not written: names are answered, writes are refused until it can be written again.
+    #[error("{path} cannot be written ({reason}): names are answered, every write is refused until it can", path = path.display())]
+    ReadOnly {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// The file contradicted itself and the engine mended it: the newest intact commit is served.
+    #[error("{path} was inconsistent and was repaired to its newest intact commit", path = path.display())]
+    Repaired {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Rows that cannot be read; they stay in the file and are in no answer.
+    #[error("{count} rows of {path} cannot be read and are left out; the first: {first}", path = path.display())]
+    Skipped {
+        /// The file.
+        path: PathBuf,
+        /// How many.
+        count: u64,
+        /// The first of them, and what is wrong with it.
+        first: String,
+    },
+}
+
+/// Why there is no store. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
-#[error("never")]
-pub struct OpenError;
+pub enum OpenError {
+    /// Another process has it.
+    #[error("another rollcall is using {path}", path = .0.display())]
+    InUse(PathBuf),
+    /// A newer release wrote it. It is not damaged and not touched.
+    #[error("{path} was written by a newer rollcall (form {found}, this one reads up to {known})", path = path.display(), known = record::VERSION)]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// The version of its form.
+        found: u64,
+    },
+    /// It can be neither written nor read, or it is missing and cannot be made.
+    #[error("{path} cannot be opened: {reason}", path = path.display())]
+    Unusable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: io::Error,
+    },
+    /// It is damaged and cannot be set aside.
+    #[error("{path} is damaged ({reason}) and cannot be set aside: {rename}", path = path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+        /// Why it cannot be renamed.
+        rename: io::Error,
+    },
+}
 
-struct Nowhere;
-
-impl Store for Nowhere {
-    fn load(&mut self) -> Result<Loaded, CommitError> {
-        Ok(Loaded::default())
-    }
-
-    fn commit(&mut self, _: &[Change], _: Revision, _: u32) -> Result<(), CommitError> {
-        Ok(())
+/// Opens the store and reads its rows; blocks.
+///
+/// A damaged file is set aside, one that can be read but not written is served without taking writes: both are
+/// [`Notice`]s. A file of another process or of a newer release, and one that cannot be read or made, are errors.
+pub fn open(settings: &Settings) -> Result<Opened, OpenError> {
+    match settings.kind {
+        Kind::Memory => Ok(Opened { store: Box::new(MemoryStore), notices: Vec::new() }),
+        Kind::File => file::open(Box::new(disk::FileDisk::new(settings.data_dir.join(FILE_NAME)))),
     }
 }
 
-/// Opens a store that keeps nothing (stub while the real ones are being written).
-pub fn open(_: &Settings) -> Result<Opened, OpenError> {
-    Ok(Opened { store: Box::new(Nowhere), notices: Vec::new() })
-}
-
-/// Writes batches until the registry is closed and all that was staged is written.
-pub fn run_writer(registry: &Registry, mut store: Box<dyn Store>, mut observe: impl FnMut(&Outcome<'_>)) {
-    while let Some(batch) = registry.next_batch() {
-        let result = store.commit(&batch.changes, batch.revision(), batch.serial());
-        let error = result.as_ref().err();
-        observe(&Outcome { changes: batch.changes.len(), took: std::time::Duration::ZERO, error });
-        registry.publish(batch);
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,138 @@
+//! Every row comes back as it went in; what cannot be read is refused by name.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::store::record::{self, Unreadable};
+use crate::table::{Check, CheckKind, Lease, Place, Protocol, Status, parse_meta, parse_tags};
+
+fn words(most: usize) -> impl Strategy<Value = Vec<String>> {
+    prop::collection::vec("[^\\p{Cc}]{1,20}", 0..most)
+}
+
+fn place() -> impl Strategy<Value = Option<Place>> {
+    prop::option::of("[^\\p{Cc}]{1,20}".prop_map(|text| Place::parse("place", &text).expect("place")))
+}
+
+fn target() -> impl Strategy<Value = Target> {
+    let v4 = (1u8..=223, any::<[u8; 3]>()).prop_map(|(a, [b, c, d])| format!("{a}.{b}.{c}.{d}"));
+    let v6 = any::<[u16; 4]>().prop_map(|[a, b, c, d]| format!("2001:db8::{a:x}:{b:x}:{c:x}:{d:x}"));
+    prop_oneof![
+        prop::collection::vec(prop_oneof![v4, v6], 1..5),
+        "[A-Za-z][a-z0-9]{0,9}(\\.[a-z][a-z0-9]{0,9}){0,3}".prop_map(|name| vec![name]),
+    ]
+    .prop_map(|texts| Target::parse("address", texts.iter().map(String::as_str)).expect("target"))
+}
+
+fn port() -> impl Strategy<Value = Port> {
+    (prop::option::of("[a-z][a-z0-9]{0,9}"), prop::sample::select(&Protocol::ALL[..]), 1u16..)
+        .prop_map(|(name, protocol, number)| Port { name: name.map(String::into_boxed_str), protocol, number })
+}
+
+fn check() -> impl Strategy<Value = Check> {
+    ("[^\\p{Cc}]{1,20}", prop::sample::select(&Status::ALL[..]), any::<String>(), any::<u64>()).prop_map(
+        |(id, status, output, since)| Check {
+            id: id.into(),
+            kind: CheckKind::Reported,
+            status,
+            output: output.into(),
+            since: Timestamp::from_micros(since),
+        },
+    )
+}
+
+prop_compose! {
+    fn host()(
+        names in ("[^\\p{Cc}]{1,30}", "[^\\p{Cc}]{1,30}", "[a-z][a-z0-9]{0,9}"),
+        dialect in prop::sample::select(&Dialect::ALL[..]),
+        numbers in any::<(bool, u16, u16, u64, u64, Option<u32>)>(),
+        target in target(),
+        ports in prop::collection::vec(port(), 0..4),
+        tags in words(4),
+        meta in prop::collection::btree_map("[a-z./_-]{1,9}", any::<String>(), 0..4),
+        places in (place(), place(), place()),
+        checks in prop::collection::vec(check(), 0..4),
+        original in prop::option::of(any::<String>()),
+    ) -> Host {
+        let (draining, weight, priority, created, modified, ttl) = numbers;
+        let ttl = ttl.map(|millis| Duration::from_millis(u64::from(millis) + 1));
+        Host {
+            service: ServiceName::parse("service", &names.0).expect("service"),
+            dialect,
+            draining,
+            weight,
+            priority,
+            id: HostId::parse("id", &names.1).expect("id"),
+            namespace: Namespace::parse("namespace", &names.2).expect("namespace"),
+            target,
+            ports: ports.into_iter().collect(),
+            tags: parse_tags("tags", tags.iter().map(String::as_str)).expect("tags"),
+            meta: parse_meta("meta", meta.iter().map(|(k, v)| (&**k, &**v))).expect("meta"),
+            zone: places.0,
+            region: places.1,
+            checks: checks.into_boxed_slice(),
+            lease: Lease::new(ttl, Timestamp::from_micros(9)),
+            repo: places.2,
+            original: original.map(Arc::from),
+            created: Revision(created),
+            modified: Revision(modified),
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn every_row_comes_back(host in host()) {
+        let back = record::host(&record::key(&host), &record::value(&host), Some(&host)).expect("reads");
+        prop_assert!(back.same_content(&host), "{back:?} {host:?}");
+        prop_assert_eq!((back.created, back.modified), (host.created, host.modified));
+        prop_assert!(back.checks.iter().zip(&host.checks).all(|(a, b)| a.since == b.since));
+        prop_assert_eq!(shown(&back), shown(&host));
+    }
+
+    #[test]
+    fn keys_sort_as_rows_do(a in host(), b in host()) {
+        prop_assert_eq!(record::key(&a).cmp(&record::key(&b)), a.key().cmp(&b.key()));
+    }
+
+    #[test]
+    fn noise_is_refused(key in any::<Vec<u8>>(), value in any::<Vec<u8>>()) {
+        let _ = record::host(&key, &value, None);
+        let mut value = value;
+        value.insert(0, record::VERSION);
+        prop_assert!(record::host(b"web\0\0a", &value, None).is_err());
+    }
+}
+
+/// Rows as version 1 writes them. These literals must read for ever.
+#[test]
+fn version_one_reads_for_ever() {
+    let least = record::host(b"web\0\x00a", b"\x01{\"a\":[\"10.0.0.1\"]}", None).expect("reads");
+    assert_eq!((least.weight, least.priority, least.draining, least.lease.ttl()), (1, 0, false, None));
+    let json = "{\"n\":\"prod\",\"a\":[\"10.0.0.1\",\"2001:db8::1\"],\"p\":[{\"n\":53,\"t\":\"udp\",\"s\":\"dns\"},\
+                {\"n\":80}],\"t\":[\"blue\"],\"m\":[[\"k\",\"v\"]],\"w\":5,\"r\":2,\"z\":\"z1\",\"g\":\"r1\",\
+                \"c\":[{\"i\":\"disk\",\"s\":\"warning\",\"o\":\"87%\",\"t\":1700000000000000}],\"l\":60000000,\
+                \"d\":true,\"o\":\"repo\",\"x\":\"{}\",\"b\":3,\"e\":9}";
+    let value = format!("\x01{json}");
+    let most = record::host(b"web\0\x01a", value.as_bytes(), None).expect("reads");
+    assert_eq!(String::from_utf8(record::value(&most)), Ok(value), "and is written the same way");
+}
+
+#[test]
+fn an_unknown_field_is_ignored_a_newer_version_is_not() {
+    assert!(record::host(b"web\0\x00a", b"\x01{\"a\":[\"10.0.0.1\"],\"later\":[1,{}]}", None).is_ok());
+    let newer = record::host(b"web\0\x00a", b"\x02anything", None);
+    assert!(matches!(newer, Err(Unreadable::Newer(2))));
+    for (key, value) in [
+        (&b"web"[..], &b"\x01{\"a\":[\"10.0.0.1\"]}"[..]),
+        (b"web\0", b"\x01{\"a\":[\"10.0.0.1\"]}"),
+        (b"web\0\x63a", b"\x01{\"a\":[\"10.0.0.1\"]}"),
+        (b"\xff\0\x00a", b"\x01{\"a\":[\"10.0.0.1\"]}"),
+        (b"web\0\x00a", b""),
+        (b"web\0\x00a", b"\x00{\"a\":[\"10.0.0.1\"]}"),
+        (b"web\0\x00a", b"\x01{\"a\":[\"0.0.0.0\"]}"),
+        (b"web\0\x00a", b"\x01{\"a\":[\"10.0.0.1\"],\"p\":[{\"n\":0}]}"),
+    ] {
+        assert!(record::host(key, value, None).is_err(), "{key:?}");
+    }
+}
