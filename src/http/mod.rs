@@ -3,11 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
-
-use crate::metrics::Metrics;
-use crate::readiness::Readiness;
 use crate::registry::Registry;
 
 /// Settings of the HTTP side.
@@ -32,40 +27,4 @@ pub struct App {
     pub registry: Arc<Registry>,
     /// The settings.
     pub settings: Arc<Settings>,
-    /// The counts.
-    pub metrics: Arc<Metrics>,
-    /// Whether the server may be given work.
-    pub readiness: Arc<Readiness>,
-}
-
-impl App {
-    /// What the handlers of one server share.
-    pub fn new(
-        registry: Arc<Registry>,
-        settings: Arc<Settings>,
-        metrics: Arc<Metrics>,
-        readiness: Arc<Readiness>,
-    ) -> App {
-        App { registry, settings, metrics, readiness }
-    }
-}
-
-/// Serves `/readyz` only (stub while the rest is being written).
-pub async fn serve(listener: TcpListener, app: App, shutdown: CancellationToken) {
-    let ready = move || {
-        let status = if app.readiness.is_ready() { 200 } else { 503 };
-        std::future::ready(axum::http::StatusCode::from_u16(status).unwrap_or_default())
-    };
-    let router = axum::Router::new().route("/readyz", axum::routing::get(ready));
-    let service = hyper_util::service::TowerToHyperService::new(router);
-    loop {
-        let accepted = tokio::select! {
-            () = shutdown.cancelled() => return,
-            accepted = listener.accept() => accepted,
-        };
-        let Ok((stream, _)) = accepted else { continue };
-        let connection = hyper::server::conn::http1::Builder::new()
-            .serve_connection(hyper_util::rt::TokioIo::new(stream), service.clone());
-        tokio::spawn(async move { drop(connection.await) });
-    }
 }
