@@ -132,6 +132,10 @@ pub const CONFIG_FILE_OCTETS: usize = 1024 * 1024;
 pub const SETTING_NAME_OCTETS: usize = 64;
 /// DNS listeners: each holds two sockets and its tasks.
 pub const DNS_LISTENERS: usize = 64;
+/// Octets of one static zone file.
+pub const ZONE_FILE_OCTETS: u64 = 128 * 1024 * 1024;
+/// Static zone files.
+pub const ZONE_FILES: usize = 1000;
 /// Networks for `auto_ip`: each is compared at a registration.
 pub const AUTO_IP_NETWORKS: usize = 64;
 /// Threads of the runtime.

@@ -8,6 +8,7 @@ mod advertise;
 mod banner;
 mod run;
 mod tasks;
+mod zones;
 
 use std::io;
 use std::net::SocketAddr;
@@ -22,7 +23,6 @@ use crate::dns;
 use crate::metrics::Metrics;
 use crate::readiness::Readiness;
 use crate::registry::Registry;
-use crate::zone::Zones;
 
 pub use advertise::reachable_addresses;
 
@@ -58,7 +58,8 @@ impl Server {
             dns_addrs.push(listener.local_addr());
             dns.push(listener);
         }
-        let registry = Arc::new(Registry::new(clock, Zones::default(), config.store.kind.durability()));
+        let zones = zones::read(&config.dns, &dns_addrs)?;
+        let registry = Arc::new(Registry::new(clock, zones, config.store.kind.durability()));
         let metrics = Arc::new(Metrics::new(&registry));
         let readiness = Arc::new(Readiness::default());
         Ok(Server { config, registry, metrics, readiness, http_addr, dns_addrs, http, dns })
