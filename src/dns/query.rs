@@ -92,6 +92,7 @@ pub(super) struct Query<'p> {
 }
 
 /// What to do with a packet.
+#[allow(clippy::large_enum_variant, reason = "lives on the stack for one packet; a box would be an allocation a query")]
 pub(super) enum Parsed<'p> {
     /// No reply.
     Drop,

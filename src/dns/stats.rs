@@ -169,11 +169,7 @@ impl Collector for StatsCollector {
         }
         for (name, help, count) in [
             ("dns_dropped", "Packets without a reply: responses, less than a header", &stats.dropped),
-            (
-                "dns_panics",
-                "Answers that failed inside the server; each is a fault to report",
-                &stats.panicked,
-            ),
+            ("dns_panics", "Answers that failed inside the server; each is a fault to report", &stats.panicked),
         ] {
             let counter = prometheus_client::metrics::counter::ConstCounter::new(load(count));
             let metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;

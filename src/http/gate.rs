@@ -10,7 +10,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 
 use super::App;
 use super::problem::{Kind, Problem};
@@ -25,14 +25,15 @@ pub(super) struct Waited;
 
 /// Lets a request through when it is within its bounds, its body read; counts it either way.
 pub(super) async fn pass(State(app): State<App>, request: Request, next: Next) -> Response {
-    let started = Instant::now();
+    let started = app.registry.now();
     let route = request.extensions().get::<MatchedPath>().cloned();
     let method = request.method().clone();
     let response = match within_bounds(request).await {
         Ok(request) => next.run(request).await,
         Err(problem) => problem.into_response(),
     };
-    let took: Option<Duration> = response.extensions().get::<Waited>().is_none().then(|| started.elapsed());
+    let took: Option<Duration> =
+        response.extensions().get::<Waited>().is_none().then(|| app.registry.now().since(started));
     let route = route.as_ref().map_or(NO_ROUTE, MatchedPath::as_str);
     app.metrics.request(route, method.as_str(), response.status().as_u16(), took);
     response

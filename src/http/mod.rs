@@ -85,10 +85,7 @@ impl App {
 
 /// The routes of every dialect, with their documentation.
 fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::with_openapi(docs::preamble())
-        .merge(native::routes())
-        .merge(lyft::routes())
-        .merge(ops::routes())
+    OpenApiRouter::with_openapi(docs::preamble()).merge(native::routes()).merge(lyft::routes()).merge(ops::routes())
 }
 
 /// Everything the HTTP listener answers.

@@ -126,7 +126,9 @@ impl Service {
     pub(super) fn part(&self, view: &View) -> Option<&HostSet> {
         match view {
             View::Service => Some(&self.all),
-            _ => self.place(view).ok().map(|place| &*self.parts[place].1),
+            View::Tag(_) | View::Transport(_) | View::Port(..) | View::Address => {
+                self.place(view).ok().map(|place| &*self.parts[place].1)
+            }
         }
     }
 

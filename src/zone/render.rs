@@ -157,10 +157,17 @@ impl Zone {
     }
 }
 
+/// The hosts of one service, and those of each view.
+#[derive(Default)]
+struct Members {
+    all: Vec<Arc<Host>>,
+    parts: BTreeMap<View, Vec<Arc<Host>>>,
+}
+
 /// The hosts of a table by the names they stand at.
 #[derive(Default)]
 struct Gathered {
-    services: BTreeMap<NameKey, (Vec<Arc<Host>>, BTreeMap<View, Vec<Arc<Host>>>)>,
+    services: BTreeMap<NameKey, Members>,
     aliases: BTreeMap<NameKey, (NameKey, View)>,
     addresses: BTreeMap<NameKey, Vec<Arc<Host>>>,
 }
@@ -170,7 +177,7 @@ impl Gathered {
     fn add(&mut self, host: &Arc<Host>) {
         let names = names(host);
         let Some(key) = names.service else { return };
-        let (all, parts) = self.services.entry(key.clone()).or_default();
+        let Members { all, parts } = self.services.entry(key.clone()).or_default();
         all.push(Arc::clone(host));
         for (alias, view) in names.aliases {
             if view != View::Service {
@@ -188,7 +195,7 @@ impl Gathered {
     }
 
     fn into_names(self) -> impl Iterator<Item = (NameKey, Dynamic)> {
-        let services = self.services.into_iter().map(|(key, (all, parts))| {
+        let services = self.services.into_iter().map(|(key, Members { all, parts })| {
             (key, Dynamic::Service(Arc::new(Service::whole(all, parts.into_iter().collect()))))
         });
         let aliases = self.aliases.into_iter().map(|(key, alias)| (key, Dynamic::Alias(Arc::new(alias))));

@@ -56,15 +56,15 @@ fn loading() {
 fn committing() {
     let directory = tempfile::tempdir().expect("directory");
     let store = open(&Settings { kind: Kind::File, data_dir: directory.path().to_owned() }).expect("opens").store;
-    let commits = Arc::new(std::sync::Mutex::new((0u32, Duration::ZERO)));
+    let commits = Arc::new(parking_lot::Mutex::new((0u32, Duration::ZERO)));
     let counter = Arc::clone(&commits);
     let running = Running::start(Arc::new(Clock::system()), store, move |outcome| {
-        let mut counter = counter.lock().expect("counts");
+        let mut counter = counter.lock();
         *counter = (counter.0 + 1, counter.1 + outcome.took);
     });
     let clock = Clock::system();
     for (submitters, each) in [(1, 1000), (64, 2000), (256, 500)] {
-        *commits.lock().expect("counts") = (0, Duration::ZERO);
+        *commits.lock() = (0, Duration::ZERO);
         let began = clock.now();
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().expect("runtime");
         runtime.block_on(async {
@@ -81,7 +81,7 @@ fn committing() {
             tasks.join_all().await;
         });
         let took = clock.now().since(began);
-        let (count, busy) = *commits.lock().expect("counts");
+        let (count, busy) = *commits.lock();
         let rate = f64::from(submitters * each) / took.as_secs_f64();
         say(&format!("{submitters} submitters: {rate:.0} registrations/s, {count} commits of {:?}", busy / count));
     }

@@ -151,7 +151,8 @@ fn push_services<'z>(
 
 /// Two hosts on one address and port are one record; so is one port for two protocols.
 fn drop_same_services(into: &mut Vec<Record<'_>>, start: usize) {
-    fn sort_key<'a>(data: &Data<'a>) -> Option<(Option<IpAddr>, Option<&'a str>, u16, u16, u16)> {
+    type Fields<'a> = (Option<IpAddr>, Option<&'a str>, u16, u16, u16);
+    fn sort_key<'a>(data: &Data<'a>) -> Option<Fields<'a>> {
         match *data {
             Data::Srv { priority, weight, port, target: SrvTarget::Address(address) } => {
                 Some((Some(address), None, port, priority, weight))
