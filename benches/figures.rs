@@ -16,6 +16,9 @@ use rollcall::table::{
 };
 use rollcall::zone::{Grammar, Name, Policy, Question, Random, Zone, Zones, parse_file, rtype};
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const FILE: &str = include_str!("../zones/service.local.zone");
 
 fn main() {
