@@ -84,8 +84,9 @@ fn measure(hosts: usize) {
     let file = parse_file(FILE, &origin()).unwrap();
     let zone = Zone::new(file, Grammar::Service, Policy::default(), &["127.0.0.1".parse().unwrap()]);
     let registry = Registry::new(Arc::new(Clock::system()), Zones::new(vec![zone]), Durability::Immediate);
+    let rows = rows(hosts);
     let start = Instant::now();
-    registry.load(rows(hosts), Revision(1), 1);
+    registry.load(rows, Revision(1), 1);
     let load = start.elapsed();
     let publish = publish(&registry, hosts);
     let after = resident();
