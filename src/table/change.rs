@@ -3,7 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::host::{Dialect, Host, HostKey};
+use super::host::Host;
+use super::key::{Dialect, HostKey};
 use crate::clock::Timestamp;
 
 /// Numbers the visible changes of a table; it only grows.

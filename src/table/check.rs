@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::host::Invalid;
+use super::text::Invalid;
 use crate::clock::Timestamp;
 use crate::limits;
 

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use super::host::HostKey;
+use super::key::HostKey;
 use crate::clock::Timestamp;
 
 /// The ordered deadlines of a table.

@@ -7,7 +7,10 @@ use smallvec::SmallVec;
 
 use super::change::Change;
 use super::check::Status;
-use super::host::{Dialect, Host, HostId, HostKey, Meta, Namespace, Place, Port, ServiceName, Tag, Target};
+use super::host::Host;
+use super::key::{Dialect, HostKey};
+use super::target::{Port, Target};
+use super::text::{HostId, Meta, Namespace, Place, ServiceName, Tag};
 use crate::limits;
 
 /// Everything a dialect can say of a host when it registers.

@@ -7,7 +7,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use super::host::Invalid;
+use super::text::Invalid;
 use crate::clock::Timestamp;
 use crate::limits;
 

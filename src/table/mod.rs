@@ -13,8 +13,11 @@ mod deadline;
 mod event;
 mod host;
 mod journal;
+mod key;
 mod lease;
 mod rows;
+mod target;
+mod text;
 
 use std::sync::Arc;
 
@@ -25,13 +28,13 @@ pub use change::{Cause, Change, Revision};
 pub use check::{Check, CheckKind, Status};
 pub use deadline::Deadlines;
 pub use event::{Applied, CheckDefinition, Event, Registration, Rejection};
-pub use host::{
-    Dialect, Host, HostId, HostKey, Invalid, Meta, Namespace, Place, Port, Protocol, Row, ServiceName, Tag, Target,
-    is_label, parse_meta, parse_tags,
-};
+pub use host::Host;
 pub use journal::{Compacted, Journal};
+pub use key::{Dialect, HostKey, Row};
 pub use lease::Lease;
 pub use rows::Hosts;
+pub use target::{Port, Protocol, Target};
+pub use text::{HostId, Invalid, Meta, Namespace, Place, ServiceName, Tag, is_label, parse_meta, parse_tags};
 
 /// The rows, their deadlines and the revision they are at.
 #[derive(Debug, Default)]

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use imbl::{OrdMap, OrdSet};
 
-use super::host::{Dialect, Host, HostKey, Place, Row, RowKey, ServiceName};
+use super::host::Host;
+use super::key::{Dialect, HostKey, Row, RowKey};
+use super::text::{Place, ServiceName};
 
 /// All rows of a table. A clone is O(1) and does not see later changes.
 #[derive(Clone, Debug, Default)]

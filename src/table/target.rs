@@ -1,0 +1,169 @@
+//! Where a host is reached: addresses or a name, and ports.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+
+use super::text::{Invalid, is_label};
+use crate::limits;
+
+/// Transport protocol of a port, as in `_http._tcp`.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub enum Protocol {
+    /// TCP, the default.
+    #[default]
+    Tcp,
+    /// UDP.
+    Udp,
+    /// SCTP.
+    Sctp,
+}
+
+impl Protocol {
+    /// Every protocol.
+    pub const ALL: [Protocol; 3] = [Protocol::Tcp, Protocol::Udp, Protocol::Sctp];
+
+    /// Lower-case name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Protocol::Tcp => "tcp",
+            Protocol::Udp => "udp",
+            Protocol::Sctp => "sctp",
+        }
+    }
+
+    /// Parses the name in any case.
+    pub fn parse(field: &str, value: &str) -> Result<Protocol, Invalid> {
+        Protocol::ALL
+            .into_iter()
+            .find(|protocol| protocol.as_str().eq_ignore_ascii_case(value))
+            .ok_or_else(|| Invalid::new(field, "must be tcp, udp or sctp"))
+    }
+}
+
+/// A port a host listens on.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Port {
+    /// `http` in `_http._tcp.web`; `None` for the one unnamed port.
+    pub name: Option<Box<str>>,
+    /// Its transport.
+    pub protocol: Protocol,
+    /// 1 to 65535.
+    pub number: u16,
+}
+
+impl Port {
+    /// An unnamed TCP port.
+    pub fn tcp(number: u16) -> Port {
+        Port { name: None, protocol: Protocol::Tcp, number }
+    }
+
+    /// Parses a port name: a DNS label, kept in lower case.
+    pub fn parse_name(field: &str, value: &str) -> Result<Box<str>, Invalid> {
+        if is_label(value) {
+            Ok(value.to_ascii_lowercase().into_boxed_str())
+        } else {
+            Err(Invalid::new(field, "must be a DNS label: 1 to 63 letters, digits and hyphens, no hyphen at an end"))
+        }
+    }
+
+    /// Parses a port number.
+    pub fn parse_number(field: &str, value: i64) -> Result<u16, Invalid> {
+        u16::try_from(value).ok().filter(|number| *number > 0).ok_or_else(|| Invalid::new(field, "must be 1 to 65535"))
+    }
+}
+
+/// Where a host is reached.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum Target {
+    /// One or more addresses, the first of them the one SRV targets are named after.
+    Addresses(SmallVec<[IpAddr; 1]>),
+    /// A domain name outside our zones, absolute, without the final dot; SRV only.
+    Name(Arc<str>),
+}
+
+impl Target {
+    /// Parses addresses or one host name.
+    ///
+    /// Unspecified, multicast and broadcast addresses are nobody's address, and IPv4 inside IPv6 has two
+    /// names for one thing: both are refused.
+    pub fn parse<'a>(field: &str, values: impl IntoIterator<Item = &'a str>) -> Result<Target, Invalid> {
+        let values: Vec<&str> = values.into_iter().collect();
+        if values.is_empty() {
+            return Err(Invalid::new(field, "must name at least one address"));
+        }
+        if values.len() > limits::ADDRESSES {
+            return Err(Invalid::new(field, format!("must be at most {} addresses", limits::ADDRESSES)));
+        }
+        if let [name] = values[..]
+            && name.parse::<IpAddr>().is_err()
+        {
+            return host_name(field, name).map(Target::Name);
+        }
+        let mut addresses = SmallVec::new();
+        for value in values {
+            let address = parse_address(field, value)?;
+            if !addresses.contains(&address) {
+                addresses.push(address);
+            }
+        }
+        Ok(Target::Addresses(addresses))
+    }
+
+    /// The addresses; none for a name.
+    pub fn addresses(&self) -> &[IpAddr] {
+        match self {
+            Target::Addresses(addresses) => addresses,
+            Target::Name(_) => &[],
+        }
+    }
+}
+
+fn parse_address(field: &str, value: &str) -> Result<IpAddr, Invalid> {
+    let address: IpAddr = value.parse().map_err(|_| {
+        Invalid::new(field, format!("must be IPv4 or IPv6 addresses, or one host name; {value:?} is neither"))
+    })?;
+    let usable = match address {
+        IpAddr::V4(v4) => !v4.is_unspecified() && !v4.is_multicast() && !v4.is_broadcast(),
+        IpAddr::V6(v6) => !v6.is_unspecified() && !v6.is_multicast() && v6.to_ipv4_mapped().is_none(),
+    };
+    if usable {
+        Ok(address)
+    } else {
+        Err(Invalid::new(
+            field,
+            format!("{value} is no address of a host (unspecified, multicast, broadcast or IPv4-mapped)"),
+        ))
+    }
+}
+
+fn host_name(field: &str, value: &str) -> Result<Arc<str>, Invalid> {
+    let name = value.strip_suffix('.').unwrap_or(value);
+    let labels_fit = name.split('.').all(is_label);
+    // An address that does not parse ("10.0.0.256") is a mistake, not a name: no top-level domain is all digits.
+    let numeric_end = name.rsplit('.').next().is_some_and(|label| label.bytes().all(|byte| byte.is_ascii_digit()));
+    if labels_fit && name.len() <= limits::NAME_OCTETS && !numeric_end {
+        Ok(Arc::from(name.to_ascii_lowercase()))
+    } else {
+        Err(Invalid::new(field, format!("must be an IPv4 or IPv6 address or a host name; {value:?} is none")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn targets_are_addresses_or_one_name() {
+        assert_eq!(Target::parse("address", ["10.0.0.1", "10.0.0.1"]).map(|t| t.addresses().len()), Ok(1));
+        assert_eq!(Target::parse("address", ["DB.example.com."]), Ok(Target::Name("db.example.com".into())));
+        for bad in
+            ["10.0.0.256", "0.0.0.0", "::", "ff02::1", "::ffff:1.2.3.4", "255.255.255.255", "", "a b", "-a", "_x.y"]
+        {
+            assert!(Target::parse("address", [bad]).is_err(), "{bad:?}");
+        }
+        assert!(Target::parse("addresses", ["10.0.0.1", "a.b"]).is_err());
+        assert!(Target::parse("addresses", []).is_err());
+    }
+}
