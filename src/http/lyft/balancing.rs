@@ -10,9 +10,10 @@ use super::fields::{Fields, JsonBody};
 use super::registration::key_of;
 use super::reply::Failure;
 use super::stored::{Stored, WEIGHT};
-use super::{host_of, python, service_of};
+use super::{counted, host_of, python, service_of};
 use crate::clock::Timestamp;
 use crate::http::App;
+use crate::metrics::Operation;
 use crate::registry::SubmitError;
 use crate::table::{Dialect, Event, Host, Hosts, Rejection};
 
@@ -46,6 +47,10 @@ pub(super) async fn weigh_all(
     path: Result<Path<String>, PathRejection>,
     request: Request,
 ) -> Result<StatusCode, Failure> {
+    counted(&app, Operation::Weight, all(&app, path, request).await)
+}
+
+async fn all(app: &App, path: Result<Path<String>, PathRejection>, request: Request) -> Result<StatusCode, Failure> {
     let service = service_of(path)?;
     let weight = read_weight(request).await?;
     let decide = |hosts: &Hosts, now: Timestamp| {
@@ -79,6 +84,14 @@ pub(super) async fn weigh_all(
 )]
 pub(super) async fn weigh_one(
     State(app): State<App>,
+    path: Result<Path<(String, String)>, PathRejection>,
+    request: Request,
+) -> Result<StatusCode, Failure> {
+    counted(&app, Operation::Weight, one(&app, path, request).await)
+}
+
+async fn one(
+    app: &App,
     path: Result<Path<(String, String)>, PathRejection>,
     request: Request,
 ) -> Result<StatusCode, Failure> {

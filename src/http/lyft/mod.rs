@@ -47,6 +47,8 @@ use utoipa_axum::routes;
 
 use self::reply::Failure;
 use super::App;
+use crate::metrics::{Operation, Outcome};
+use crate::table::Dialect;
 
 /// Every route of the dialect.
 pub(crate) fn routes() -> OpenApiRouter<App> {
@@ -92,6 +94,13 @@ fn other_method(method: &Method, uri: &Uri, allow: &'static str) -> Response {
     }
     let message = serde_json::json!({ "message": "The method is not allowed for the requested URL." });
     (allow, reply::json(StatusCode::METHOD_NOT_ALLOWED, &message)).into_response()
+}
+
+/// Counts a write by how it ended.
+fn counted<T>(app: &App, operation: Operation, result: Result<T, Failure>) -> Result<T, Failure> {
+    let outcome = result.as_ref().err().map_or(Outcome::Ok, Failure::outcome);
+    app.metrics.write(Dialect::Lyft, operation, outcome);
+    result
 }
 
 /// The service of a path. `%2F` is a slash and divides paths: a service with one has no path here, nor has an empty one.

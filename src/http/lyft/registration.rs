@@ -13,8 +13,9 @@ use super::check_in::CheckIn;
 use super::fields::{Fields, JsonBody};
 use super::reply::{self, Failure};
 use super::stored::Listed;
-use super::{address, host_of, service_of};
+use super::{address, counted, host_of, service_of};
 use crate::http::App;
+use crate::metrics::Operation;
 use crate::registry::{Snapshot, SubmitError};
 use crate::table::{Dialect, Event, Host, HostId, HostKey, Place, Rejection, ServiceName, is_label};
 
@@ -86,8 +87,12 @@ pub(super) async fn register(
     path: Result<Path<String>, PathRejection>,
     request: Request,
 ) -> Result<Response, Failure> {
+    counted(&app, Operation::Register, check_in(&app, path, request).await)
+}
+
+async fn check_in(app: &App, path: Result<Path<String>, PathRejection>, request: Request) -> Result<Response, Failure> {
     let service = service_of(path)?;
-    let client = client_of(&app, &request);
+    let client = client_of(app, &request);
     let fields = Fields::read(request, JsonBody::Read).await?;
     let check_in = CheckIn::parse(&service, &fields, || client)?;
     if !service.split('.').all(is_label) {
@@ -180,7 +185,7 @@ pub(super) async fn deregister(
     path: Result<Path<(String, String)>, PathRejection>,
 ) -> Result<Response, Failure> {
     let (service, ip) = host_of(path)?;
-    leave(&app, &service, &ip).await
+    counted(&app, Operation::Deregister, leave(&app, &service, &ip).await)
 }
 
 /// Takes a host out of the service that is named `repo`: only a GET reads the path otherwise.
@@ -199,7 +204,7 @@ pub(super) async fn deregister_from_repo(
     path: Result<Path<String>, PathRejection>,
 ) -> Result<Response, Failure> {
     let ip = service_of(path)?;
-    leave(&app, "repo", &ip).await
+    counted(&app, Operation::Deregister, leave(&app, "repo", &ip).await)
 }
 
 /// The key of a host, if both parts can be parts of one.

@@ -5,6 +5,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::json;
 
+use crate::metrics::Outcome;
 use crate::registry::{CommitError, SubmitError};
 use crate::table::{Invalid, Rejection};
 
@@ -26,6 +27,17 @@ pub(super) enum Failure {
     BodyTooLong,
     /// What the registry says.
     Submit(SubmitError),
+}
+
+impl Failure {
+    /// How the metrics count a write that ended so.
+    pub(super) fn outcome(&self) -> Outcome {
+        match self {
+            Failure::Silent(_) | Failure::Named(_) | Failure::NoSuchPath | Failure::BodyTooLong => Outcome::Invalid,
+            Failure::NoSuchHost | Failure::Submit(SubmitError::Rejected(_)) => Outcome::Rejected,
+            Failure::Submit(SubmitError::NotLoaded | SubmitError::Store(_)) => Outcome::Unavailable,
+        }
+    }
 }
 
 impl From<SubmitError> for Failure {
