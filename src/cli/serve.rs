@@ -55,7 +55,7 @@ pub(super) struct Flags {
     /// $XDG_STATE_HOME/rollcall, else ~/.local/state/rollcall]
     #[arg(long, value_name = "DIR")]
     data_dir: Option<String>,
-    /// Hosts are found below service.<NAME> [env: ROLLCALL_DOMAIN] [default: local]
+    /// Hosts are found below service.NAME [env: ROLLCALL_DOMAIN] [default: local]
     #[arg(long, value_name = "NAME")]
     domain: Option<String>,
     /// Threads [env: ROLLCALL_THREADS] [default: one a processor]

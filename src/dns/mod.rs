@@ -1,7 +1,7 @@
 //! DNS out: listeners, and the way from a packet to a reply.
 //!
 //! [`engine::respond`] is pure and the same for every transport. Two kinds of listeners carry packets to it:
-//! our own ([`udp`], [`tcp`]), and hickory-server's, which mount it through its `RequestHandler`
+//! our own (`udp`, `tcp`), and hickory-server's, which mount it through its `RequestHandler`
 //! (`handler.rs`). Ours are the default; why is in ARCHITECTURE.md.
 //!
 //! | requirement | file |

@@ -110,12 +110,12 @@ impl<const N: usize> Buckets<N> {
         name: &str,
         help: &str,
         bounds: &[u64],
-        unit: f64,
+        per_unit: f64,
     ) -> Result<(), std::fmt::Error> {
         let counts: Vec<u64> = self.counts.iter().map(|count| count.load(Ordering::Relaxed)).collect();
-        let uppers = bounds.iter().map(|bound| *bound as f64 * unit).chain([f64::MAX]);
+        let uppers = bounds.iter().map(|bound| *bound as f64 / per_unit).chain([f64::INFINITY]);
         let buckets: Vec<(f64, u64)> = uppers.zip(counts.iter().copied()).collect();
-        let sum = self.sum.load(Ordering::Relaxed) as f64 * unit;
+        let sum = self.sum.load(Ordering::Relaxed) as f64 / per_unit;
         let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Histogram)?;
         metric.encode_histogram::<NoLabelSet>(sum, counts.iter().sum(), &buckets, None)
     }
@@ -176,7 +176,33 @@ impl Collector for StatsCollector {
             counter.encode(metric)?;
         }
         let latency_help = "Time from a packet to its reply, without the socket";
-        stats.latency.encode(&mut encoder, "dns_answer_seconds", latency_help, &LATENCY, 1e-6)?;
+        stats.latency.encode(&mut encoder, "dns_answer_seconds", latency_help, &LATENCY, 1e6)?;
         stats.sizes.encode(&mut encoder, "dns_reply_octets", "Size of replies", &SIZES, 1.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    /// OpenMetrics: a histogram's last bucket is `+Inf`; Prometheus drops the page of one that has none.
+    #[test]
+    fn histograms_end_in_infinity() {
+        let stats = Arc::new(Stats::new(Vec::new()));
+        stats.latency.observe(&LATENCY, 3);
+        let mut registry = prometheus_client::registry::Registry::default();
+        registry.register_collector(Box::new(StatsCollector(stats)));
+        let mut page = String::new();
+        prometheus_client::encoding::text::encode(&mut page, &registry).expect("text");
+        for line in [
+            "dns_answer_seconds_bucket{le=\"0.000002\"} 0",
+            "dns_answer_seconds_bucket{le=\"0.000005\"} 1",
+            "dns_answer_seconds_bucket{le=\"+Inf\"} 1",
+            "dns_reply_octets_bucket{le=\"+Inf\"} 0",
+        ] {
+            assert!(page.lines().any(|it| it == line), "{line}: {page}");
+        }
     }
 }
