@@ -27,8 +27,7 @@ need() {
     command -v "$1" >/dev/null || { echo "$0: needs $1" >&2; exit 1; }
 }
 
-# The address of a host, told by its number.
-# One awk program makes everything, so that both servers hold the same.
+# One program makes everything, so that both servers hold the same.
 generate() {
     awk -v services="$services" -v hosts="$hosts" -v dir="$work" '
         function address(n) { return "10." int(n / 65536) % 256 "." int(n / 256) % 256 "." n % 256 }
@@ -42,10 +41,10 @@ generate() {
                     name = sprintf("svc-%06d", s)
                     hex = sprintf("%08x.addr", 10 * 16777216 + n)
                     printf "%s IN A %s\n%s IN SRV 0 1 8080 %s\n%s IN A %s\n", name, address(n), name, hex, hex, address(n) > zone
-                    printf "url = \"@/v1/hosts/%s/host-%d\"\ndata = \"{\\\"address\\\":\\\"%s\\\",\\\"port\\\":8080,\\\"ttl\\\":\\\"24h\\\"}\"\nrequest = \"PUT\"\noutput = \"/dev/null\"\nnext\n", name, n, address(n) > (dir "/register")
+                    print name, n, address(n) > (dir "/hosts")
                 }
             for (q = 0; q < 100000; q++)
-                printf "svc-%06d.service.local %s\n", int(rand() * services), q % 2 ? "SRV" : "A" > (dir "/queries")
+                printf("svc-%06d.service.local %s\n", int(rand() * services), q % 2 ? "SRV" : "A") > (dir "/queries")
         }'
 }
 
@@ -59,9 +58,13 @@ start_rollcall() {
     done
     http=$(sed -n 's|^  HTTP   \(http://[^ ]*\) .*|\1|p' "$work/log")
     dns=$(sed -n 's|^  DNS    127.0.0.1:\([0-9]*\),.*|\1|p' "$work/log")
-    sed -i "s|@/|$http/|" "$work/register"
     # Eight at a time, each over one connection.
-    awk -v dir="$work" '{ print > (dir "/register." part % 8) } /^next$/ { part++ }' "$work/register"
+    awk -v dir="$work" -v http="$http" '{
+        part = dir "/register." NR % 8
+        if (NR > 8) print "next" > part
+        printf "url = \"%s/v1/hosts/%s/host-%d\"\nrequest = \"PUT\"\noutput = \"/dev/null\"\n", http, $1, $2 > part
+        printf "data = \"{\\\"address\\\":\\\"%s\\\",\\\"port\\\":8080,\\\"ttl\\\":\\\"24h\\\"}\"\n", $3 > part
+    }' "$work/hosts"
     local loaders=()
     for part in "$work"/register.*; do
         curl --silent --show-error --fail --config "$part" &
