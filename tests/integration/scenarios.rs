@@ -33,6 +33,8 @@ fn every_scenario_holds() {
     let files = files();
     assert!(files.len() > 2, "the scenarios are there");
     for path in files.iter().filter(|path| path.to_string_lossy().contains(&only)) {
+        // Shown only where a scenario cannot be played to its end.
+        eprintln!("{}", path.display());
         let text = std::fs::read_to_string(path).expect("a scenario");
         let script = Script::parse(&text);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
