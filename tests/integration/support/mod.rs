@@ -1,0 +1,140 @@
+//! What the tests share: a server in this process, and clients that know nothing of its insides.
+
+pub(crate) mod dns;
+pub(crate) mod http;
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rollcall::clock::{Clock, Timestamp};
+use rollcall::config::{self, Config, Environment, Flags};
+use rollcall::registry::Registry;
+use rollcall::server::Server;
+use tempfile::TempDir;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+/// 2026-11-20T17:00:00Z, the moment at which every test begins.
+const START: Timestamp = Timestamp::from_micros(1_795_194_000_000_000);
+/// Real time that anything may take before a test gives up on it.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The result of a future, or the end of the test when it takes too long.
+pub(crate) async fn in_time<T>(what: &str, future: impl Future<Output = T>) -> T {
+    match tokio::time::timeout(PATIENCE, future).await {
+        Ok(value) => value,
+        Err(_) => panic!("{what} took more than {PATIENCE:?}"),
+    }
+}
+
+/// A server on free ports of the loopback, with a directory and a clock of its own.
+pub(crate) struct TestServer {
+    pub(crate) http: SocketAddr,
+    pub(crate) dns: SocketAddr,
+    pub(crate) clock: Arc<Clock>,
+    pub(crate) registry: Arc<Registry>,
+    config: Config,
+    running: Running,
+    directory: TempDir,
+}
+
+struct Running {
+    shutdown: CancellationToken,
+    ended: JoinHandle<anyhow::Result<()>>,
+}
+
+impl TestServer {
+    /// A server with a memory store and the default settings.
+    pub(crate) async fn start() -> TestServer {
+        TestServer::with("", &[]).await
+    }
+
+    /// A server with `settings` (lines of a configuration file) and `zones` (name and text of zone files).
+    pub(crate) async fn with(settings: &str, zones: &[(String, String)]) -> TestServer {
+        let directory = tempfile::tempdir().expect("a directory");
+        let config = configure(directory.path(), settings, zones);
+        let clock = Arc::new(Clock::manual(START));
+        let (http, dns, registry, running) = launch(&config, &clock).await;
+        TestServer { http, dns, clock, registry, config, running, directory }
+    }
+
+    /// Moves the clock on; nothing is removed by that alone.
+    pub(crate) fn advance(&self, by: Duration) {
+        self.clock.advance(by);
+    }
+
+    /// Removes what is due, as the timer does.
+    pub(crate) fn tick(&self) {
+        while self.registry.expire_due() {}
+    }
+
+    /// Asks for a stop; [`TestServer::ended`] waits for it.
+    pub(crate) fn ask_to_stop(&self) {
+        self.running.shutdown.cancel();
+    }
+
+    /// Waits until the server has stopped, which must be without an error.
+    pub(crate) async fn ended(self) {
+        end(self.running).await;
+        drop(self.directory);
+    }
+
+    /// Stops the server in good order and starts it again on the same data and the same ports' addresses.
+    pub(crate) async fn restart(&mut self) {
+        self.ask_to_stop();
+        let (http, dns, registry, running) = {
+            let config = self.config.clone();
+            let idle = Running { shutdown: CancellationToken::new(), ended: tokio::spawn(async { Ok(()) }) };
+            end(std::mem::replace(&mut self.running, idle)).await;
+            launch(&config, &self.clock).await
+        };
+        (self.http, self.dns, self.registry, self.running) = (http, dns, registry, running);
+    }
+}
+
+async fn end(running: Running) {
+    in_time("the stop", running.ended).await.expect("no panic").expect("a good end");
+}
+
+/// The settings as an operator gives them: a file, and a directory of zones.
+fn configure(directory: &Path, settings: &str, zones: &[(String, String)]) -> Config {
+    let zones_dir = directory.join("zones");
+    std::fs::create_dir(&zones_dir).expect("a directory");
+    for (name, text) in zones {
+        std::fs::write(zones_dir.join(name), text).expect("a zone file");
+    }
+    let file = directory.join("rollcall.toml");
+    std::fs::write(&file, format!("version = 1\n{settings}\n")).expect("a configuration file");
+    let mut values = vec![
+        ("http", "--http", vec!["127.0.0.1:0".to_owned()]),
+        ("dns", "--dns", vec!["127.0.0.1:0".to_owned()]),
+        ("data_dir", "--data-dir", vec![directory.join("data").display().to_string()]),
+        ("zones_dir", "--zones-dir", vec![zones_dir.display().to_string()]),
+        ("log_format", "--log-format", vec!["json".to_owned()]),
+        ("threads", "--threads", vec!["1".to_owned()]),
+    ];
+    if !settings.contains("store =") {
+        values.push(("store", "--store", vec!["memory".to_owned()]));
+    }
+    let flags = Flags { file: Some(file), values };
+    config::load(&flags, &Environment::of([("HOME", "/nonexistent")])).expect("settings that hold").config
+}
+
+async fn launch(config: &Config, clock: &Arc<Clock>) -> (SocketAddr, SocketAddr, Arc<Registry>, Running) {
+    let server = Server::bind_with(config.clone(), Arc::clone(clock)).await.expect("free ports");
+    let (http, dns) = (server.http_addr(), server.dns_addrs()[0]);
+    let (registry, readiness) = (Arc::clone(server.registry()), Arc::clone(server.readiness()));
+    let shutdown = CancellationToken::new();
+    let ended = tokio::spawn(server.run(shutdown.clone()));
+    let ready = async {
+        while !readiness.is_ready() {
+            assert!(!ended.is_finished(), "the server ended before it was ready");
+            tokio::task::yield_now().await;
+        }
+    };
+    in_time("the start", ready).await;
+    (http, dns, registry, Running { shutdown, ended })
+}
