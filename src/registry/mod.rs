@@ -110,7 +110,8 @@ struct Core {
     staged: Vec<Change>,
     /// Zones with every batch taken so far, published or not.
     zones: Zones,
-    /// Changes of the batch that is being written.
+    /// What the batch that is being written will publish.
+    writing: Option<Arc<Snapshot>>,
     waiters: Vec<(Revision, oneshot::Sender<Result<(), CommitError>>)>,
     loaded: bool,
     closed: bool,
@@ -138,6 +139,7 @@ impl Registry {
                 journal: Journal::new(Revision::default(), limits::JOURNAL_CHANGES),
                 staged: Vec::new(),
                 zones,
+                writing: None,
                 waiters: Vec::new(),
                 loaded: false,
                 closed: false,
@@ -281,6 +283,7 @@ impl Registry {
         let mut core = self.core.lock();
         loop {
             if let Some(batch) = core.take_batch() {
+                core.writing = Some(Arc::clone(&batch.next));
                 return Some(batch);
             }
             if core.closed {
@@ -304,6 +307,7 @@ impl Registry {
         let retry = self.clock.now().after(RETRY);
         core.table.roll_back(published.hosts.clone(), published.revision, &undone, retry);
         core.zones = published.zones.clone();
+        core.writing = None;
         for (_, waiter) in core.waiters.drain(..) {
             // A writer that has gone away wants no answer.
             let _ = waiter.send(Err(reason.clone()));
@@ -333,6 +337,7 @@ impl Registry {
         for change in batch.changes {
             core.journal.append(change);
         }
+        core.writing = None;
         self.swap(core, batch.next);
         let (done, waiting) = core.waiters.drain(..).partition(|(wanted, _)| *wanted <= revision);
         core.waiters = waiting;
@@ -376,18 +381,22 @@ impl Core {
         Ok(applied)
     }
 
-    /// A heartbeat that met a row not yet published also keeps the published one alive: the batch may be given up.
+    /// A heartbeat that met a row not yet published also keeps alive the rows in its place that are: the published
+    /// one, as the batch may be given up, and that of the batch being written, as it is visible before the newest is.
+    /// A registration that changes its row does not: where it is refused, the old row must end when it would have.
     fn renew_published(&self, applied: &[Applied], published: &Snapshot, now: Timestamp) {
         if self.table.revision() == published.revision {
             return;
         }
         for one in applied {
-            let host = one.host();
-            if host.modified > published.revision
-                && host.lease.renewed() == now
-                && let Some(old) = published.hosts.get(&host.key())
-            {
-                old.lease.renew(now);
+            let Applied::Unchanged(host) = one else { continue };
+            if host.modified <= published.revision || host.lease.renewed() != now {
+                continue;
+            }
+            for snapshot in [Some(published), self.writing.as_deref()].into_iter().flatten() {
+                if let Some(old) = snapshot.hosts.get(&host.key()).filter(|old| old.lease.is_live(now)) {
+                    old.lease.renew(now);
+                }
             }
         }
     }

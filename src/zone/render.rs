@@ -8,7 +8,7 @@ use imbl::OrdMap;
 use super::name::NameKey;
 use super::node::{Dynamic, HostSet, Node, Service};
 use super::schema::View;
-use super::schema::service::{Names, names};
+use super::schema::service::{Names, check_service_label, names};
 use super::{Grammar, Policy, Zone, Zones};
 use crate::table::{Change, Host, Hosts, Status};
 
@@ -40,7 +40,8 @@ impl Zone {
             let before = change.before.as_ref().filter(|host| is_served(host, policy));
             let after = change.after.as_ref().filter(|host| is_served(host, policy));
             next.move_host(before, after);
-            differs |= !same_records(before, after);
+            // A service that DNS cannot name has no records.
+            differs |= !same_records(before, after) && check_service_label(change.host().service.as_str()).is_ok();
         }
         if differs {
             next.serial = self.serial.wrapping_add(1);

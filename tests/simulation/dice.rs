@@ -1,0 +1,192 @@
+//! Random events: few names, many collisions.
+
+use std::time::Duration;
+
+use rollcall::table::{
+    CheckDefinition, Dialect, Event, HostId, HostKey, Namespace, Place, Port, Protocol, Registration, ServiceName,
+    Status, Tag, Target,
+};
+use rollcall::zone::Random;
+
+use crate::model::{Model, Row};
+
+const SERVICES: [&str; 11] = ["web", "Web", "WEB", "api", "beta", "v1", "tcp", "my service", "svc", "a.b", "_x"];
+const TAGS: [&str; 17] = [
+    "v1",
+    "V1",
+    "v2",
+    "a.b",
+    "x.a.b",
+    "b",
+    "tcp",
+    "TCP",
+    "web",
+    "_odd",
+    "x y",
+    "-a",
+    "a_b",
+    "a..b",
+    "svc",
+    "default",
+    "sixty-two-octets-are-the-longest-tag-that-fits-behind-one-line",
+];
+const TARGETS: [&[&str]; 12] = [
+    &["10.0.0.1"],
+    &["10.0.0.1", "fd00::1"],
+    &["fd00::1", "10.0.0.1"],
+    &["fd00::1"],
+    &["10.0.0.2"],
+    &["10.0.0.2", "10.0.0.1"],
+    &["10.0.0.3", "10.0.0.4", "fd00::2"],
+    &["10.0.0.4"],
+    &["10.0.0.5"],
+    &["db.example.com"],
+    &["api.example.com"],
+    &["web.service.local"],
+];
+const PORT_NAMES: [&str; 4] = ["http", "admin", "tcp", "web"];
+const IDS: [&str; 4] = ["a", "b", "A", "long id/with %"];
+
+pub(crate) struct Dice(Random);
+
+impl Dice {
+    pub(crate) fn new(seed: u64) -> Dice {
+        Dice(Random::new(seed))
+    }
+
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
+        self.0.below(bound)
+    }
+
+    /// True once in `times`.
+    pub(crate) fn one_in(&mut self, times: usize) -> bool {
+        self.below(times) == 0
+    }
+
+    pub(crate) fn random(&mut self) -> Random {
+        Random::new(self.0.next_u64())
+    }
+
+    fn pick<T: Copy>(&mut self, of: &[T]) -> T {
+        of[self.below(of.len())]
+    }
+
+    /// A step of time: mostly short, now and then past every lease.
+    pub(crate) fn time(&mut self) -> Duration {
+        let most = if self.one_in(20) { 60_000_000 } else { 4_000_000 };
+        Duration::from_micros(self.below(most) as u64)
+    }
+
+    pub(crate) fn event(&mut self, model: &Model) -> Event {
+        match self.below(20) {
+            0..=6 => Event::Register(Box::new(self.registration())),
+            7..=8 => match self.row(model).cloned() {
+                Some(row) => Event::Register(Box::new(self.again(&row))),
+                None => Event::Register(Box::new(self.registration())),
+            },
+            9..=11 => Event::Renew(self.key(model)),
+            12..=13 => Event::Deregister(self.key(model)),
+            14..=15 => Event::Report {
+                host: self.key(model),
+                check: self.pick(&["health", "disk"]).into(),
+                status: self.pick(&Status::ALL),
+                output: self.pick(&["", "full"]).into(),
+            },
+            16 => {
+                let original = self.one_in(3).then(|| "weighed".into());
+                Event::Weigh { host: self.key(model), weight: self.below(3) as u16, original }
+            }
+            _ => Event::Drain { host: self.key(model), enable: self.one_in(2) },
+        }
+    }
+
+    fn row<'m>(&mut self, model: &'m Model) -> Option<&'m Row> {
+        (!model.rows.is_empty()).then(|| &model.rows[self.below(model.rows.len())])
+    }
+
+    /// Mostly of a row that is there.
+    fn key(&mut self, model: &Model) -> HostKey {
+        let there = if self.one_in(8) { None } else { self.row(model).map(|row| row.key.clone()) };
+        let (service, dialect, id) = there
+            .unwrap_or_else(|| (self.pick(&SERVICES).to_owned(), self.pick(&Dialect::ALL), self.pick(&IDS).to_owned()));
+        HostKey {
+            service: ServiceName::parse("service", &service).expect("a name"),
+            dialect,
+            id: HostId::parse("id", &id).expect("an id"),
+        }
+    }
+
+    fn registration(&mut self) -> Registration {
+        let namespace = if self.one_in(4) { self.pick(&["prod", "v1", "Prod"]) } else { "default" };
+        let tags = (0..self.below(4)).map(|_| self.pick(&TAGS)).collect::<Vec<_>>();
+        let key = self.key(&Model::default());
+        Registration {
+            service: key.service,
+            dialect: key.dialect,
+            id: key.id,
+            namespace: Namespace::parse("namespace", namespace).expect("a label"),
+            target: Target::parse("target", self.pick(&TARGETS).iter().copied()).expect("a target"),
+            ports: self.ports().into(),
+            tags: rollcall::table::parse_tags("tags", tags).expect("tags"),
+            meta: Box::default(),
+            weight: self.one_in(2).then(|| self.below(3) as u16),
+            priority: self.below(2) as u16,
+            zone: None,
+            region: None,
+            ttl: (!self.one_in(3)).then(|| Duration::from_micros(1_000_000 + self.below(15_000_000) as u64)),
+            checks: self.one_in(3).then(|| self.checks()),
+            repo: self.one_in(2).then(|| Place::parse("repo", self.pick(&["one", "two"])).expect("a repository")),
+            original: self.one_in(4).then(|| "original".into()),
+        }
+    }
+
+    fn ports(&mut self) -> Vec<Port> {
+        let mut ports: Vec<Port> = Vec::new();
+        for _ in 0..self.below(4) {
+            let name = (!self.one_in(3)).then(|| self.pick(&PORT_NAMES).into());
+            let port = Port { name, protocol: self.pick(&Protocol::ALL), number: self.pick(&[80, 443]) };
+            if !ports.iter().any(|other| other.name == port.name && other.protocol == port.protocol) {
+                ports.push(port);
+            }
+        }
+        ports
+    }
+
+    fn checks(&mut self) -> Vec<CheckDefinition> {
+        let definition = |dice: &mut Dice, id: &str| CheckDefinition {
+            id: id.into(),
+            status: dice.one_in(2).then(|| dice.pick(&Status::ALL)),
+            output: dice.one_in(2).then(|| dice.pick(&["", "slow"]).into()),
+        };
+        let mut checks = Vec::new();
+        for id in ["health", "disk"] {
+            if self.one_in(2) {
+                checks.push(definition(self, id));
+            }
+        }
+        checks
+    }
+
+    /// What a row said before, as its host says it again.
+    fn again(&mut self, row: &Row) -> Registration {
+        let said = &row.said;
+        Registration {
+            service: ServiceName::parse("service", &row.key.0).expect("a name"),
+            dialect: row.key.1,
+            id: HostId::parse("id", &row.key.2).expect("an id"),
+            namespace: Namespace::parse("namespace", &said.namespace).expect("a label"),
+            target: said.target.clone(),
+            ports: said.ports.clone().into(),
+            tags: said.tags.iter().map(|tag| Tag::parse("tag", tag).expect("a tag")).collect(),
+            meta: Box::default(),
+            weight: self.one_in(2).then_some(said.weight),
+            priority: said.priority,
+            zone: None,
+            region: None,
+            ttl: said.ttl.map(Duration::from_micros),
+            checks: None,
+            repo: said.repo.as_ref().map(|repo| Place::parse("repo", repo).expect("a repository")),
+            original: said.original.as_deref().map(Into::into),
+        }
+    }
+}

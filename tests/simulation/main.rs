@@ -1,0 +1,43 @@
+//! Random events and time against a naive model.
+//!
+//! A failure names its seed; `ROLLCALL_SEED=n` replays it alone. `ROLLCALL_SEEDS` and `ROLLCALL_STEPS` make long runs.
+
+mod ask;
+mod dice;
+mod hall;
+mod model;
+mod world;
+
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name} must be a number")))
+}
+
+/// Runs `history` for each seed and says which one failed.
+fn for_seeds(name: &str, seeds: u64, history: impl Fn(u64, u64)) {
+    let steps = number("ROLLCALL_STEPS").unwrap_or(400);
+    let first = number("ROLLCALL_FIRST_SEED").unwrap_or(1);
+    let range = match number("ROLLCALL_SEED") {
+        Some(seed) => seed..seed + 1,
+        None => first..first + number("ROLLCALL_SEEDS").unwrap_or(seeds),
+    };
+    for seed in range {
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| history(seed, steps))) {
+            use std::io::Write as _;
+            let again = format!("ROLLCALL_SEED={seed} ROLLCALL_STEPS={steps} cargo test --test simulation {name}");
+            let _ = writeln!(std::io::stderr(), "replay with {again}");
+            resume_unwind(panic);
+        }
+    }
+}
+
+#[test]
+fn the_table_and_its_zone_agree_with_the_model() {
+    for_seeds("the_table", 25, world::history);
+}
+
+#[test]
+fn the_registry_shows_what_was_committed_and_nothing_else() {
+    for_seeds("the_registry", 25, hall::history);
+}

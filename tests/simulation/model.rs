@@ -1,0 +1,356 @@
+//! The table as simply as it can be written: a list of rows, every question answered by looking at all of them.
+
+use std::cell::Cell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::rc::Rc;
+
+use rollcall::limits;
+use rollcall::table::{Dialect, Event, HostKey, Port, Registration, Status, Target};
+
+pub(crate) const RECORD_TTL: u32 = 5;
+pub(crate) const STATIC_TTL: u32 = 60;
+/// Names of the zone file beside the apex: `beta` is also a service.
+pub(crate) const STATICS: [(&str, Ipv4Addr); 3] =
+    [("ns", Ipv4Addr::LOCALHOST), ("gateway", Ipv4Addr::new(10, 9, 9, 9)), ("beta", Ipv4Addr::new(10, 0, 0, 1))];
+
+/// What a host says of itself.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct Said {
+    pub(crate) namespace: String,
+    pub(crate) target: Target,
+    pub(crate) ports: Vec<Port>,
+    pub(crate) tags: Vec<String>,
+    pub(crate) weight: u16,
+    pub(crate) priority: u16,
+    pub(crate) checks: Vec<(String, Status, String)>,
+    pub(crate) draining: bool,
+    pub(crate) repo: Option<String>,
+    pub(crate) original: Option<String>,
+    pub(crate) ttl: Option<u64>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Row {
+    pub(crate) key: (String, Dialect, String),
+    pub(crate) said: Said,
+    /// Shared by the copies of a row until it is changed, as the leases of the table are.
+    pub(crate) renewed: Rc<Cell<u64>>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Outcome {
+    Created,
+    Updated,
+    Unchanged,
+    Removed,
+    Unknown,
+    TooManyChecks,
+}
+
+impl Outcome {
+    pub(crate) fn is_change(self) -> bool {
+        matches!(self, Outcome::Created | Outcome::Updated | Outcome::Removed)
+    }
+}
+
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum Record {
+    A(Ipv4Addr),
+    Aaaa(Ipv6Addr),
+    Srv(u16, u16, u16, String),
+    Other(u16),
+}
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Model {
+    pub(crate) rows: Vec<Row>,
+    pub(crate) revision: u64,
+    pub(crate) only_passing: bool,
+}
+
+/// What the model says at a moment.
+#[derive(Default)]
+pub(crate) struct Truth {
+    names: BTreeSet<String>,
+    records: BTreeMap<String, Vec<(Record, u32)>>,
+}
+
+impl Truth {
+    /// The records at a name, each with the time it may be kept.
+    pub(crate) fn at(&self, name: &str) -> &[(Record, u32)] {
+        self.records.get(name).map_or(&[], |records| records)
+    }
+
+    /// Whether something stands at the name or below it.
+    pub(crate) fn exists(&self, name: &str) -> bool {
+        let below = format!(".{name}");
+        name.is_empty() || self.names.iter().any(|other| other == name || other.ends_with(&below))
+    }
+}
+
+pub(crate) fn key_of(key: &HostKey) -> (String, Dialect, String) {
+    (key.service.as_str().to_owned(), key.dialect, key.id.as_str().to_owned())
+}
+
+impl Row {
+    pub(crate) fn is_live(&self, now: u64) -> bool {
+        self.said.ttl.is_none_or(|ttl| now < self.renewed.get() + ttl)
+    }
+
+    /// Seconds a record of this row may be kept.
+    fn keep(&self, now: u64) -> u32 {
+        let left = self.said.ttl.map_or(u64::MAX, |ttl| (self.renewed.get() + ttl).saturating_sub(now) / 1_000_000);
+        u32::try_from(left).unwrap_or(u32::MAX).min(RECORD_TTL)
+    }
+
+    fn addresses(&self) -> &[IpAddr] {
+        self.said.target.addresses()
+    }
+
+    fn target(&self) -> String {
+        match &self.said.target {
+            Target::Addresses(addresses) => address_name(addresses[0]),
+            Target::Name(name) => name.to_string(),
+        }
+    }
+
+    /// Whether the service is a DNS label that nothing else needs.
+    pub(crate) fn is_publishable(&self) -> bool {
+        let service = self.key.0.to_ascii_lowercase();
+        is_label(&service, false) && !["addr", "dns", "dns-version", "node", "ns", "pod", "svc"].contains(&&*service)
+    }
+
+    /// Names below the apex and the ports they show; names of addresses show none.
+    fn names(&self) -> Vec<(String, Vec<&Port>, bool)> {
+        if !self.is_publishable() {
+            return Vec::new();
+        }
+        let (service, said) = (self.key.0.to_ascii_lowercase(), &self.said);
+        let all: Vec<&Port> = said.ports.iter().collect();
+        let mut names = vec![(format!("{service}.{}.svc", said.namespace), all.clone(), true)];
+        names.extend(self.addresses().iter().map(|address| (address_name(*address), Vec::new(), true)));
+        if said.namespace != "default" {
+            return names;
+        }
+        names.push((service.clone(), all.clone(), true));
+        for port in &said.ports {
+            let protocol = port.protocol.as_str();
+            let same = said.ports.iter().filter(|other| other.protocol == port.protocol).collect();
+            names.push((format!("_{service}._{protocol}"), same, true));
+            if let Some(name) = &port.name {
+                names.push((format!("_{name}._{protocol}.{service}"), vec![port], false));
+            }
+        }
+        for tag in said.tags.iter().map(|tag| tag.to_ascii_lowercase()) {
+            if tag.len() > 200 || !tag.split('.').all(|label| is_label(label, true)) {
+                continue;
+            }
+            names.push((format!("{tag}.{service}"), all.clone(), true));
+            if !tag.contains('.') && tag.len() < 63 && !["tcp", "udp", "sctp"].contains(&&*tag) {
+                names.push((format!("_{service}._{tag}"), all.clone(), true));
+            }
+        }
+        names
+    }
+
+    /// Every record the row makes, with its name.
+    fn records(&self) -> Vec<(String, Record)> {
+        let mut records = Vec::new();
+        for (name, ports, shows_addresses) in self.names() {
+            for address in self.addresses().iter().filter(|_| shows_addresses) {
+                let record = match *address {
+                    IpAddr::V4(v4) => Record::A(v4),
+                    IpAddr::V6(v6) => Record::Aaaa(v6),
+                };
+                records.push((name.clone(), record));
+            }
+            for port in ports {
+                let (priority, weight) = (self.said.priority, self.said.weight);
+                records.push((name.clone(), Record::Srv(priority, weight, port.number, self.target())));
+            }
+        }
+        records
+    }
+}
+
+fn is_label(text: &str, is_tag: bool) -> bool {
+    let fits = |c: char| c.is_ascii_alphanumeric() || c == '-' || (is_tag && c == '_');
+    let edges = if is_tag { !text.starts_with('_') } else { !text.starts_with('-') && !text.ends_with('-') };
+    (1..=63).contains(&text.len()) && text.chars().all(fits) && edges
+}
+
+pub(crate) fn address_name(address: IpAddr) -> String {
+    let octets = match address {
+        IpAddr::V4(v4) => v4.octets().to_vec(),
+        IpAddr::V6(v6) => v6.octets().to_vec(),
+    };
+    let digits: String = octets.iter().map(|octet| format!("{octet:02x}")).collect();
+    format!("{digits}.addr")
+}
+
+impl Model {
+    pub(crate) fn apply(&mut self, event: &Event, now: u64) -> Outcome {
+        let key = key_of(&event.key());
+        let place = self.rows.iter().position(|row| row.key == key);
+        let live = place.filter(|place| self.rows[*place].is_live(now));
+        let outcome = match event {
+            Event::Register(registration) => self.register(registration, key, place, live, now),
+            Event::Deregister(_) => match place {
+                Some(place) => {
+                    self.rows.remove(place);
+                    Outcome::Removed
+                }
+                None => Outcome::Unknown,
+            },
+            Event::Renew(_) => match live {
+                Some(place) => {
+                    self.rows[place].renewed.set(now);
+                    Outcome::Unchanged
+                }
+                None => Outcome::Unknown,
+            },
+            Event::Report { check, status, output, .. } => match live {
+                Some(place) => self.report(place, (check.to_string(), *status, output.to_string())),
+                None => Outcome::Unknown,
+            },
+            Event::Weigh { weight, original, .. } => self.edit(live, |said| {
+                said.weight = *weight;
+                said.original = original.as_deref().map(str::to_owned).or(said.original.take());
+            }),
+            Event::Drain { enable, .. } => self.edit(live, |said| said.draining = *enable),
+        };
+        self.revision += u64::from(outcome.is_change());
+        outcome
+    }
+
+    fn register(
+        &mut self,
+        asked: &Registration,
+        key: (String, Dialect, String),
+        place: Option<usize>,
+        live: Option<usize>,
+        now: u64,
+    ) -> Outcome {
+        let old = live.map(|place| self.rows[place].said.clone());
+        let old_checks = old.as_ref().map(|old| old.checks.clone()).unwrap_or_default();
+        let checks = match &asked.checks {
+            None => old_checks,
+            Some(checks) => checks
+                .iter()
+                .map(|check| {
+                    let last = old_checks.iter().find(|(id, ..)| *id == *check.id);
+                    let status = check.status.or(last.map(|last| last.1)).unwrap_or(Status::Passing);
+                    let output = check.output.as_deref().or(last.map(|last| last.2.as_str())).unwrap_or("");
+                    (check.id.to_string(), status, output.to_owned())
+                })
+                .collect(),
+        };
+        let said = Said {
+            namespace: asked.namespace.as_str().to_owned(),
+            target: asked.target.clone(),
+            ports: asked.ports.to_vec(),
+            tags: asked.tags.iter().map(|tag| tag.as_str().to_owned()).collect(),
+            weight: asked.weight.or(old.as_ref().map(|old| old.weight)).unwrap_or(1),
+            priority: asked.priority,
+            checks,
+            draining: old.as_ref().is_some_and(|old| old.draining),
+            repo: asked.repo.as_ref().map(|repo| repo.as_str().to_owned()),
+            original: asked.original.as_deref().map(str::to_owned),
+            ttl: asked.ttl.map(|ttl| u64::try_from(ttl.as_micros()).expect("a lease that fits")),
+        };
+        if old.as_ref() == Some(&said) {
+            self.rows[place.expect("it was found")].renewed.set(now);
+            return Outcome::Unchanged;
+        }
+        self.rows.retain(|row| row.key != key);
+        self.rows.push(Row { key, said, renewed: Rc::new(Cell::new(now)) });
+        if live.is_some() { Outcome::Updated } else { Outcome::Created }
+    }
+
+    fn report(&mut self, place: usize, verdict: (String, Status, String)) -> Outcome {
+        let checks = &self.rows[place].said.checks;
+        let known = checks.iter().any(|check| check.0 == verdict.0);
+        if !known && checks.len() >= limits::CHECKS {
+            return Outcome::TooManyChecks;
+        }
+        self.edit(Some(place), |said| match said.checks.iter_mut().find(|check| check.0 == verdict.0) {
+            Some(check) => *check = verdict,
+            None => said.checks.push(verdict),
+        })
+    }
+
+    fn edit(&mut self, place: Option<usize>, change: impl FnOnce(&mut Said)) -> Outcome {
+        let Some(place) = place else { return Outcome::Unknown };
+        let row = &mut self.rows[place];
+        let mut said = row.said.clone();
+        change(&mut said);
+        if said == row.said {
+            return Outcome::Unchanged;
+        }
+        *row = Row { key: row.key.clone(), said, renewed: Rc::new(Cell::new(row.renewed.get())) };
+        Outcome::Updated
+    }
+
+    /// The table ended this row's lease.
+    pub(crate) fn expire(&mut self, key: &HostKey, now: u64) {
+        let key = key_of(key);
+        let place = self.rows.iter().position(|row| row.key == key).expect("an expired row was there");
+        assert!(!self.rows[place].is_live(now), "{key:?} was expired and is live");
+        self.rows.remove(place);
+        self.revision += 1;
+    }
+
+    fn is_served(&self, row: &Row) -> bool {
+        let worst = row.said.checks.iter().map(|check| check.1).max().unwrap_or(Status::Passing);
+        !row.said.draining && worst != Status::Critical && (worst != Status::Warning || !self.only_passing)
+    }
+
+    /// Every record of hosts whose lease is not looked at.
+    pub(crate) fn all_records(&self) -> BTreeSet<(String, Record)> {
+        self.rows.iter().filter(|row| self.is_served(row)).flat_map(Row::records).collect()
+    }
+
+    /// Rows that make any record, as far as records depend on them.
+    pub(crate) fn served(&self) -> Vec<(String, Said)> {
+        let served = self.rows.iter().filter(|row| self.is_served(row) && row.is_publishable());
+        let mut served: Vec<_> = served
+            .map(|row| {
+                let said = Said { checks: vec![], repo: None, original: None, ttl: None, ..row.said.clone() };
+                (format!("{:?}", row.key), said)
+            })
+            .collect();
+        served.sort_by(|one, other| one.0.cmp(&other.0));
+        served
+    }
+
+    /// Everything that is true at `now`.
+    pub(crate) fn truth(&self, now: u64) -> Truth {
+        let mut truth = Truth::default();
+        for row in self.rows.iter().filter(|row| self.is_served(row) && row.is_live(now)) {
+            truth.names.extend(row.names().into_iter().map(|(name, ..)| name));
+            for (name, record) in row.records() {
+                truth.records.entry(name).or_default().push((record, row.keep(now)));
+            }
+        }
+        for (name, address) in STATICS {
+            truth.names.insert(name.to_owned());
+            truth.records.entry(name.to_owned()).or_default().push((Record::A(address), STATIC_TTL));
+        }
+        truth
+    }
+
+    /// Every name that any row would have, and the names above them.
+    pub(crate) fn names(&self) -> BTreeSet<String> {
+        let mut names = BTreeSet::new();
+        for (name, ..) in self.rows.iter().flat_map(Row::names) {
+            let mut rest = name.as_str();
+            names.insert(rest.to_owned());
+            while let Some((_, above)) = rest.split_once('.') {
+                names.insert(above.to_owned());
+                rest = above;
+            }
+        }
+        names
+    }
+}

@@ -1,0 +1,236 @@
+//! The table, a zone and the journal, driven as the registry drives them, its lost commits included.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use rollcall::clock::Timestamp;
+use rollcall::table::{Applied, Cause, Change, Dialect, HostTable, Hosts, Journal, Rejection, Revision};
+use rollcall::zone::Zone;
+
+use crate::ask;
+use crate::dice::Dice;
+use crate::model::{Model, Outcome, Record, Said, key_of};
+
+const START: u64 = 1_000_000_000;
+const REMEMBERED: usize = 50;
+
+type Rows = BTreeMap<(String, Dialect, String), Revision>;
+
+struct World {
+    dice: Dice,
+    now: u64,
+    table: HostTable,
+    zone: Zone,
+    journal: Journal,
+    model: Model,
+    published: Published,
+    staged: Vec<Change>,
+    /// What was published at earlier revisions.
+    past: Vec<(Revision, Rows)>,
+    /// Until when rows past their lease may wait for a tick.
+    retry: u64,
+}
+
+/// What a lost commit returns to.
+struct Published {
+    hosts: Hosts,
+    revision: Revision,
+    zone: Zone,
+    model: Model,
+}
+
+/// One random history.
+pub(crate) fn history(seed: u64, steps: u64) {
+    let mut dice = Dice::new(seed);
+    let model = Model { only_passing: dice.one_in(3), ..Model::default() };
+    let zone = ask::empty_zone(model.only_passing).render(&Hosts::default(), 7);
+    let table = HostTable::default();
+    let published = Published {
+        hosts: table.hosts().clone(),
+        revision: table.revision(),
+        zone: zone.clone(),
+        model: model.clone(),
+    };
+    let journal = Journal::new(Revision::default(), REMEMBERED);
+    let past = vec![(Revision::default(), Rows::new())];
+    let mut world =
+        World { dice, now: START, table, zone, journal, model, published, staged: Vec::new(), past, retry: 0 };
+    for step in 0..steps {
+        world.step();
+        world.check(step % 16 == 0);
+    }
+}
+
+impl World {
+    fn step(&mut self) {
+        match self.dice.below(32) {
+            0..=2 => self.now += self.dice.time().as_micros() as u64,
+            3 => {
+                let most = self.dice.below(4);
+                self.tick(most);
+            }
+            4 => self.tick_all(),
+            5..=9 => self.commit(),
+            10 => self.lose(),
+            _ => self.event(),
+        }
+    }
+
+    fn event(&mut self) {
+        let event = self.dice.event(&self.model);
+        let (records, served) = (self.model.all_records(), self.model.served());
+        let revision = self.table.revision();
+        let expected = self.model.apply(&event, self.now);
+        let applied = self.table.apply(event.clone(), Timestamp::from_micros(self.now));
+        assert_eq!(outcome(&applied), expected, "{event:?}");
+        if let Ok(applied) = &applied {
+            assert_eq!(applied.host().key(), event.key());
+        }
+        match applied.as_ref().ok().and_then(Applied::change) {
+            Some(change) => {
+                assert_eq!(change.revision, revision.next());
+                assert!(matches!(change.cause, Cause::Api(dialect) if dialect == event.key().dialect));
+                self.stage(vec![change.clone()], &records, &served);
+            }
+            None => assert_eq!(self.table.revision(), revision, "a revision without a change: {event:?}"),
+        }
+    }
+
+    fn tick(&mut self, most: usize) -> bool {
+        let (records, served) = (self.model.all_records(), self.model.served());
+        let changes = self.table.tick(Timestamp::from_micros(self.now), most);
+        assert!(changes.len() <= most);
+        for change in &changes {
+            assert!(change.cause == Cause::Expiry && change.after.is_none());
+            self.model.expire(&change.key(), self.now);
+        }
+        let any = !changes.is_empty();
+        self.stage(changes, &records, &served);
+        any
+    }
+
+    fn tick_all(&mut self) {
+        let due = |world: &World| world.table.deadlines().next().is_some_and(|next| next.as_micros() <= world.now);
+        for _ in 0..1000 {
+            if !due(self) {
+                break;
+            }
+            self.tick(3);
+        }
+        assert!(!due(self), "a deadline stays due");
+        let lapsed = self.model.rows.iter().find(|row| !row.is_live(self.now));
+        assert!(self.now < self.retry || lapsed.is_none(), "{lapsed:?} stays");
+    }
+
+    fn stage(&mut self, changes: Vec<Change>, records: &BTreeSet<(String, Record)>, served: &[(String, Said)]) {
+        let serial = self.zone.serial();
+        self.zone = self.zone.with(&changes);
+        let grew = self.zone.serial() != serial;
+        assert!(self.zone.serial() >= serial, "the serial fell");
+        if *records != self.model.all_records() {
+            assert!(grew, "records changed and the serial did not");
+        }
+        if served == self.model.served() {
+            assert!(!grew, "no record changed and the serial did: {changes:?}");
+        }
+        self.staged.extend(changes);
+    }
+
+    fn commit(&mut self) {
+        for change in self.staged.drain(..) {
+            self.journal.append(change);
+        }
+        assert!(self.table.revision() >= self.published.revision && self.zone.serial() >= self.published.zone.serial());
+        self.published = Published {
+            hosts: self.table.hosts().clone(),
+            revision: self.table.revision(),
+            zone: self.zone.clone(),
+            model: self.model.clone(),
+        };
+        self.past.push((self.table.revision(), rows(self.table.hosts())));
+        self.replay();
+    }
+
+    /// A commit fails: everything staged never happened.
+    fn lose(&mut self) {
+        let retry = Timestamp::from_micros(self.now).after(Duration::from_secs(1));
+        self.retry = retry.as_micros();
+        let Published { hosts, revision, zone, model } = &self.published;
+        self.table.roll_back(hosts.clone(), *revision, &self.staged, retry);
+        self.zone = zone.clone();
+        self.model = model.clone();
+        self.staged.clear();
+    }
+
+    /// The journal leads from every revision it remembers to the present one.
+    fn replay(&self) {
+        let present = rows(self.table.hosts());
+        let first = self.journal.latest().0.saturating_sub(REMEMBERED as u64);
+        for (revision, rows) in self.past.iter().rev().take(20) {
+            let Ok(changes) = self.journal.since(*revision) else {
+                assert!(revision.0 < first, "{revision} is forgotten too early");
+                continue;
+            };
+            assert!(revision.0 >= first);
+            let mut rows = rows.clone();
+            let mut last = *revision;
+            for change in changes {
+                assert_eq!(change.revision, last.next(), "a gap in the journal");
+                last = change.revision;
+                let key = key_of(&change.key());
+                let before = change.before.as_ref().map(|host| host.modified);
+                assert_eq!(rows.get(&key).copied(), before, "{key:?} before {last}");
+                match &change.after {
+                    Some(after) => rows.insert(key, after.modified),
+                    None => rows.remove(&key),
+                };
+            }
+            assert_eq!(rows, present, "replayed from {revision}");
+        }
+    }
+
+    fn check(&mut self, everything: bool) {
+        assert_eq!(self.table.revision().0, self.model.revision);
+        ask::compare_rows(self.table.hosts(), &self.model);
+        self.check_deadlines();
+        let rendered = self.zone.render(self.table.hosts(), self.zone.serial());
+        assert_eq!(self.zone.difference(&rendered), None);
+        let mut random = self.dice.random();
+        if everything {
+            ask::ask_everything(&self.zone, &self.model, self.now, &mut random);
+            // A reader that holds an older snapshot sees the same of it, except for renewals.
+            let published = &self.published;
+            ask::ask_everything(&published.zone, &published.model, self.now, &mut random);
+        } else {
+            ask::ask_some(&self.zone, &self.model, self.now, &mut random);
+        }
+    }
+
+    /// One deadline for each lease, never after its end.
+    fn check_deadlines(&self) {
+        let leased = self.model.rows.iter().filter_map(|row| Some((&row.key, row.renewed.get() + row.said.ttl?)));
+        let mut ends: BTreeMap<_, u64> = leased.map(|(key, end)| (key.clone(), end)).collect();
+        for (at, key) in self.table.deadlines().iter() {
+            let end = ends.remove(&key_of(key));
+            let end = end.unwrap_or_else(|| panic!("a deadline of {key} without a lease, or a second one"));
+            assert!(at.as_micros() <= end.max(self.retry), "the deadline of {key} comes after its lease");
+        }
+        assert!(ends.is_empty(), "leases without a deadline: {ends:?}");
+    }
+}
+
+fn rows(hosts: &Hosts) -> Rows {
+    hosts.iter().map(|host| (key_of(&host.key()), host.modified)).collect()
+}
+
+pub(crate) fn outcome(applied: &Result<Applied, Rejection>) -> Outcome {
+    match applied {
+        Ok(Applied::Created(_)) => Outcome::Created,
+        Ok(Applied::Updated(_)) => Outcome::Updated,
+        Ok(Applied::Unchanged(_)) => Outcome::Unchanged,
+        Ok(Applied::Removed(_)) => Outcome::Removed,
+        Err(Rejection::UnknownHost(_)) => Outcome::Unknown,
+        Err(Rejection::TooManyChecks) => Outcome::TooManyChecks,
+        Err(other) => panic!("{other}"),
+    }
+}
