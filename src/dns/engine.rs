@@ -9,7 +9,7 @@ use super::reply;
 use super::stats::Stats;
 use crate::clock::Timestamp;
 use crate::registry::Registry;
-use crate::zone::{Answer, ExtendedError, Question, Random, Rcode, Zones};
+use crate::zone::{Answer, ExtendedError, Grammar, Question, Random, Rcode, Zones};
 
 const NOT_AUTHORITATIVE: ExtendedError = ExtendedError { code: 20, text: "no zone of this server holds the name" };
 const NOT_READY: ExtendedError = ExtendedError { code: 14, text: "the table is not loaded yet" };
@@ -36,10 +36,12 @@ pub struct Answered {
     pub truncated: bool,
 }
 
-/// Answers a packet from zones, `None` while the table is not loaded, leaving `spare` octets of what the client can
-/// take unused. Pure: any octets give a reply in `out` or silence.
+/// Answers a packet from zones, leaving `spare` octets of what the client can take unused. Until the table is `loaded`
+/// nothing is said of zones with hosts. Pure: any octets give a reply in `out` or silence.
+#[allow(clippy::too_many_arguments, reason = "everything an answer depends on")]
 pub fn respond(
-    zones: Option<&Zones>,
+    zones: &Zones,
+    loaded: bool,
     packet: &[u8],
     transport: Transport,
     spare: usize,
@@ -61,10 +63,12 @@ pub fn respond(
         reply::write_error(out, &query.envelope, rcode, Some(extended));
         Outcome::Answered(Answered { zone: None, qtype, rcode, truncated: false })
     };
-    // "No such name" may be said only by who knows all names (R18).
-    let Some(zones) = zones else { return error(out, Rcode::ServFail, NOT_READY) };
     let name = query.name.as_wire();
     let Some((place, zone)) = zones.find(name) else { return error(out, Rcode::Refused, NOT_AUTHORITATIVE) };
+    // "No such name" may be said only by who knows all names (R18).
+    if !loaded && zone.grammar() != Grammar::Static {
+        return error(out, Rcode::ServFail, NOT_READY);
+    }
     let answer: Answer<'_> = zone.answer(&Question { name, qtype }, now, random);
     let truncated = reply::write(out, &query.envelope, &answer, Some(zone.origin()), most);
     Outcome::Answered(Answered { zone: Some(place), qtype, rcode: answer.rcode, truncated })
@@ -110,9 +114,10 @@ impl Engine {
     ) -> bool {
         let now = self.registry.now();
         let snapshot = self.registry.snapshot();
-        let zones = snapshot.loaded.then_some(&snapshot.zones);
         // A fault in one answer must not end a worker; the client gets silence and asks again.
-        let outcome = catch_unwind(AssertUnwindSafe(|| respond(zones, packet, transport, spare, now, random, out)));
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            respond(&snapshot.zones, snapshot.loaded, packet, transport, spare, now, random, out)
+        }));
         match outcome {
             Ok(Outcome::Dropped) => self.stats.dropped(),
             Ok(Outcome::Answered(answered)) => {

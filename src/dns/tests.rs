@@ -61,9 +61,13 @@ fn query(name: &str, qtype: u16, edns: Option<(u16, u8)>) -> Vec<u8> {
     packet
 }
 
-fn ask(zones: Option<&Zones>, packet: &[u8], transport: Transport) -> Option<Vec<u8>> {
+fn ask(zones: &Zones, packet: &[u8], transport: Transport) -> Option<Vec<u8>> {
+    ask_when(true, zones, packet, transport)
+}
+
+fn ask_when(loaded: bool, zones: &Zones, packet: &[u8], transport: Transport) -> Option<Vec<u8>> {
     let mut out = Vec::new();
-    let outcome = respond(zones, packet, transport, 0, Timestamp::default(), &mut Random::new(3), &mut out);
+    let outcome = respond(zones, loaded, packet, transport, 0, Timestamp::default(), &mut Random::new(3), &mut out);
     (outcome != Outcome::Dropped).then_some(out)
 }
 
@@ -74,7 +78,7 @@ fn read(reply: &[u8]) -> Message {
 #[test]
 fn a_reply_repeats_the_question_octet_for_octet() {
     let packet = query("wEb.SerVice.LOCAL", rtype::A, None);
-    let reply = ask(Some(&zones(2)), &packet, Transport::Udp).expect("reply");
+    let reply = ask(&zones(2), &packet, Transport::Udp).expect("reply");
     assert_eq!(reply[..2], packet[..2]);
     assert_eq!(reply[12..packet.len()], packet[12..]);
     // QR, AA, RD; no RA, Z, AD, CD.
@@ -88,7 +92,7 @@ fn the_size_of_a_datagram_is_kept_exactly() {
     let zones = zones(300);
     for (edns, most) in [(None, 512), (Some((100, 0)), 512), (Some((900, 0)), 900), (Some((4096, 0)), 1232)] {
         for qtype in [rtype::A, rtype::AAAA, rtype::SRV] {
-            let reply = ask(Some(&zones), &query("web.service.local", qtype, edns), Transport::Udp).expect("reply");
+            let reply = ask(&zones, &query("web.service.local", qtype, edns), Transport::Udp).expect("reply");
             let message = read(&reply);
             assert!(reply.len() <= most && reply.len() + 45 > most, "{qtype} {edns:?}: {} of {most}", reply.len());
             assert!(message.metadata.truncation);
@@ -98,7 +102,7 @@ fn the_size_of_a_datagram_is_kept_exactly() {
     }
     for qtype in [rtype::A, rtype::SRV] {
         let packet = query("web.service.local", qtype, Some((1232, 0)));
-        let message = read(&ask(Some(&zones), &packet, Transport::Tcp).expect("reply"));
+        let message = read(&ask(&zones, &packet, Transport::Tcp).expect("reply"));
         assert_eq!((message.answers.len(), message.metadata.truncation), (300, false));
     }
 }
@@ -106,10 +110,10 @@ fn the_size_of_a_datagram_is_kept_exactly() {
 #[test]
 fn additionals_that_do_not_fit_are_no_truncation() {
     let packet = query("web.service.local", rtype::SRV, Some((1232, 0)));
-    let message = read(&ask(Some(&zones(18)), &packet, Transport::Udp).expect("reply"));
+    let message = read(&ask(&zones(18), &packet, Transport::Udp).expect("reply"));
     assert_eq!((message.answers.len(), message.metadata.truncation), (18, false));
     assert!(!message.additionals.is_empty() && message.additionals.len() < 36);
-    let message = read(&ask(Some(&zones(18)), &packet, Transport::Tcp).expect("reply"));
+    let message = read(&ask(&zones(18), &packet, Transport::Tcp).expect("reply"));
     assert_eq!(message.additionals.len(), 36);
     for record in &message.answers {
         let RData::SRV(srv) = &record.data else { panic!("{record:?}") };
@@ -124,7 +128,7 @@ fn messages_that_are_no_queries_get_their_error() {
     let change = |edit: &dyn Fn(&mut Vec<u8>)| {
         let mut packet = good.clone();
         edit(&mut packet);
-        ask(Some(&zones), &packet, Transport::Udp).map(|reply| {
+        ask(&zones, &packet, Transport::Udp).map(|reply| {
             let message = read(&reply);
             (message.metadata.response_code, message.edns.is_some(), message.answers.len())
         })
@@ -175,7 +179,7 @@ fn messages_that_are_no_queries_get_their_error() {
 fn types_that_are_no_data_get_their_error() {
     let zones = zones(1);
     let rcode = |qtype, transport| {
-        let reply = ask(Some(&zones), &query("web.service.local", qtype, None), transport).expect("reply");
+        let reply = ask(&zones, &query("web.service.local", qtype, None), transport).expect("reply");
         read(&reply).metadata.response_code
     };
     for (qtype, code) in [
@@ -196,11 +200,12 @@ fn types_that_are_no_data_get_their_error() {
 fn names_of_others_are_refused_and_an_unloaded_table_denies_nothing() {
     let zones = zones(1);
     for name in ["example.com", "local", "", "xservice.local"] {
-        let message = read(&ask(Some(&zones), &query(name, rtype::A, None), Transport::Udp).expect("reply"));
+        let message = read(&ask(&zones, &query(name, rtype::A, None), Transport::Udp).expect("reply"));
         assert_eq!(message.metadata.response_code, ResponseCode::Refused, "{name}");
         assert!(!message.metadata.authoritative && message.authorities.is_empty());
     }
-    let reply = ask(None, &query("web.service.local", rtype::A, Some((1232, 0))), Transport::Udp).expect("reply");
+    let reply =
+        ask_when(false, &zones, &query("web.service.local", rtype::A, Some((1232, 0))), Transport::Udp).expect("reply");
     let message = read(&reply);
     assert_eq!(message.metadata.response_code, ResponseCode::ServFail);
     let extended = [0, 15, 0, 29, 0, 14];
@@ -213,7 +218,7 @@ fn negative_answers_hold_the_soa() {
     for (name, rcode) in
         [("nothing.service.local", ResponseCode::NXDomain), ("addr.service.local", ResponseCode::NoError)]
     {
-        let message = read(&ask(Some(&zones), &query(name, rtype::A, None), Transport::Udp).expect("reply"));
+        let message = read(&ask(&zones, &query(name, rtype::A, None), Transport::Udp).expect("reply"));
         assert_eq!((message.metadata.response_code, message.authorities.len()), (rcode, 1));
         assert_eq!(message.authorities[0].ttl, 5);
         assert_eq!(message.authorities[0].name.to_string(), "service.local.");
@@ -226,9 +231,9 @@ fn a_name_of_255_octets_works() {
     // 240 octets of labels and 15 of the origin.
     let labels = format!("{}.{}.{}.{}", "a".repeat(63), "b".repeat(63), "c".repeat(63), "d".repeat(47));
     let name = format!("{labels}.service.local");
-    let message = read(&ask(Some(&zones), &query(&name, rtype::A, None), Transport::Udp).expect("reply"));
+    let message = read(&ask(&zones, &query(&name, rtype::A, None), Transport::Udp).expect("reply"));
     assert_eq!(message.metadata.response_code, ResponseCode::NXDomain);
-    let message = ask(Some(&zones), &query(&format!("x.{name}"), rtype::A, None), Transport::Udp).expect("reply");
+    let message = ask(&zones, &query(&format!("x.{name}"), rtype::A, None), Transport::Udp).expect("reply");
     assert_eq!(message[3] & 15, 1, "one more is a format error");
 }
 
@@ -243,7 +248,7 @@ proptest! {
             if counts { packet[4..12].copy_from_slice(&[0, 1, 0, 0, 0, 0, 0, 1]) }
         }
         let zones = zones(3);
-        let reply = ask(Some(&zones), &packet, Transport::Udp);
+        let reply = ask(&zones, &packet, Transport::Udp);
         if packet.len() < 12 || packet[2] & 0x80 != 0 {
             prop_assert!(reply.is_none());
         } else {
@@ -260,7 +265,7 @@ proptest! {
         let mut packet = query("_web._tcp.service.local", qtype, Some((1232, 0)));
         let at = at % packet.len();
         packet[at] = value;
-        if let Some(reply) = ask(Some(&zones), &packet, Transport::Udp) {
+        if let Some(reply) = ask(&zones, &packet, Transport::Udp) {
             prop_assert!(Message::from_vec(&reply).is_ok(), "{reply:?}");
         }
     }
