@@ -8,12 +8,12 @@ source "$(dirname "$0")/server.sh"
 many=300
 zone=service.local
 
-# Registers hosts over HTTP: lines of the method, the path, and what else curl is to know.
+# Registers the hosts that the function $1 describes to curl; there are $2 of them.
 register() {
     local statuses
-    statuses=$(curl -s --max-time 60 --config - </dev/stdin)
-    if grep -qv '^20[01]$' <<<"$statuses"; then
-        fail "a registration was refused" "$(sort <<<"$statuses" | uniq -c)"
+    statuses=$("$1" | sed 1d | curl -s --max-time 60 --config - || true)
+    if [ "$(grep -c '^20[01]$' <<<"$statuses")" -ne "$2" ]; then
+        fail "$1: not every host was registered" "$(sort <<<"$statuses" | uniq -c)"
     else
         pass
     fi
@@ -31,23 +31,29 @@ lyft() {
     printf 'output = /dev/null\nwrite-out = "%%{http_code}\\n"\n'
 }
 
-register_all() {
-    {
-        native web web-1 '{"address":"10.0.0.1","port":8080}'
-        native web web-2 '{"address":"10.0.0.2","port":8080,"weight":10}'
-        native dual dual-1 '{"addresses":["10.0.1.1","fd00::1"],"ports":[{"name":"http","port":80},{"name":"syslog","protocol":"udp","port":514}],"tags":["v1","a.b"],"ttl":"10m"}'
-        native dual dual-2 '{"addresses":["10.0.1.2","fd00::2"],"ports":[{"name":"http","port":80}],"tags":["v2"]}'
-        native six six-1 '{"address":"fd00::6","port":80}'
-        native silent silent-1 '{"address":"10.0.2.1"}'
-        native team team-1 '{"address":"10.0.2.2","port":80,"namespace":"blue"}'
-        lyft old 10.0.3.1
-    } | sed 1d | register
+few_hosts() {
+    native web web-1 '{"address":"10.0.0.1","port":8080}'
+    native web web-2 '{"address":"10.0.0.2","port":8080,"weight":10}'
+    native dual dual-1 '{"addresses":["10.0.1.1","fd00::1"],"ports":[{"name":"http","port":80},{"name":"syslog","protocol":"udp","port":514}],"tags":["v1","a.b"],"ttl":"10m"}'
+    native dual dual-2 '{"addresses":["10.0.1.2","fd00::2"],"ports":[{"name":"http","port":80}],"tags":["v2"]}'
+    native six six-1 '{"address":"fd00::6","port":80}'
+    native silent silent-1 '{"address":"10.0.2.1"}'
+    native team team-1 '{"address":"10.0.2.2","port":80,"namespace":"blue"}'
+    lyft old 10.0.3.1
+}
+
+many_native() {
+    local number
     for number in $(seq 1 $many); do
         native many "many-$number" "{\"address\":\"10.1.$((number / 250)).$((number % 250 + 1))\",\"port\":80}"
-    done | sed 1d | register
+    done
+}
+
+many_lyft() {
+    local number
     for number in $(seq 1 $many); do
         lyft oldmany "10.2.$((number / 250)).$((number % 250 + 1))"
-    done | sed 1d | register
+    done
 }
 
 write_zones() {
@@ -225,7 +231,9 @@ if [ -z "$tools" ] || ! command -v curl >/dev/null; then
 fi
 write_zones
 start_server ROLLCALL_ZONES_DIR="$work/zones"
-register_all
+register few_hosts 8
+register many_native $many
+register many_lyft $many
 ask_for_hosts
 ask_for_the_rest
 conclude
