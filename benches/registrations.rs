@@ -18,6 +18,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 const CLIENTS: usize = 64;
 const ROUNDS: usize = 3;
+/// At least so many in one load, so that it lasts for seconds.
+const HEARTBEATS: usize = 200_000;
 const VISIBLE_TRIES: usize = 2000;
 /// The clock of `/proc/PID/stat` on Linux.
 const TICKS_A_SECOND: f64 = 100.0;
@@ -57,7 +59,7 @@ impl Round {
         let empty = server.resident();
         let mut round = Round { new: server.load(hosts, hosts), ..Round::default() };
         round.resident = server.resident().saturating_sub(empty) / hosts;
-        round.heartbeats = server.load(hosts, hosts);
+        round.heartbeats = server.load(hosts, hosts.max(HEARTBEATS));
         round.invisible = server.invisible();
         if store == "file" {
             server.stop("TERM");

@@ -29,7 +29,7 @@ use crate::readiness::Condition;
 /// Serves `listener` until `shutdown`; then accepts nothing more, ends waits and idle connections at once, and
 /// returns when what was accepted is answered, after [`limits::DRAIN_TIME`] at the latest.
 pub async fn serve(listener: TcpListener, mut app: App, shutdown: CancellationToken) {
-    app.stopping = shutdown.clone();
+    app.edit().stopping = shutdown.clone();
     let (metrics, readiness) = (Arc::clone(&app.metrics), Arc::clone(&app.readiness));
     readiness.hold(Condition::Http);
     let router = router(app);

@@ -14,13 +14,14 @@ mod worded;
 
 pub(crate) mod lyft;
 
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::middleware::from_fn_with_state;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
+use tower::layer::layer_fn;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::limits;
@@ -45,9 +46,13 @@ pub struct Settings {
     pub auto_ip_networks: Vec<(std::net::IpAddr, u8)>,
 }
 
-/// What every handler gets.
+/// What every handler gets. One pointer: every request clones it several times.
 #[derive(Clone)]
-pub struct App {
+pub struct App(Arc<Shared>);
+
+/// What an [`App`] points to.
+#[derive(Clone)]
+pub struct Shared {
     /// The table.
     pub registry: Arc<Registry>,
     /// The settings.
@@ -71,7 +76,7 @@ impl App {
         metrics: Arc<Metrics>,
         readiness: Arc<Readiness>,
     ) -> App {
-        App {
+        App(Arc::new(Shared {
             registry,
             settings,
             metrics,
@@ -79,7 +84,20 @@ impl App {
             stopping: CancellationToken::new(),
             watchers: Arc::new(Semaphore::new(limits::WATCHERS)),
             documents: Arc::default(),
-        }
+        }))
+    }
+
+    /// For what is set before the first request.
+    fn edit(&mut self) -> &mut Shared {
+        Arc::make_mut(&mut self.0)
+    }
+}
+
+impl Deref for App {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
     }
 }
 
@@ -91,10 +109,11 @@ fn routes() -> OpenApiRouter<App> {
 /// Everything the HTTP listener answers.
 pub fn router(mut app: App) -> Router {
     let (router, api) = routes().split_for_parts();
-    app.documents = Arc::new(docs::Documents::render(&api));
+    app.edit().documents = Arc::new(docs::Documents::render(&api));
+    let gated = app.clone();
     router
         .fallback(problem::unknown_path)
         .method_not_allowed_fallback(problem::wrong_method)
-        .layer(from_fn_with_state(app.clone(), gate::pass))
+        .layer(layer_fn(move |inner| gate::Gate::new(gated.clone(), inner)))
         .with_state(app)
 }
