@@ -49,8 +49,6 @@ pub const LEASE_MAX: Duration = Duration::from_secs(366 * 24 * 3600);
 pub const JOURNAL_CHANGES: usize = 8192;
 /// Deadlines looked at under one hold of the lock; the rest follow at once in further holds, so writers get between.
 pub const DEADLINES_PER_TICK: usize = 256;
-/// Rows in one group commit.
-pub const COMMIT_ROWS: usize = 4096;
 
 // ---- the store ----
 

@@ -242,9 +242,6 @@ fn revisions(changes: &[Change]) -> Vec<u64> {
     changes.iter().map(|change| change.revision.0).collect()
 }
 
-fn poll<F: Future>(write: &mut Pin<Box<F>>) -> Poll<F::Output>
-where
-    F: ?Sized,
-{
+fn poll(write: &mut Write<'_>) -> Poll<Result<Applied, SubmitError>> {
     write.as_mut().poll(&mut Context::from_waker(Waker::noop()))
 }
