@@ -1,4 +1,6 @@
 //! The order of the house: who may name whom, how long files are, what texts say.
+//!
+//! That `etc/rollcall.toml` says the defaults is tested beside them, in `src/config/tests.rs`.
 
 use std::collections::BTreeSet;
 use std::fs;

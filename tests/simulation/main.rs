@@ -3,6 +3,7 @@
 //! A failure names its seed; `ROLLCALL_SEED=n` replays it alone. `ROLLCALL_SEEDS` and `ROLLCALL_STEPS` make long runs.
 
 mod ask;
+mod cases;
 mod dice;
 mod hall;
 mod model;
@@ -35,10 +36,10 @@ fn for_seeds(name: &str, seeds: u64, history: impl Fn(u64, u64)) {
 
 #[test]
 fn the_table_and_its_zone_agree_with_the_model() {
-    for_seeds("the_table", 25, world::history);
+    for_seeds("the_table", 15, world::history);
 }
 
 #[test]
 fn the_registry_shows_what_was_committed_and_nothing_else() {
-    for_seeds("the_registry", 25, hall::history);
+    for_seeds("the_registry", 15, hall::history);
 }
