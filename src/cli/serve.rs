@@ -15,6 +15,7 @@ use crate::telemetry;
 pub(super) const AFTER_HELP: &str = "\
 A setting comes from its flag, else its environment variable, else the file,
 else it has its default. These have a variable and a key in the file, no flag:
+  ROLLCALL_DNS_LISTENERS        own, or hickory-server's: hickory [own]
   ROLLCALL_RECORD_TTL           longest TTL of a record [5s]
   ROLLCALL_NEGATIVE_TTL         TTL of \"no such name\" [5s]
   ROLLCALL_ONLY_PASSING         leave out hosts whose checks warn [false]

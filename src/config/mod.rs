@@ -15,7 +15,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::{http, store, telemetry};
+use crate::{dns, http, store, telemetry};
 
 pub use env::{Environment, Machine};
 pub use origin::{Error, Origin};
@@ -48,6 +48,8 @@ pub struct Config {
 pub struct Dns {
     /// Where DNS is answered, each over UDP and TCP.
     pub listen: Vec<SocketAddr>,
+    /// Whose code carries packets to the engine.
+    pub listeners: dns::Listeners,
     /// The domain, lower case, without the final dot: its zone is `service.<domain>`.
     pub domain: String,
     /// Longest TTL of a record; it is never above the lease left.
@@ -76,6 +78,7 @@ impl Config {
             },
             dns: Dns {
                 listen: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 8600))],
+                listeners: dns::Listeners::Own,
                 domain: "local".into(),
                 record_ttl: Duration::from_secs(5),
                 negative_ttl: Duration::from_secs(5),

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::value::{self, one};
 use super::{Config, Machine};
+use crate::dns::Listeners;
 use crate::store::Kind;
 use crate::{limits, telemetry};
 
@@ -43,6 +44,7 @@ const fn foreign(key: &'static str, shown_as: &'static str, apply: Apply) -> Set
 pub(super) const SETTINGS: &[Setting] = &[
     single("http", set_http, |config| value::quoted(config.http_listen)),
     list("dns", set_dns, |config| value::list(&config.dns.listen, ToString::to_string)),
+    single("dns_listeners", set_dns_listeners, |config| value::quoted(config.dns.listeners.name())),
     single("store", set_store, |config| value::quoted(store_name(config.store.kind))),
     single("data_dir", set_data_dir, |config| value::quoted(config.store.data_dir.display())),
     single("domain", set_domain, |config| value::quoted(&config.dns.domain)),
@@ -137,6 +139,11 @@ fn set_dns(config: &mut Config, values: &[String], _: &Machine) -> Result<(), St
         return Err(format!("names {address} twice"));
     }
     config.dns.listen = listen;
+    Ok(())
+}
+
+fn set_dns_listeners(config: &mut Config, values: &[String], _: &Machine) -> Result<(), String> {
+    config.dns.listeners = value::word(one(values)?, &Listeners::ALL.map(|listeners| (listeners.name(), listeners)))?;
     Ok(())
 }
 

@@ -1,6 +1,6 @@
 //! hickory-server's listeners with our engine behind them: the only file that names hickory-server.
 //!
-//! Its `Server` mounts [`Handler`] on UDP and TCP when `listeners = "hickory"` is set. Replies come from the
+//! Its `Server` mounts [`Handler`] on UDP and TCP when `dns_listeners = "hickory"` is set. Replies come from the
 //! same engine; hickory's codec writes them again from their records, which checks ours at every query and
 //! costs about as much again. It does not compress the first owner against the question, so the engine keeps
 //! the room for that free; a reply handed over always fits, and hickory never truncates.

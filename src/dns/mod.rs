@@ -105,6 +105,19 @@ pub enum Listeners {
     Hickory,
 }
 
+impl Listeners {
+    /// Both.
+    pub const ALL: [Listeners; 2] = [Listeners::Own, Listeners::Hickory];
+
+    /// The word in the settings.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Listeners::Own => "own",
+            Listeners::Hickory => "hickory",
+        }
+    }
+}
+
 /// Answers on a listener until `shutdown`; returns when what was received by then is answered.
 pub async fn serve(
     listener: Listener,

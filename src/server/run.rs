@@ -24,10 +24,8 @@ impl Server {
         let engine = Arc::new(dns::Engine::new(Arc::clone(&registry), seed()));
         metrics.register_collector(Box::new(dns::StatsCollector(Arc::clone(engine.stats()))));
         for listener in dns {
-            let (engine, drain) = (Arc::clone(&engine), drain.clone());
-            tasks.spawn("the DNS listener", async move {
-                Ok(dns::serve(listener, dns::Listeners::default(), engine, drain).await?)
-            });
+            let (listeners, engine, drain) = (config.dns.listeners, Arc::clone(&engine), drain.clone());
+            tasks.spawn("the DNS listener", async move { Ok(dns::serve(listener, listeners, engine, drain).await?) });
         }
         readiness.hold(Condition::Dns);
         let settings = Arc::new(config.http.clone());

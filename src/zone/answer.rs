@@ -178,6 +178,10 @@ impl Zone {
         // The chain ends at a name outside the zone, at a loop, or after the bound: what was found stands (R20).
         for _ in 0..limits::CNAME_CHAIN {
             let Some(alias) = self.answer_at(&key, owner, question.qtype, now, random, &mut answer) else { break };
+            let seen = |record: &Record<'_>| record.owner == Owner::Name(alias);
+            if alias == question.name || answer.answer.iter().any(seen) {
+                break;
+            }
             let Some(relative) = self.apex.origin.relative(alias) else { break };
             key.set_relative(relative);
             owner = Owner::Name(alias);

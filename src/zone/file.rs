@@ -1,7 +1,7 @@
 //! RFC 1035 master files: `zones/*.zone` into static records. Takes text, not a path.
 //!
 //! Understood: `$ORIGIN`, `$TTL`, `@`, owners left out, parentheses, quoted strings, comments, TTLs with units
-//! (`1h30m`), class IN; A, AAAA, CAA, CNAME, DNAME, MX, NS, PTR, SOA, SRV, TXT, and any other type by
+//! (`1h30m`), class IN; A, AAAA, CAA, CNAME, MX, NS, PTR, SOA, SRV, TXT, and any other type by
 //! RFC 3597 (`TYPE65 \# 4 00010000`). `$INCLUDE` is refused: a zone is one file.
 
 use std::collections::BTreeMap;
@@ -105,7 +105,7 @@ pub fn parse(text: &str, origin: &Name) -> Result<ZoneFile, FileError> {
     Ok(zone)
 }
 
-/// Rules that hold for a zone as a whole (RFC 1034 3.6.2, 4.2.1; RFC 2181 10.1; RFC 6672 2.4).
+/// Rules that hold for a zone as a whole (RFC 1034 3.6.2, 4.2.1; RFC 2181 10.1).
 fn check(zone: &ZoneFile) -> Result<(), String> {
     for (owner, sets) in &zone.records {
         if zone.origin.relative(owner.as_wire()).is_none() {
@@ -115,10 +115,12 @@ fn check(zone: &ZoneFile) -> Result<(), String> {
         if has(rtype::CNAME) && (sets.len() > 1 || *owner == zone.origin) {
             return Err(format!("{owner} has a CNAME and other records"));
         }
-        for single in [rtype::CNAME, rtype::DNAME] {
-            if sets.iter().any(|set| set.rtype == single && set.rdata.len() > 1) {
-                return Err(format!("{owner} has more than one {}", RecordType::from(single)));
-            }
+        if sets.iter().any(|set| set.rtype == rtype::CNAME && set.rdata.len() > 1) {
+            return Err(format!("{owner} has more than one CNAME"));
+        }
+        // Names below it would have to be answered with an alias made for each (RFC 6672 3.1), not with NXDOMAIN.
+        if has(rtype::DNAME) {
+            return Err(format!("{owner} has a DNAME record, which this server does not follow"));
         }
     }
     match zone.records.get(&zone.origin) {
@@ -229,6 +231,10 @@ impl Reader {
         if let [mark, length, digits @ ..] = fields
             && mark.text == "\\#"
         {
+            let known = [rtype::A, rtype::AAAA, rtype::CNAME, rtype::MX, rtype::NS, rtype::PTR, rtype::SRV];
+            if known.contains(&rtype) {
+                return Err(format!("{} is written in its own form, without \\#", RecordType::from(rtype)));
+            }
             return unknown(&length.text, digits);
         }
         let wrong = |takes: &str| format!("{} takes {takes}", RecordType::from(rtype));
@@ -493,6 +499,8 @@ mod tests {
             ("x A 1.2.3\n", 5, "A takes an IPv4 address"),
             ("\n\nx WHAT 1\n", 7, "\"WHAT\" is no record type"),
             ("x A 1.2.3.4\nx CNAME y\n", 7, "x.service.local. has a CNAME and other records"),
+            ("x TYPE1 \\# 1 ff\n", 5, "A is written in its own form, without \\#"),
+            ("x DNAME y\n", 6, "x.service.local. has a DNAME record, which this server does not follow"),
             ("a.example.com. A 1.2.3.4\n", 6, "a.example.com. is outside the zone service.local."),
             ("x TXT \"open\n", 5, "a quote is not closed"),
             ("x A ( 1.2.3.4\n", 5, "a parenthesis is not closed"),

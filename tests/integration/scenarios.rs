@@ -23,7 +23,7 @@ use std::path::PathBuf;
 use player::Player;
 use script::Script;
 
-/// A real second for each scenario would be far too much: a lease of it must not end by itself meanwhile.
+/// Scenarios take leases of ten seconds and more: the timer of the server runs in real time, and must stay out of them.
 #[test]
 #[allow(clippy::disallowed_methods, reason = "a switch of the tests, no setting of the server")]
 fn every_scenario_holds() {

@@ -16,7 +16,8 @@ use crate::http::App;
 use crate::http::gate::JSON;
 use crate::http::problem::{Document, Kind, Problem};
 use crate::metrics::{Operation, Outcome};
-use crate::table::{Applied, Dialect, Event, Host, HostKey, Hosts};
+use crate::table::{Applied, Dialect, Event, Host, HostKey, Hosts, Target};
+use crate::zone::Name;
 
 /// Service and id of a path, decoded.
 pub(super) struct Named {
@@ -62,11 +63,25 @@ pub(super) async fn register(
     let result = async {
         Query::parse(query.as_deref(), &[])?;
         let registration = body::registration(&service, &id, &bytes, app.settings.host_ttl)?;
+        check_target(&app, &registration.target)?;
         Ok(app.registry.submit(Event::Register(Box::new(registration))).await?)
     };
     let result: Result<Applied, Problem> = result.await;
     count(&app, Dialect::Native, Operation::Register, &result);
     answer(&app, result)
+}
+
+/// A host name inside our zones could be the service itself, and what it stands for is no affair of DNS clients.
+fn check_target(app: &App, target: &Target) -> Result<(), Problem> {
+    let Target::Name(text) = target else { return Ok(()) };
+    let name = Name::parse("address", text, &Name::root())?;
+    match app.registry.snapshot().zones.find(name.as_wire()) {
+        None => Ok(()),
+        Some((_, zone)) => {
+            let rule = format!("must be outside the zones of this server; {text:?} is in {}", zone.origin());
+            Err(Problem::invalid("address", rule))
+        }
+    }
 }
 
 /// Renews the lease of a host.

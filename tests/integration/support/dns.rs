@@ -170,12 +170,10 @@ impl Reply {
     /// Code and text of the extended error (RFC 8914).
     pub(crate) fn extended_error(&self) -> Option<(u16, String)> {
         let edns = self.message.edns.as_ref()?;
-        edns.options().as_ref().iter().find_map(|(_, option)| match option {
-            EdnsOption::Unknown(EXTENDED_ERROR, data) => {
-                let code = u16::from_be_bytes([data[0], data[1]]);
-                Some((code, String::from_utf8_lossy(&data[2..]).into_owned()))
-            }
-            _ => None,
+        edns.options().as_ref().iter().find_map(|(_, option)| {
+            let EdnsOption::Unknown(EXTENDED_ERROR, data) = option else { return None };
+            let code = u16::from_be_bytes([data[0], data[1]]);
+            Some((code, String::from_utf8_lossy(&data[2..]).into_owned()))
         })
     }
 
@@ -230,8 +228,8 @@ fn print(record: &Record) -> String {
 
 /// The SOA of a negative answer is shown up to what it is there for: its TTL.
 fn print_authority(record: &Record) -> String {
-    match record.record_type() {
-        RecordType::SOA => format!("{} {} {} SOA ...", record.name, record.ttl, record.dns_class),
-        _ => print(record),
+    if record.record_type() == RecordType::SOA {
+        return format!("{} {} {} SOA ...", record.name, record.ttl, record.dns_class);
     }
+    print(record)
 }

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use rollcall::clock::{Clock, Timestamp};
 use rollcall::config::{self, Config, Environment, Flags};
+use rollcall::readiness::Readiness;
 use rollcall::registry::Registry;
 use rollcall::server::Server;
 use tempfile::TempDir;
@@ -43,6 +44,7 @@ pub(crate) struct TestServer {
 
 struct Running {
     shutdown: CancellationToken,
+    readiness: Arc<Readiness>,
     ended: JoinHandle<anyhow::Result<()>>,
 }
 
@@ -54,11 +56,29 @@ impl TestServer {
 
     /// A server with `settings` (lines of a configuration file) and `zones` (name and text of zone files).
     pub(crate) async fn with(settings: &str, zones: &[(String, String)]) -> TestServer {
+        let server = TestServer::starting(settings, zones).await;
+        server.ready().await;
+        server
+    }
+
+    /// The same, which may not be ready yet.
+    pub(crate) async fn starting(settings: &str, zones: &[(String, String)]) -> TestServer {
         let directory = tempfile::tempdir().expect("a directory");
         let config = configure(directory.path(), settings, zones);
         let clock = Arc::new(Clock::manual(START));
         let (http, dns, registry, running) = launch(&config, &clock).await;
         TestServer { http, dns, clock, registry, config, running, directory }
+    }
+
+    /// Waits until the server is ready.
+    pub(crate) async fn ready(&self) {
+        let ready = async {
+            while !self.running.readiness.is_ready() {
+                assert!(!self.running.ended.is_finished(), "the server ended before it was ready");
+                tokio::task::yield_now().await;
+            }
+        };
+        in_time("the start", ready).await;
     }
 
     /// Moves the clock on; nothing is removed by that alone.
@@ -78,25 +98,17 @@ impl TestServer {
 
     /// Waits until the server has stopped, which must be without an error.
     pub(crate) async fn ended(self) {
-        end(self.running).await;
+        in_time("the stop", self.running.ended).await.expect("no panic").expect("a good end");
         drop(self.directory);
     }
 
-    /// Stops the server in good order and starts it again on the same data and the same ports' addresses.
+    /// Stops the server in good order and starts it again on the same data, on other ports.
     pub(crate) async fn restart(&mut self) {
         self.ask_to_stop();
-        let (http, dns, registry, running) = {
-            let config = self.config.clone();
-            let idle = Running { shutdown: CancellationToken::new(), ended: tokio::spawn(async { Ok(()) }) };
-            end(std::mem::replace(&mut self.running, idle)).await;
-            launch(&config, &self.clock).await
-        };
-        (self.http, self.dns, self.registry, self.running) = (http, dns, registry, running);
+        in_time("the stop", &mut self.running.ended).await.expect("no panic").expect("a good end");
+        (self.http, self.dns, self.registry, self.running) = launch(&self.config, &self.clock).await;
+        self.ready().await;
     }
-}
-
-async fn end(running: Running) {
-    in_time("the stop", running.ended).await.expect("no panic").expect("a good end");
 }
 
 /// The settings as an operator gives them: a file, and a directory of zones.
@@ -129,12 +141,5 @@ async fn launch(config: &Config, clock: &Arc<Clock>) -> (SocketAddr, SocketAddr,
     let (registry, readiness) = (Arc::clone(server.registry()), Arc::clone(server.readiness()));
     let shutdown = CancellationToken::new();
     let ended = tokio::spawn(server.run(shutdown.clone()));
-    let ready = async {
-        while !readiness.is_ready() {
-            assert!(!ended.is_finished(), "the server ended before it was ready");
-            tokio::task::yield_now().await;
-        }
-    };
-    in_time("the start", ready).await;
-    (http, dns, registry, Running { shutdown, ended })
+    (http, dns, registry, Running { shutdown, readiness, ended })
 }
