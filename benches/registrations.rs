@@ -32,7 +32,7 @@ fn main() {
     );
     println!("|---|---|---|---|---|---|---|---|---|---|---|");
     for hosts in sizes {
-        assert!(hosts >= 10 && hosts <= Requests::MOST, "10 to {} hosts", Requests::MOST);
+        assert!((10..=Requests::MOST).contains(&hosts), "10 to {} hosts", Requests::MOST);
         for store in ["memory", "file"] {
             let rounds: Vec<Round> = (0..ROUNDS).map(|_| Round::measure(store, hosts)).collect();
             print_row(store, hosts, &rounds);
