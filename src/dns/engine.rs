@@ -64,7 +64,9 @@ pub fn respond(
         Outcome::Answered(Answered { zone: None, qtype, rcode, truncated: false })
     };
     let name = query.name.as_wire();
-    let Some((place, zone)) = zones.find(name) else { return error(out, Rcode::Refused, NOT_AUTHORITATIVE) };
+    let Some((place, zone)) = zones.find_for(&Question { name, qtype }) else {
+        return error(out, Rcode::Refused, NOT_AUTHORITATIVE);
+    };
     // "No such name" may be said only by who knows all names (R18).
     if !loaded && zone.grammar() != Grammar::Static {
         return error(out, Rcode::ServFail, NOT_READY);

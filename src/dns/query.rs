@@ -127,12 +127,7 @@ pub(super) fn parse(packet: &[u8], transport: Transport) -> Parsed<'_> {
     match body {
         Ok(Body { name: Some((name, qtype, qclass)) }) => classify(envelope, name, qtype, qclass, transport),
         Ok(Body { name: None }) => Parsed::Error(envelope, Rcode::FormErr, None),
-        Err(rcode) => {
-            if rcode == Rcode::FormErr {
-                envelope.question = &[];
-            }
-            Parsed::Error(envelope, rcode, None)
-        }
+        Err(rcode) => Parsed::Error(envelope, rcode, None),
     }
 }
 

@@ -16,9 +16,26 @@ use crate::zone::{Answer, Data, ExtendedError, Name, Owner, Rcode, Record, SrvTa
 const POINTER_MOST: usize = 0x3fff;
 const OPT_OCTETS: usize = 11;
 const EDE_OPTION: u16 = 15;
+const TOO_LARGE: ExtendedError = ExtendedError { code: 0, text: "the set has more than 64 kB: this is a part of it" };
 
 /// Writes the reply to a query into `out`, at most `most` octets; says whether it was truncated.
 pub(super) fn write(
+    out: &mut Vec<u8>,
+    envelope: &Envelope<'_>,
+    answer: &Answer<'_>,
+    origin: Option<&Name>,
+    most: usize,
+) -> bool {
+    let truncated = write_within(out, envelope, answer, origin, most);
+    // Nowhere is more room than on a stream: say why the set is not whole (R37).
+    if truncated && most > limits::UDP_REPLY_OCTETS && answer.extended.is_none() {
+        let told = Answer { extended: Some(TOO_LARGE), ..answer.clone() };
+        write_within(out, envelope, &told, origin, most);
+    }
+    truncated
+}
+
+fn write_within(
     out: &mut Vec<u8>,
     envelope: &Envelope<'_>,
     answer: &Answer<'_>,

@@ -12,6 +12,7 @@ use super::{Server, banner};
 use crate::readiness::Condition;
 use crate::registry::{Durability, Registry};
 use crate::store::{self, Store};
+use crate::table::Revision;
 use crate::{config, dns, http, telemetry};
 
 impl Server {
@@ -84,8 +85,15 @@ async fn load(config: &config::Config, registry: &Arc<Registry>) -> Result<Box<d
         }
         let loaded = opened.store.load().context("cannot read the store")?;
         let hosts = loaded.rows.len();
-        registry.load(loaded.rows, loaded.revision, loaded.serial);
-        tracing::info!(hosts, revision = %loaded.revision, took = ?registry.now().since(began), "the table is loaded");
+        // A table without a past begins at a number that no earlier one of this server reached: a client that comes
+        // back with an old revision is told to read anew, and does not miss what happened since.
+        let (revision, serial) = match loaded.revision {
+            // A serial has 32 bits and is compared in a circle: seconds last for a lifetime.
+            Revision(0) => (Revision(began.as_micros() / 1000), began.as_secs() as u32),
+            revision => (revision, loaded.serial),
+        };
+        registry.load(loaded.rows, revision, serial);
+        tracing::info!(hosts, revision = %revision, took = ?registry.now().since(began), "the table is loaded");
         Ok(opened.store)
     };
     tokio::task::spawn_blocking(load).await.context("reading the store failed")?

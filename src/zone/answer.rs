@@ -10,8 +10,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::Bound;
 
 use super::file::rtype;
+use super::members::HostSet;
 use super::name::NameKey;
-use super::node::{Dynamic, HostSet, Node, StaticSet};
+use super::node::{Dynamic, Node, StaticSet};
 use super::order::Random;
 use super::schema::View;
 use super::{Soa, Zone};
@@ -299,7 +300,7 @@ impl Zone {
     fn shown<'z>(&'z self, node: &'z Node) -> Option<(&'z View, &'z HostSet)> {
         match node.dynamic.as_ref()? {
             Dynamic::Service(service) => service.part(&View::Service).map(|set| (&View::Service, set)),
-            Dynamic::Address(set) => Some((&View::Address, set)),
+            Dynamic::Address(hosts) => Some((&View::Address, &hosts.set)),
             Dynamic::Alias(alias) => {
                 let (key, view) = &**alias;
                 let set = self.names.get(key)?.service()?.part(view)?;

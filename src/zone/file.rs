@@ -88,53 +88,66 @@ pub fn parse(text: &str, origin: &Name) -> Result<ZoneFile, FileError> {
         origin: origin.clone(),
         owner: None,
         default_ttl: None,
+        last_ttl: None,
         soa: None,
         records: BTreeMap::new(),
+        lines: BTreeMap::new(),
+        line: 1,
         count: 0,
     };
+    // Some editors begin a file with a byte order mark.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let whole = text.lines().count().max(1);
     let mut lines = Entries { text, line: 1 };
     while let Some(entry) = lines.next_entry()? {
         let line = entry.line;
+        reader.line = line;
         reader.entry(entry).map_err(|what| FileError { line, what })?;
     }
     let Some((apex, soa)) = reader.soa else {
-        return Err(FileError { line: lines.line, what: "the zone has no SOA record".into() });
+        return Err(FileError { line: whole, what: "the zone has no SOA record".into() });
     };
     let zone = ZoneFile { origin: apex, soa, records: reader.records };
-    check(&zone).map_err(|what| FileError { line: lines.line, what })?;
-    Ok(zone)
-}
-
-/// Rules that hold for a zone as a whole (RFC 1034 3.6.2, 4.2.1; RFC 2181 10.1).
-fn check(zone: &ZoneFile) -> Result<(), String> {
     for (owner, sets) in &zone.records {
-        if zone.origin.relative(owner.as_wire()).is_none() {
-            return Err(format!("{owner} is outside the zone {}", zone.origin));
-        }
-        let has = |rtype| sets.iter().any(|set| set.rtype == rtype);
-        if has(rtype::CNAME) && (sets.len() > 1 || *owner == zone.origin) {
-            return Err(format!("{owner} has a CNAME and other records"));
-        }
-        if sets.iter().any(|set| set.rtype == rtype::CNAME && set.rdata.len() > 1) {
-            return Err(format!("{owner} has more than one CNAME"));
-        }
-        // Names below it would have to be answered with an alias made for each (RFC 6672 3.1), not with NXDOMAIN.
-        if has(rtype::DNAME) {
-            return Err(format!("{owner} has a DNAME record, which this server does not follow"));
-        }
+        let line = reader.lines.get(owner).copied().unwrap_or(whole);
+        check_owner(&zone.origin, owner, sets).map_err(|what| FileError { line, what })?;
     }
     match zone.records.get(&zone.origin) {
-        Some(sets) if sets.iter().any(|set| set.rtype == rtype::NS) => Ok(()),
-        _ => Err(format!("{} has no NS record", zone.origin)),
+        Some(sets) if sets.iter().any(|set| set.rtype == rtype::NS) => Ok(zone),
+        _ => Err(FileError { line: whole, what: format!("{} has no NS record", zone.origin) }),
     }
+}
+
+/// Rules for all records of a name together (RFC 1034 3.6.2, 4.2.1; RFC 2181 10.1).
+fn check_owner(origin: &Name, owner: &Name, sets: &[StaticSet]) -> Result<(), String> {
+    if origin.relative(owner.as_wire()).is_none() {
+        return Err(format!("{owner} is outside the zone {origin}"));
+    }
+    let has = |rtype| sets.iter().any(|set| set.rtype == rtype);
+    if has(rtype::CNAME) && (sets.len() > 1 || owner == origin) {
+        return Err(format!("{owner} has a CNAME and other records"));
+    }
+    if sets.iter().any(|set| set.rtype == rtype::CNAME && set.rdata.len() > 1) {
+        return Err(format!("{owner} has more than one CNAME"));
+    }
+    // Names below it would have to be answered with an alias made for each (RFC 6672 3.1), not with NXDOMAIN.
+    if has(rtype::DNAME) {
+        return Err(format!("{owner} has a DNAME record, which this server does not follow"));
+    }
+    Ok(())
 }
 
 struct Reader {
     origin: Name,
     owner: Option<Name>,
     default_ttl: Option<u32>,
+    /// The last TTL that a record stated (RFC 1035 5.1).
+    last_ttl: Option<u32>,
     soa: Option<(Name, Soa)>,
     records: BTreeMap<Name, Vec<StaticSet>>,
+    /// Where each owner was last seen.
+    lines: BTreeMap<Name, usize>,
+    line: usize,
     count: usize,
 }
 
@@ -164,12 +177,14 @@ impl Reader {
             }
             break parse_type(&token.text)?;
         };
+        self.last_ttl = ttl.or(self.last_ttl);
         let rest: Vec<Token> = tokens.collect();
         if rtype == rtype::SOA {
             return self.start_of_authority(owner, ttl, &rest);
         }
         let ttl = ttl
             .or(self.default_ttl)
+            .or(self.last_ttl)
             .or(self.soa.as_ref().map(|(_, soa)| soa.minimum))
             .ok_or("the record has no TTL, and there is no $TTL above it")?;
         let rdata = self.rdata(rtype, &rest)?;
@@ -177,6 +192,7 @@ impl Reader {
         if self.count > limits::ZONE_FILE_RECORDS {
             return Err(format!("the file has more than {} records", limits::ZONE_FILE_RECORDS));
         }
+        self.lines.insert(owner.clone(), self.line);
         let sets = self.records.entry(owner.clone()).or_default();
         match sets.iter_mut().find(|set| set.rtype == rtype) {
             // One TTL a set (RFC 2181 5.2): the lowest.
@@ -498,10 +514,10 @@ mod tests {
         let cases = [
             ("x A 1.2.3\n", 5, "A takes an IPv4 address"),
             ("\n\nx WHAT 1\n", 7, "\"WHAT\" is no record type"),
-            ("x A 1.2.3.4\nx CNAME y\n", 7, "x.service.local. has a CNAME and other records"),
+            ("x A 1.2.3.4\nx CNAME y\n", 6, "x.service.local. has a CNAME and other records"),
             ("x TYPE1 \\# 1 ff\n", 5, "A is written in its own form, without \\#"),
             ("x DNAME y\n", 6, "x.service.local. has a DNAME record, which this server does not follow"),
-            ("a.example.com. A 1.2.3.4\n", 6, "a.example.com. is outside the zone service.local."),
+            ("a.example.com. A 1.2.3.4\n", 5, "a.example.com. is outside the zone service.local."),
             ("x TXT \"open\n", 5, "a quote is not closed"),
             ("x A ( 1.2.3.4\n", 5, "a parenthesis is not closed"),
             ("@ SOA a b 1 2 3 4 5\n", 5, "the zone has a second SOA record"),

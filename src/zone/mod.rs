@@ -11,6 +11,7 @@
 
 mod answer;
 mod file;
+mod members;
 mod name;
 mod node;
 mod order;
@@ -198,6 +199,33 @@ impl Zones {
     /// The zone with the longest origin that `name` (lower-case wire form) is at or below, with its place.
     pub fn find(&self, name: &[u8]) -> Option<(usize, &Zone)> {
         self.0.iter().enumerate().find(|(_, zone)| zone.apex.origin.relative(name).is_some())
+    }
+
+    /// [`Zones::find`] for a question: DS at an apex is the parent's, where that is ours too (RFC 4035 3.1.4.1).
+    pub fn find_for(&self, question: &Question<'_>) -> Option<(usize, &Zone)> {
+        let found = self.find(question.name)?;
+        if question.qtype != rtype::DS || found.1.origin().as_wire() != question.name {
+            return Some(found);
+        }
+        let above = |(_, zone): &(usize, &Zone)| {
+            zone.origin() != found.1.origin() && zone.apex.origin.relative(question.name).is_some()
+        };
+        self.0.iter().enumerate().find(above).or(Some(found))
+    }
+
+    /// Why the hosts of a service could not be seen at its name: the record of a zone file that stands there.
+    pub fn obstacle(&self, service: &str) -> Option<&'static str> {
+        let key = NameKey::of_labels([service]);
+        let nodes =
+            self.0.iter().filter(|zone| zone.grammar() == Grammar::Service).filter_map(|zone| zone.names.get(&key));
+        nodes.into_iter().find_map(|node| {
+            let hides = |rtype| node.static_set(rtype).is_some();
+            match (hides(rtype::CNAME), hides(rtype::NS)) {
+                (true, _) => Some("CNAME"),
+                (_, true) => Some("NS"),
+                (false, false) => None,
+            }
+        })
     }
 
     /// The zones, longest origin first.

@@ -5,14 +5,11 @@
 //! of one host therefore writes two names, whatever the number of its tags: that of its service, and that of
 //! its address.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
-use smallvec::SmallVec;
-
+use super::members::{HostSet, Others};
 use super::name::{Name, NameKey};
 use super::schema::View;
-use crate::clock::Timestamp;
 use crate::table::Host;
 
 /// Records of one type from a zone file.
@@ -26,91 +23,6 @@ pub struct StaticSet {
     pub ttl: u32,
     /// RDATA in uncompressed wire form, names in lower case; distinct.
     pub rdata: Vec<Box<[u8]>>,
-}
-
-/// Hosts that a name shows, by service, dialect, id.
-#[derive(Clone, Debug, Default)]
-pub(super) struct HostSet {
-    pub(super) members: Box<[Arc<Host>]>,
-    /// Whether an address stands in two of them, so that records may come twice.
-    pub(super) repeats: bool,
-}
-
-impl HostSet {
-    pub(super) fn new(members: Vec<Arc<Host>>) -> HostSet {
-        let repeats = addresses_repeat(&members);
-        HostSet { members: members.into_boxed_slice(), repeats }
-    }
-
-    /// The set with `host` in it, in the place of the row of the same key.
-    pub(super) fn with(&self, host: &Arc<Host>) -> HostSet {
-        let mut members = Vec::with_capacity(self.members.len() + 1);
-        match self.place(host) {
-            Ok(place) => {
-                members.extend_from_slice(&self.members);
-                let moved = members[place].target != host.target;
-                members[place] = Arc::clone(host);
-                if !moved {
-                    return HostSet { members: members.into_boxed_slice(), repeats: self.repeats };
-                }
-            }
-            Err(place) => {
-                members.extend_from_slice(&self.members[..place]);
-                members.push(Arc::clone(host));
-                members.extend_from_slice(&self.members[place..]);
-            }
-        }
-        HostSet::new(members)
-    }
-
-    /// The set without the row of that key.
-    pub(super) fn without(&self, host: &Arc<Host>) -> HostSet {
-        match self.place(host) {
-            Ok(place) => {
-                let mut members = Vec::with_capacity(self.members.len() - 1);
-                members.extend_from_slice(&self.members[..place]);
-                members.extend_from_slice(&self.members[place + 1..]);
-                HostSet::new(members)
-            }
-            Err(_) => self.clone(),
-        }
-    }
-
-    fn place(&self, host: &Arc<Host>) -> Result<usize, usize> {
-        self.members.binary_search_by(|member| member.order().cmp(&host.order()))
-    }
-
-    /// The members whose lease has not ended.
-    pub(super) fn live(&self, now: Timestamp) -> impl Iterator<Item = &Arc<Host>> {
-        self.members.iter().filter(move |host| host.lease.is_live(now))
-    }
-
-    /// Whether the members have different addresses, so that none of them alone knows all of the set.
-    pub(super) fn is_uneven(&self) -> bool {
-        self.members.windows(2).any(|pair| pair[0].target.addresses() != pair[1].target.addresses())
-    }
-
-    fn same(&self, other: &HostSet) -> bool {
-        self.repeats == other.repeats
-            && self.members.len() == other.members.len()
-            && self.members.iter().zip(&other.members).all(|(mine, theirs)| Arc::ptr_eq(mine, theirs))
-    }
-}
-
-fn addresses_repeat(members: &[Arc<Host>]) -> bool {
-    if members.len() < 2 {
-        return false;
-    }
-    let mut all: SmallVec<[IpAddr; 32]> = SmallVec::new();
-    let mut names = 0;
-    for host in members {
-        match host.target.addresses() {
-            [] => names += 1,
-            addresses => all.extend_from_slice(addresses),
-        }
-    }
-    all.sort_unstable();
-    names > 1 || all.windows(2).any(|pair| pair[0] == pair[1])
 }
 
 /// The hosts of a service: all of them, and the parts that its aliases show.
@@ -133,19 +45,19 @@ impl Service {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.all.members.is_empty()
+        self.all.is_empty()
     }
 
     /// Whether a view shows any host.
     pub(super) fn shows(&self, view: &View) -> bool {
-        self.part(view).is_some_and(|set| !set.members.is_empty())
+        self.part(view).is_some_and(|set| !set.is_empty())
     }
 
     /// Puts a host into the service, or `view` of it.
-    pub(super) fn insert(&mut self, view: &View, host: &Arc<Host>) {
+    pub(super) fn insert(&mut self, view: &View, host: &Arc<Host>, others: Others<'_>) {
         match (view, self.place(view)) {
-            (View::Service, _) => self.all = self.all.with(host),
-            (_, Ok(place)) => self.parts[place].1 = Arc::new(self.parts[place].1.with(host)),
+            (View::Service, _) => self.all = self.all.with(host, others),
+            (_, Ok(place)) => self.parts[place].1 = Arc::new(self.parts[place].1.with(host, others)),
             (_, Err(place)) => {
                 self.parts.insert(place, (view.clone(), Arc::new(HostSet::new(vec![Arc::clone(host)]))));
             }
@@ -153,12 +65,12 @@ impl Service {
     }
 
     /// Takes a host out of the service, or of `view`.
-    pub(super) fn remove(&mut self, view: &View, host: &Arc<Host>) {
+    pub(super) fn remove(&mut self, view: &View, host: &Arc<Host>, others: Others<'_>) {
         match (view, self.place(view)) {
-            (View::Service, _) => self.all = self.all.without(host),
+            (View::Service, _) => self.all = self.all.without(host, others),
             (_, Ok(place)) => {
-                let set = self.parts[place].1.without(host);
-                if set.members.is_empty() {
+                let set = self.parts[place].1.without(host, others);
+                if set.is_empty() {
                     self.parts.remove(place);
                 } else {
                     self.parts[place].1 = Arc::new(set);
@@ -186,6 +98,38 @@ impl Service {
     }
 }
 
+/// The hosts registered with one address.
+#[derive(Clone, Debug)]
+pub(super) struct AddressHosts {
+    pub(super) set: HostSet,
+    /// Whether their other addresses differ, so that none of them alone knows all records of the name.
+    pub(super) uneven: bool,
+}
+
+impl AddressHosts {
+    pub(super) fn new(members: Vec<Arc<Host>>) -> AddressHosts {
+        let set = HostSet::new(members);
+        AddressHosts { uneven: set.is_uneven(), set }
+    }
+
+    /// The hosts with `host` among them.
+    pub(super) fn with(before: Option<&AddressHosts>, host: &Arc<Host>) -> AddressHosts {
+        let Some(before) = before else { return AddressHosts::new(vec![Arc::clone(host)]) };
+        let set = before.set.with(host, &|_| before.set.len());
+        let uneven = match before.uneven {
+            true => set.is_uneven(),
+            false => set.iter().take(2).any(|other| other.target.addresses() != host.target.addresses()),
+        };
+        AddressHosts { set, uneven }
+    }
+
+    /// The hosts without `host`; `None` when nothing is left.
+    pub(super) fn without(&self, host: &Arc<Host>) -> Option<AddressHosts> {
+        let set = self.set.without(host, &|_| self.set.len());
+        (!set.is_empty()).then(|| AddressHosts { uneven: self.uneven && set.is_uneven(), set })
+    }
+}
+
 /// What hosts have to do with a name.
 #[derive(Clone, Debug)]
 pub(super) enum Dynamic {
@@ -194,7 +138,7 @@ pub(super) enum Dynamic {
     /// A view of the hosts that stand at another name.
     Alias(Arc<(NameKey, View)>),
     /// The hosts with an address.
-    Address(Arc<HostSet>),
+    Address(Arc<AddressHosts>),
 }
 
 /// What stands at a name.
@@ -216,9 +160,9 @@ impl Node {
     }
 
     /// The hosts with an address, where this is its name.
-    pub(super) fn address(&self) -> Option<&HostSet> {
+    pub(super) fn address(&self) -> Option<&AddressHosts> {
         match &self.dynamic {
-            Some(Dynamic::Address(set)) => Some(set),
+            Some(Dynamic::Address(hosts)) => Some(hosts),
             Some(Dynamic::Service(_) | Dynamic::Alias(_)) | None => None,
         }
     }
@@ -237,7 +181,9 @@ impl Node {
             (None, None) => true,
             (Some(Dynamic::Service(mine)), Some(Dynamic::Service(theirs))) => mine.same(theirs),
             (Some(Dynamic::Alias(mine)), Some(Dynamic::Alias(theirs))) => mine == theirs,
-            (Some(Dynamic::Address(mine)), Some(Dynamic::Address(theirs))) => mine.same(theirs),
+            (Some(Dynamic::Address(mine)), Some(Dynamic::Address(theirs))) => {
+                mine.uneven == theirs.uneven && mine.set.same_members(&theirs.set)
+            }
             _ => false,
         };
         dynamic && self.statics == other.statics

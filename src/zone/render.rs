@@ -1,14 +1,15 @@
 //! Changes of the table into the next zone; and a whole table into a zone, the oracle of the first.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use imbl::OrdMap;
 
 use super::name::NameKey;
-use super::node::{Dynamic, HostSet, Node, Service};
+use super::node::{AddressHosts, Dynamic, Node, Service};
 use super::schema::View;
-use super::schema::service::{Names, check_service_label, names};
+use super::schema::service::{Names, address_key, check_service_label, names};
 use super::{Grammar, Policy, Zone, Zones};
 use crate::table::{Change, Host, Hosts, Status};
 
@@ -61,12 +62,12 @@ impl Zone {
         }
         if let Some(before) = before {
             for key in old.addresses.iter().filter(|key| !new.addresses.contains(key)) {
-                self.edit_address(key, |set| set.without(before));
+                self.edit_address(key, |hosts| hosts.and_then(|hosts| hosts.without(before)));
             }
         }
         if let Some(after) = after {
             for key in &new.addresses {
-                self.edit_address(key, |set| set.with(after));
+                self.edit_address(key, |hosts| Some(AddressHosts::with(hosts, after)));
             }
         }
     }
@@ -85,16 +86,16 @@ impl Zone {
         if let Some((host, names)) = leaves {
             let gone = names.aliases.iter().map(|(_, view)| view).filter(|view| **view != View::Service && !kept(view));
             for view in gone {
-                service.remove(view, host);
+                service.remove(view, host, &|address| self.others(host, view, address));
             }
             if joins.is_none() {
-                service.remove(&View::Service, host);
+                service.remove(&View::Service, host, &|address| self.others(host, &View::Service, address));
             }
         }
         if let Some((host, names)) = joins {
-            service.insert(&View::Service, host);
+            service.insert(&View::Service, host, &|address| self.others(host, &View::Service, address));
             for (_, view) in names.aliases.iter().filter(|(_, view)| *view != View::Service) {
-                service.insert(view, host);
+                service.insert(view, host, &|address| self.others(host, view, address));
             }
         }
         for (alias, view) in leaves.into_iter().flat_map(|(_, names)| &names.aliases) {
@@ -111,13 +112,25 @@ impl Zone {
         self.set(key, service);
     }
 
-    fn edit_address(&mut self, key: &NameKey, change: impl FnOnce(&HostSet) -> HostSet) {
+    fn edit_address(&mut self, key: &NameKey, change: impl FnOnce(Option<&AddressHosts>) -> Option<AddressHosts>) {
         let before = self.names.get(key).and_then(Node::address);
-        let was_uneven = before.is_some_and(HostSet::is_uneven);
-        let after = change(before.unwrap_or(&HostSet::default()));
-        self.uneven += usize::from(after.is_uneven());
+        let was_uneven = before.is_some_and(|hosts| hosts.uneven);
+        let after = change(before);
+        self.uneven += usize::from(after.as_ref().is_some_and(|hosts| hosts.uneven));
         self.uneven -= usize::from(was_uneven);
-        self.set(key, (!after.members.is_empty()).then(|| Dynamic::Address(Arc::new(after))));
+        self.set(key, after.map(|hosts| Dynamic::Address(Arc::new(hosts))));
+    }
+
+    /// How many hosts of a view, `host` not counted, have an address.
+    fn others(&self, host: &Host, view: &View, address: IpAddr) -> usize {
+        let Some(hosts) = self.names.get(&address_key(address)).and_then(Node::address) else { return 0 };
+        let is_other = |other: &&Arc<Host>| {
+            other.order() != host.order()
+                && other.namespace == host.namespace
+                && other.service.as_str().eq_ignore_ascii_case(host.service.as_str())
+                && view.shows_host(other)
+        };
+        hosts.set.iter().filter(is_other).count()
     }
 
     fn set(&mut self, key: &NameKey, dynamic: Option<Dynamic>) {
@@ -142,7 +155,7 @@ impl Zone {
         for host in hosts.iter().filter(|host| is_served(host, &self.apex.policy)) {
             gathered.add(host);
         }
-        next.uneven = gathered.addresses.values().filter(|set| HostSet::new((*set).clone()).is_uneven()).count();
+        next.uneven = 0;
         let mut nodes: BTreeMap<NameKey, Node> = self
             .names
             .iter()
@@ -150,6 +163,7 @@ impl Zone {
             .map(|(key, node)| (key.clone(), Node { statics: node.statics.clone(), dynamic: None }))
             .collect();
         for (key, dynamic) in gathered.into_names() {
+            next.uneven += usize::from(matches!(&dynamic, Dynamic::Address(hosts) if hosts.uneven));
             nodes.entry(key).or_default().dynamic = Some(dynamic);
         }
         next.names = OrdMap::from_iter(nodes);
@@ -201,7 +215,7 @@ impl Gathered {
         });
         let aliases = self.aliases.into_iter().map(|(key, alias)| (key, Dynamic::Alias(Arc::new(alias))));
         let addresses =
-            self.addresses.into_iter().map(|(key, set)| (key, Dynamic::Address(Arc::new(HostSet::new(set)))));
+            self.addresses.into_iter().map(|(key, set)| (key, Dynamic::Address(Arc::new(AddressHosts::new(set)))));
         services.chain(aliases).chain(addresses)
     }
 }

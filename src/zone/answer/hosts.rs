@@ -7,7 +7,7 @@ use crate::clock::Timestamp;
 use crate::table::{Host, Target};
 use crate::zone::Zone;
 use crate::zone::file::rtype;
-use crate::zone::node::HostSet;
+use crate::zone::members::HostSet;
 use crate::zone::schema::View;
 use crate::zone::schema::service::address_key;
 
@@ -45,15 +45,15 @@ impl Zone {
         into: &mut Vec<Record<'z>>,
     ) {
         let start = into.len();
-        into.reserve(set.members.len());
+        into.reserve(set.len());
         for host in set.live(now).filter(|host| view.shows_service_of(host)) {
             let Some(&first) = host.target.addresses().first() else { continue };
             let owner = Owner::Address(first);
-            if set.repeats && into[start..].iter().any(|record| record.owner == owner) {
+            if set.repeats() && into[start..].iter().any(|record| record.owner == owner) {
                 continue;
             }
             // While no two hosts of one address differ in their others, this host knows all records of the target.
-            if self.uneven == 0 && !set.repeats {
+            if self.uneven == 0 && !set.repeats() {
                 push_host_addresses(host, owner, ttl, now, into);
             } else if let Some(node) = self.names.get(&address_key(first)) {
                 for qtype in [rtype::A, rtype::AAAA] {
@@ -87,7 +87,7 @@ pub(super) fn push_addresses<'z>(
 ) {
     let start = into.len();
     let mut lowest = ttl;
-    into.reserve(set.members.len());
+    into.reserve(set.len());
     for host in set.live(now) {
         for address in host.target.addresses() {
             let data = match (*address, qtype) {
@@ -99,7 +99,7 @@ pub(super) fn push_addresses<'z>(
             into.push(Record { owner, ttl, data });
         }
     }
-    if set.repeats {
+    if set.repeats() {
         let mut addresses: Vec<Data<'z>> = into.drain(start..).map(|record| record.data).collect();
         addresses.sort_unstable_by_key(address_of);
         addresses.dedup();
@@ -129,7 +129,7 @@ fn push_services<'z>(
 ) {
     let start = into.len();
     let mut lowest = ttl;
-    into.reserve(set.members.len());
+    into.reserve(set.len());
     for host in set.live(now) {
         let target = match &host.target {
             Target::Addresses(addresses) => SrvTarget::Address(addresses[0]),
@@ -141,7 +141,7 @@ fn push_services<'z>(
             into.push(Record { owner, ttl, data });
         }
     }
-    if set.repeats || set.members.iter().any(|host| host.ports.len() > 1) {
+    if set.repeats() || set.iter().any(|host| host.ports.len() > 1) {
         drop_same_services(into, start);
     }
     for record in &mut into[start..] {

@@ -306,3 +306,38 @@ fn the_serial_grows_with_the_records_only() {
     assert_eq!(world.zone.serial(), serial + 1);
     assert!(world.zone.render(world.table.hosts(), 900).serial() == 901);
 }
+
+/// Past the length of a plain list and back, with addresses that come to be shared and cease to be.
+#[test]
+fn a_large_service_is_kept_as_a_small_one() {
+    let mut world = World::new();
+    let mut random = Random::new(11);
+    for round in 0..750_usize {
+        // Grows to about two hundred hosts, then shrinks.
+        let grows = random.below(100) < if round < 350 { 85 } else { 15 };
+        let port = 8000 + random.below(230) as u16;
+        let target = match random.below(40) {
+            0 => vec!["db.example.com".to_owned()],
+            1..8 => vec![format!("10.0.1.{}", 1 + random.below(20)), format!("fd00::{}", 1 + random.below(9))],
+            _ => vec![format!("10.0.{}.{}", 2 + random.below(2), 1 + random.below(200))],
+        };
+        let id = HostId::parse("id", &port.to_string()).expect("id");
+        if grows {
+            let target: Vec<&str> = target.iter().map(String::as_str).collect();
+            world.register("web", &target, port, |registration| {
+                registration.id = id;
+                if port.is_multiple_of(3) {
+                    registration.tags = parse_tags("tags", ["third"]).expect("tags");
+                }
+            });
+        } else if let Some(host) = world.table.hosts().find("web", Dialect::Native, id.as_str()) {
+            let key = host.key();
+            world.apply(Event::Deregister(key), 0);
+        }
+        if round == 349 {
+            assert!(world.table.hosts().len() > 120, "{}", world.table.hosts().len());
+        }
+    }
+    assert!(world.table.hosts().len() < 64, "{}", world.table.hosts().len());
+    assert_eq!(world.dig("web", rtype::A, 0).lines().next(), Some("NOERROR"));
+}

@@ -20,6 +20,15 @@ pub(in crate::zone) enum View {
 }
 
 impl View {
+    /// Whether a host of the service is in this view.
+    pub(in crate::zone) fn shows_host(&self, host: &Host) -> bool {
+        match self {
+            View::Service | View::Address => true,
+            View::Tag(tag) => host.tags.iter().any(|other| other.as_str().eq_ignore_ascii_case(tag)),
+            View::Transport(_) | View::Port(..) => self.shows_service_of(host),
+        }
+    }
+
     /// Whether a name of this view has A and AAAA records.
     pub(in crate::zone) fn shows_addresses(&self) -> bool {
         !matches!(self, View::Port(..))
