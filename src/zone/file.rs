@@ -516,7 +516,7 @@ mod tests {
             ("\n\nx WHAT 1\n", 7, "\"WHAT\" is no record type"),
             ("x A 1.2.3.4\nx CNAME y\n", 6, "x.service.local. has a CNAME and other records"),
             ("x TYPE1 \\# 1 ff\n", 5, "A is written in its own form, without \\#"),
-            ("x DNAME y\n", 6, "x.service.local. has a DNAME record, which this server does not follow"),
+            ("x DNAME y\n", 5, "x.service.local. has a DNAME record, which this server does not follow"),
             ("a.example.com. A 1.2.3.4\n", 5, "a.example.com. is outside the zone service.local."),
             ("x TXT \"open\n", 5, "a quote is not closed"),
             ("x A ( 1.2.3.4\n", 5, "a parenthesis is not closed"),
