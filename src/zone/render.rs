@@ -52,6 +52,11 @@ impl Zone {
 
     /// Takes a host out of the names it had and puts it into those it has.
     fn move_host(&mut self, before: Option<&Arc<Host>>, after: Option<&Arc<Host>>) {
+        if let (Some(before), Some(after)) = (before, after)
+            && same_names(before, after)
+        {
+            return self.replace_host(after);
+        }
         let old = before.map(|host| names(host)).unwrap_or_default();
         let new = after.map(|host| names(host)).unwrap_or_default();
         if old.service == new.service {
@@ -72,6 +77,23 @@ impl Zone {
         }
     }
 
+    /// Puts a row in the place of one that has the same names: no alias comes or goes.
+    fn replace_host(&mut self, host: &Arc<Host>) {
+        let names = names(host);
+        let Some(key) = &names.service else { return };
+        if let Some(service) = self.names.get(key).and_then(Node::service) {
+            let mut service = Service::clone(service);
+            service.insert(&View::Service, host, &|_| 0);
+            for view in names.parts() {
+                service.insert(view, host, &|_| 0);
+            }
+            self.set(key, Some(Dynamic::Service(Arc::new(service))));
+        }
+        for key in &names.addresses {
+            self.edit_address(key, |hosts| Some(AddressHosts::with(hosts, host)));
+        }
+    }
+
     /// Changes the hosts of the service at `key`, and its aliases where a view gets its first host or loses its last.
     fn edit_service(
         &mut self,
@@ -82,10 +104,9 @@ impl Zone {
         let Some(key) = key else { return };
         let node = self.names.get(key).cloned().unwrap_or_default();
         let mut service = node.service().map(|service| Service::clone(service)).unwrap_or_default();
-        let kept = |view: &View| joins.is_some_and(|(_, names)| names.aliases.iter().any(|(_, other)| other == view));
+        let kept = |view: &View| joins.is_some_and(|(_, names)| names.parts().any(|other| other == view));
         if let Some((host, names)) = leaves {
-            let gone = names.aliases.iter().map(|(_, view)| view).filter(|view| **view != View::Service && !kept(view));
-            for view in gone {
+            for view in names.parts().filter(|view| !kept(view)) {
                 service.remove(view, host, &|address| self.others(host, view, address));
             }
             if joins.is_none() {
@@ -94,7 +115,7 @@ impl Zone {
         }
         if let Some((host, names)) = joins {
             service.insert(&View::Service, host, &|address| self.others(host, &View::Service, address));
-            for (_, view) in names.aliases.iter().filter(|(_, view)| *view != View::Service) {
+            for view in names.parts() {
                 service.insert(view, host, &|address| self.others(host, view, address));
             }
         }
@@ -230,17 +251,21 @@ fn is_served(host: &Host, policy: &Policy) -> bool {
         }
 }
 
+/// Whether two rows have the same names, and the same addresses at them.
+fn same_names(before: &Host, after: &Host) -> bool {
+    before.target == after.target
+        && before.service == after.service
+        && before.namespace == after.namespace
+        && before.ports == after.ports
+        && before.tags == after.tags
+}
+
 /// Whether two rows, as far as they are served, make the same records.
 fn same_records(before: Option<&Arc<Host>>, after: Option<&Arc<Host>>) -> bool {
     match (before, after) {
         (None, None) => true,
         (Some(before), Some(after)) => {
-            before.target == after.target
-                && before.ports == after.ports
-                && before.weight == after.weight
-                && before.priority == after.priority
-                && before.tags == after.tags
-                && before.namespace == after.namespace
+            same_names(before, after) && before.weight == after.weight && before.priority == after.priority
         }
         (None, Some(_)) | (Some(_), None) => false,
     }

@@ -49,6 +49,18 @@ pub(in crate::zone) struct Names {
     pub(in crate::zone) addresses: SmallVec<[NameKey; 2]>,
 }
 
+impl Names {
+    /// The parts of the service that the host is in, each once.
+    pub(in crate::zone) fn parts(&self) -> impl Iterator<Item = &View> {
+        let first = |place: usize, view: &View| !self.aliases[..place].iter().any(|(_, other)| other == view);
+        self.aliases
+            .iter()
+            .enumerate()
+            .filter(move |(place, (_, view))| *view != View::Service && first(*place, view))
+            .map(|(_, (_, view))| view)
+    }
+}
+
 /// The names of a host.
 pub(in crate::zone) fn names(host: &Host) -> Names {
     let service = host.service.as_str();
