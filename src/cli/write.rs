@@ -25,8 +25,9 @@ pub(super) struct Register {
     /// Name of the host, unique in its service
     #[arg(long)]
     id: String,
-    /// Address of the host, may be repeated
-    #[arg(long, value_name = "IP", required = true)]
+    /// IPv4 or IPv6 address of the host, may be repeated; or one host name with a dot, such as
+    /// db.example.com, which is in SRV answers only
+    #[arg(long, value_name = "IP|NAME", required = true)]
     address: Vec<String>,
     /// Port, may be repeated with names: http=80, syslog=514/udp
     #[arg(long, value_name = "[NAME=]PORT[/PROTOCOL]", value_parser = parse_port)]
