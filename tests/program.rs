@@ -79,6 +79,26 @@ fn a_wrong_setting_is_exit_code_2_and_one_line() {
 }
 
 #[test]
+fn wrong_zones_are_a_wrong_setting() {
+    let home = home();
+    let zones = home.path().join("zones");
+    let refused = |expected: &str| {
+        for command in [&["serve", "--http", "127.0.0.1:0", "--dns", "127.0.0.1:0"][..], &["check-config"]] {
+            let mut command = rollcall(&home, command);
+            command.env("ROLLCALL_ZONES_DIR", &zones);
+            let (code, out, error) = ends(command);
+            assert_eq!((code, out.as_str()), (Some(2), ""), "{error}");
+            assert!(error.starts_with(&format!("rollcall: {expected}")), "{error}");
+        }
+    };
+    refused(&format!("zones_dir: cannot read the directory {}: ", zones.display()));
+    std::fs::create_dir(&zones).expect("a directory");
+    let file = zones.join("internal.zone");
+    std::fs::write(&file, "@ IN SOA ns hostmaster 1 4h 1h 1w 5\n@ IN NS ns\nx IN A 10.0.0.300\n").expect("a file");
+    refused(&format!("{}:3: ", file.display()));
+}
+
+#[test]
 fn what_cannot_be_done_is_exit_code_1() {
     let home = home();
     let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");

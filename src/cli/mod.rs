@@ -42,7 +42,8 @@ enum Command {
     /// Run the server (also without any command)
     #[command(after_help = serve::AFTER_HELP)]
     Serve(serve::Flags),
-    /// Print every setting in effect with the place it comes from, in the form of the file
+    /// Check the settings and the zone files, and print every setting in effect with the place it comes from, in the
+    /// form of the file
     CheckConfig(serve::Flags),
     /// List the services
     Services(read::Services),

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Failure, print};
 use crate::config::{self, Environment};
-use crate::server::Server;
+use crate::server::{Server, check_zones};
 use crate::telemetry;
 
 pub(super) const AFTER_HELP: &str = "\
@@ -98,6 +98,7 @@ pub(super) fn serve(flags: &Flags, environment: &Environment) -> Result<(), Fail
     for note in &loaded.notes {
         tracing::warn!("{note}");
     }
+    zones_hold(&loaded.config)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(loaded.config.threads)
         .enable_all()
@@ -112,9 +113,15 @@ pub(super) fn serve(flags: &Flags, environment: &Environment) -> Result<(), Fail
     })
 }
 
-/// Prints the settings in effect; the notes go to standard error.
+/// The zones are a setting, too, that is written in files of its own.
+fn zones_hold(config: &config::Config) -> Result<(), Failure> {
+    check_zones(&config.dns).map_err(|error| Failure::Usage(format!("{error:#}")))
+}
+
+/// Prints the settings in effect, if the zones hold as well; the notes go to standard error.
 pub(super) fn check(flags: &Flags, environment: &Environment) -> Result<(), Failure> {
     let loaded = flags.load(environment)?;
+    zones_hold(&loaded.config)?;
     for note in &loaded.notes {
         super::complain(note, 0);
     }
