@@ -115,7 +115,7 @@ fn what_cannot_be_done_is_exit_code_1() {
 #[test]
 fn the_first_signal_stops_in_good_order() {
     let home = home();
-    for name in ["TERM", "INT"] {
+    for name in ["TERM", "INT", "HUP"] {
         let (mut server, mut lines, said) = serve(&home, "0s");
         assert!(said.contains("rollcall") && said.contains("is ready"), "{said}");
         signal(&server, name);
@@ -125,9 +125,25 @@ fn the_first_signal_stops_in_good_order() {
 }
 
 #[test]
+fn nohup_is_heeded() {
+    let home = home();
+    let mut command = Command::new("nohup");
+    command.args([env!("CARGO_BIN_EXE_rollcall"), "serve", "--http", "127.0.0.1:0", "--dns", "127.0.0.1:0"]);
+    command.env_clear().env("PATH", "/usr/bin:/bin").env("HOME", home.path()).stdin(Stdio::null());
+    let mut server = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("a program that starts");
+    let mut lines = BufReader::new(server.stderr.take().expect("a pipe"));
+    read_until(&mut lines, "SRV");
+    signal(&server, "HUP");
+    signal(&server, "TERM");
+    let said = read_until(&mut lines, "stopped");
+    assert!(said.contains("SIGTERM") && !said.contains("SIGHUP"), "{said}");
+    assert_eq!(server.wait().expect("an end").code(), Some(0));
+}
+
+#[test]
 fn the_second_signal_stops_at_once() {
     let home = home();
-    for (name, code) in [("TERM", 143), ("INT", 130)] {
+    for (name, code) in [("TERM", 143), ("INT", 130), ("HUP", 129)] {
         let (mut server, mut lines, _) = serve(&home, "1h");
         signal(&server, "TERM");
         read_until(&mut lines, "stopping after the grace");

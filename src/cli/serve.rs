@@ -33,7 +33,7 @@ Lyft's names work too: PORT, HOST_TTL (seconds), APPLICATION_ENV, and
 BACKEND_STORAGE (InFile, InMemory).
 
 `rollcall check-config` prints what is in effect, as a file to start from.
-SIGTERM and SIGINT stop in good order; a second one stops at once.";
+SIGTERM, SIGINT and SIGHUP stop in good order; a second one stops at once.";
 
 /// Settings with a flag. Their texts are parsed with those from the other places.
 #[derive(Debug, Default, Args)]
@@ -131,11 +131,14 @@ pub(super) fn check(flags: &Flags, environment: &Environment) -> Result<(), Fail
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    /// `None` where whoever started the program had it ignored, as nohup does.
+    hangup: Option<Signal>,
 }
 
 impl Signals {
     fn listen() -> std::io::Result<Signals> {
-        Ok(Signals { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+        let hangup = if ignores_hangup() { None } else { Some(signal(SignalKind::hangup())?) };
+        Ok(Signals { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())?, hangup })
     }
 
     /// The first signal asks for a stop; the second one is not argued with.
@@ -153,10 +156,30 @@ impl Signals {
         tokio::select! {
             _ = self.terminate.recv() => 143,
             _ = self.interrupt.recv() => 130,
+            () = hung_up(self.hangup.as_mut()) => 129,
         }
     }
 }
 
+async fn hung_up(hangup: Option<&mut Signal>) {
+    match hangup {
+        Some(hangup) => drop(hangup.recv().await),
+        None => std::future::pending().await,
+    }
+}
+
+/// Whether SIGHUP was ignored before this program listened for it. Linux says so; elsewhere it counts as heard.
+fn ignores_hangup() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    // A mask in hexadecimal; SIGHUP is signal 1, the lowest bit.
+    ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 1)
+}
+
 fn signal_name(code: i32) -> &'static str {
-    if code == 130 { "SIGINT" } else { "SIGTERM" }
+    match code {
+        129 => "SIGHUP",
+        130 => "SIGINT",
+        _ => "SIGTERM",
+    }
 }
