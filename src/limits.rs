@@ -152,3 +152,5 @@ pub const CLIENT_ANSWER_TIME: Duration = Duration::from_secs(30);
 pub const CLIENT_ANSWER_OCTETS: usize = 256 * 1024 * 1024;
 /// Answer that a command shows where the server did not say what is wrong in our form.
 pub const CLIENT_ERROR_CHARS: usize = 500;
+/// Characters of a cell in a table that a command prints: any IPv6 address fits.
+pub const CLIENT_CELL_CHARS: usize = 40;

@@ -113,6 +113,26 @@ fn what_cannot_be_done_is_exit_code_1() {
 }
 
 #[test]
+fn hosts_says_what_is_not_there() {
+    let home = home();
+    let (mut server, _, said) = serve(&home, "0s");
+    let url = said.split_whitespace().find(|word| word.starts_with("http://")).expect("a URL");
+    let ask = |arguments: &[&str]| ends(rollcall(&home, &[arguments, &["--server", url]].concat()));
+    let (code, _, error) = ask(&["hosts", "web", "--namespace", "prod"]);
+    assert_eq!((code, &*error), (Some(0), "rollcall: no host of web is registered in the namespace prod\n"));
+    let add = ["register", "web", "--id", "a", "--address", "10.0.0.1", "--port", "514/udp", "--namespace", "prod"];
+    assert_eq!(ask(&add).0, Some(0));
+    let (code, out, error) = ask(&["hosts", "--namespace", "prod"]);
+    assert!(code == Some(0) && error.is_empty() && out.contains("web      prod       a   10.0.0.1  514/udp"), "{out}");
+    let (code, out, error) = ask(&["hosts", "--json", "--namespace", "other"]);
+    assert_eq!((code, &*out, &*error), (Some(0), "{\"revision\":1,\"hosts\":[]}\n", ""));
+    let (code, out, error) = ask(&["hosts", ""]);
+    assert!(code == Some(2) && out.is_empty() && error.contains("[SERVICE]"), "{error}");
+    server.kill().expect("a process to kill");
+    server.wait().expect("its end");
+}
+
+#[test]
 fn the_first_signal_stops_in_good_order() {
     let home = home();
     for name in ["TERM", "INT", "HUP"] {
