@@ -113,6 +113,36 @@ fn what_cannot_be_done_is_exit_code_1() {
 }
 
 #[test]
+fn what_ends_a_server_is_json_where_the_log_is() {
+    let home = home();
+    let file = home.path().join("file");
+    std::fs::write(&file, "").expect("a file");
+    let below = file.join("data").display().to_string();
+    let cases: [(&[&str], i32, String); 2] = [
+        (&["--http", "nonsense"], 2, "--http: `nonsense` is not an IP address and a port".into()),
+        (&["--data-dir", &below], 1, format!("cannot make the directory {below}: ")),
+    ];
+    for (arguments, expected, part) in cases {
+        let free = ["serve", "--dns", "127.0.0.1:0"];
+        let http: &[&str] = if arguments[0] == "--http" { &[] } else { &["--http", "127.0.0.1:0"] };
+        let arguments = [&free, http, arguments].concat();
+        let (code, _, error) = ends(rollcall(&home, &arguments));
+        let last = error.lines().last().expect("a line");
+        assert!(code == Some(expected) && last.starts_with("rollcall: ") && last.contains(&part), "{error}");
+        let mut in_environment = rollcall(&home, &arguments);
+        in_environment.env("ROLLCALL_LOG_FORMAT", "json");
+        for command in [rollcall(&home, &[&arguments, &["--log-format", "json"][..]].concat()), in_environment] {
+            let (code, out, error) = ends(command);
+            assert_eq!((code, &*out), (Some(expected), ""), "{error}");
+            let lines: Vec<serde_json::Value> =
+                error.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+            let last = lines.last().expect("a line");
+            assert!(last["level"] == "ERROR" && last["message"].to_string().contains(&part), "{error}");
+        }
+    }
+}
+
+#[test]
 fn hosts_says_what_is_not_there() {
     let home = home();
     let (mut server, _, said) = serve(&home, "0s");

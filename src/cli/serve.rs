@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Failure, print};
 use crate::config::{self, Environment};
 use crate::server::{Server, check_zones};
-use crate::telemetry;
+use crate::telemetry::{self, Format, Level};
 
 pub(super) const AFTER_HELP: &str = "\
 A setting comes from its flag, else its environment variable, else the file,
@@ -91,10 +91,28 @@ impl Flags {
     }
 }
 
-/// Runs the server until a signal.
+/// Runs the server until a signal. Where the log is JSON, what ends the server is a line of it.
 pub(super) fn serve(flags: &Flags, environment: &Environment) -> Result<(), Failure> {
-    let loaded = flags.load(environment)?;
-    telemetry::start(loaded.config.log);
+    let (log, ended) = match flags.load(environment) {
+        Ok(loaded) => {
+            let log = loaded.config.log;
+            telemetry::start(log);
+            (log, run(loaded))
+        }
+        Err(failure) => {
+            let form = flags.log_format.clone().or_else(|| environment.log_format());
+            let format = if form.as_deref() == Some("json") { Format::Json } else { Format::Text };
+            let log = telemetry::Settings { format, ..telemetry::Settings::default() };
+            telemetry::start(log);
+            (log, Err(failure))
+        }
+    };
+    // A log that is off would swallow it.
+    let is_logged = log.format == Format::Json && log.level != Level::Off;
+    ended.map_err(|failure| if is_logged { failure.logged() } else { failure })
+}
+
+fn run(loaded: config::Loaded) -> Result<(), Failure> {
     for note in &loaded.notes {
         tracing::warn!("{note}");
     }

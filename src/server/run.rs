@@ -85,7 +85,7 @@ async fn load(config: &config::Config, registry: &Arc<Registry>) -> Result<Box<d
         let loaded = opened.store.load().context("cannot read the store")?;
         let hosts = loaded.rows.len();
         registry.load(loaded.rows, loaded.revision, loaded.serial);
-        tracing::info!(hosts, revision = %loaded.revision, took = ?registry.now().since(began), "the table is loaded");
+        tracing::info!(hosts, revision = loaded.revision.0, took = ?registry.now().since(began), "the table is loaded");
         Ok(opened.store)
     };
     tokio::task::spawn_blocking(load).await.context("reading the store failed")?

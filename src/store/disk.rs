@@ -79,7 +79,7 @@ impl FileDisk {
         let mut options = OpenOptions::new();
         options.read(true).write(true).mode(0o600);
         match options.open(&self.path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {}
             opened => return opened,
         }
         let directory = self.path.parent().unwrap_or(Path::new("."));
