@@ -188,7 +188,7 @@ fn an_interrupted_first_start_is_no_damage() {
         platter.fail_after(steps, ErrorKind::Other);
         let mut builder = redb::Builder::new();
         let _ = crate::store::database::guarded(|| {
-            Ok(drop(builder.set_cache_size(0).create_with_backend(platter.clone())?))
+            Ok(builder.set_cache_size(0).create_with_backend(platter.clone()).map(drop)?)
         });
         platter.mend();
         for left in [Platter::holding(platter.octets()), platter.after_power_failure(&mut dice)] {
