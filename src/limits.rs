@@ -138,6 +138,8 @@ pub const ZONE_FILES: usize = 1000;
 pub const AUTO_IP_NETWORKS: usize = 64;
 /// Threads of the runtime.
 pub const THREADS: u64 = 1024;
+/// Text of a duration in the settings: every unit with room for its number.
+pub const DURATION_OCTETS: usize = 40;
 /// Longest record TTL: past a day nobody means discovery.
 pub const RECORD_TTL_MAX: Duration = Duration::from_secs(24 * 3600);
 /// Longest grace before the listeners close.
@@ -152,3 +154,5 @@ pub const CLIENT_ANSWER_TIME: Duration = Duration::from_secs(30);
 pub const CLIENT_ANSWER_OCTETS: usize = 256 * 1024 * 1024;
 /// Answer that a command shows where the server did not say what is wrong in our form.
 pub const CLIENT_ERROR_CHARS: usize = 500;
+/// Characters of a cell in a table that a command prints: any IPv6 address fits.
+pub const CLIENT_CELL_CHARS: usize = 40;

@@ -25,6 +25,7 @@ use crate::readiness::Readiness;
 use crate::registry::Registry;
 
 pub use advertise::reachable_addresses;
+pub use zones::check_zones;
 
 /// A server whose sockets are bound.
 pub struct Server {

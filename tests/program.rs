@@ -79,6 +79,26 @@ fn a_wrong_setting_is_exit_code_2_and_one_line() {
 }
 
 #[test]
+fn wrong_zones_are_a_wrong_setting() {
+    let home = home();
+    let zones = home.path().join("zones");
+    let refused = |expected: &str| {
+        for command in [&["serve", "--http", "127.0.0.1:0", "--dns", "127.0.0.1:0"][..], &["check-config"]] {
+            let mut command = rollcall(&home, command);
+            command.env("ROLLCALL_ZONES_DIR", &zones);
+            let (code, out, error) = ends(command);
+            assert_eq!((code, out.as_str()), (Some(2), ""), "{error}");
+            assert!(error.starts_with(&format!("rollcall: {expected}")), "{error}");
+        }
+    };
+    refused(&format!("zones_dir: cannot read the directory {}: ", zones.display()));
+    std::fs::create_dir(&zones).expect("a directory");
+    let file = zones.join("internal.zone");
+    std::fs::write(&file, "@ IN SOA ns hostmaster 1 4h 1h 1w 5\n@ IN NS ns\nx IN A 10.0.0.300\n").expect("a file");
+    refused(&format!("{}:3: ", file.display()));
+}
+
+#[test]
 fn what_cannot_be_done_is_exit_code_1() {
     let home = home();
     let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
@@ -93,9 +113,59 @@ fn what_cannot_be_done_is_exit_code_1() {
 }
 
 #[test]
+fn what_ends_a_server_is_json_where_the_log_is() {
+    let home = home();
+    let file = home.path().join("file");
+    std::fs::write(&file, "").expect("a file");
+    let below = file.join("data").display().to_string();
+    let cases: [(&[&str], i32, String); 2] = [
+        (&["--http", "nonsense"], 2, "--http: `nonsense` is not an IP address and a port".into()),
+        (&["--data-dir", &below], 1, format!("cannot make the directory {below}: ")),
+    ];
+    for (arguments, expected, part) in cases {
+        let free = ["serve", "--dns", "127.0.0.1:0"];
+        let http: &[&str] = if arguments[0] == "--http" { &[] } else { &["--http", "127.0.0.1:0"] };
+        let arguments = [&free, http, arguments].concat();
+        let (code, _, error) = ends(rollcall(&home, &arguments));
+        let last = error.lines().last().expect("a line");
+        assert!(code == Some(expected) && last.starts_with("rollcall: ") && last.contains(&part), "{error}");
+        let mut in_environment = rollcall(&home, &arguments);
+        in_environment.env("ROLLCALL_LOG_FORMAT", "json");
+        for command in [rollcall(&home, &[&arguments, &["--log-format", "json"][..]].concat()), in_environment] {
+            let (code, out, error) = ends(command);
+            assert_eq!((code, &*out), (Some(expected), ""), "{error}");
+            let lines: Vec<serde_json::Value> =
+                error.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+            let last = lines.last().expect("a line");
+            assert!(last["level"] == "ERROR" && last["message"].to_string().contains(&part), "{error}");
+        }
+    }
+}
+
+#[test]
+fn hosts_says_what_is_not_there() {
+    let home = home();
+    let (mut server, _, said) = serve(&home, "0s");
+    let url = said.split_whitespace().find(|word| word.starts_with("http://")).expect("a URL");
+    let ask = |arguments: &[&str]| ends(rollcall(&home, &[arguments, &["--server", url]].concat()));
+    let (code, _, error) = ask(&["hosts", "web", "--namespace", "prod"]);
+    assert_eq!((code, &*error), (Some(0), "rollcall: no host of web is registered in the namespace prod\n"));
+    let add = ["register", "web", "--id", "a", "--address", "10.0.0.1", "--port", "514/udp", "--namespace", "prod"];
+    assert_eq!(ask(&add).0, Some(0));
+    let (code, out, error) = ask(&["hosts", "--namespace", "prod"]);
+    assert!(code == Some(0) && error.is_empty() && out.contains("web      prod       a   10.0.0.1  514/udp"), "{out}");
+    let (code, out, error) = ask(&["hosts", "--json", "--namespace", "other"]);
+    assert_eq!((code, &*out, &*error), (Some(0), "{\"revision\":1,\"hosts\":[]}\n", ""));
+    let (code, out, error) = ask(&["hosts", ""]);
+    assert!(code == Some(2) && out.is_empty() && error.contains("[SERVICE]"), "{error}");
+    server.kill().expect("a process to kill");
+    server.wait().expect("its end");
+}
+
+#[test]
 fn the_first_signal_stops_in_good_order() {
     let home = home();
-    for name in ["TERM", "INT"] {
+    for name in ["TERM", "INT", "HUP"] {
         let (mut server, mut lines, said) = serve(&home, "0s");
         assert!(said.contains("rollcall") && said.contains("is ready"), "{said}");
         signal(&server, name);
@@ -105,9 +175,25 @@ fn the_first_signal_stops_in_good_order() {
 }
 
 #[test]
+fn nohup_is_heeded() {
+    let home = home();
+    let mut command = Command::new("nohup");
+    command.args([env!("CARGO_BIN_EXE_rollcall"), "serve", "--http", "127.0.0.1:0", "--dns", "127.0.0.1:0"]);
+    command.env_clear().env("PATH", "/usr/bin:/bin").env("HOME", home.path()).stdin(Stdio::null());
+    let mut server = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("a program that starts");
+    let mut lines = BufReader::new(server.stderr.take().expect("a pipe"));
+    read_until(&mut lines, "SRV");
+    signal(&server, "HUP");
+    signal(&server, "TERM");
+    let said = read_until(&mut lines, "stopped");
+    assert!(said.contains("SIGTERM") && !said.contains("SIGHUP"), "{said}");
+    assert_eq!(server.wait().expect("an end").code(), Some(0));
+}
+
+#[test]
 fn the_second_signal_stops_at_once() {
     let home = home();
-    for (name, code) in [("TERM", 143), ("INT", 130)] {
+    for (name, code) in [("TERM", 143), ("INT", 130), ("HUP", 129)] {
         let (mut server, mut lines, _) = serve(&home, "1h");
         signal(&server, "TERM");
         read_until(&mut lines, "stopping after the grace");

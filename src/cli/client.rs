@@ -19,6 +19,15 @@ use crate::limits;
 
 const DEFAULT_SERVER: &str = "http://127.0.0.1:8500";
 
+/// What a server answered.
+#[derive(Debug)]
+pub(super) struct Answer {
+    /// As it came.
+    pub(super) text: String,
+    /// What it says; `Null` for nothing.
+    pub(super) json: Value,
+}
+
 /// A server to ask.
 #[derive(Debug)]
 pub(super) struct Client {
@@ -52,15 +61,25 @@ impl Client {
         Ok(Client { authority, prefix: prefix.unwrap_or_default(), answer_time: limits::CLIENT_ANSWER_TIME })
     }
 
-    /// Sends one request; `segments` are the parts of its path. Gives the JSON answered, `Null` for none.
-    pub(super) fn call(&self, method: Method, segments: &[&str], body: Option<&Value>) -> Result<Value, Failure> {
-        let path: String = segments.iter().map(|segment| format!("/{}", escaped(segment))).collect();
-        let runtime =
-            tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start the runtime")?;
-        Ok(runtime.block_on(self.exchange(method, &path, body))?)
+    /// Asks for what is there; `segments` are the parts of the path, `query` the names and values behind it.
+    pub(super) fn get(&self, segments: &[&str], query: &[(&str, &str)]) -> Result<Answer, Failure> {
+        let pairs: Vec<_> = query.iter().map(|(name, value)| format!("{name}={}", escaped(value))).collect();
+        let query = if pairs.is_empty() { String::new() } else { format!("?{}", pairs.join("&")) };
+        self.ask(Method::GET, &format!("{}{query}", path(segments)), None)
     }
 
-    async fn exchange(&self, method: Method, path: &str, body: Option<&Value>) -> anyhow::Result<Value> {
+    /// Sends one request that changes something; `segments` are the parts of its path.
+    pub(super) fn call(&self, method: Method, segments: &[&str], body: Option<&Value>) -> Result<Answer, Failure> {
+        self.ask(method, &path(segments), body)
+    }
+
+    fn ask(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Answer, Failure> {
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start the runtime")?;
+        Ok(runtime.block_on(self.exchange(method, path, body))?)
+    }
+
+    async fn exchange(&self, method: Method, path: &str, body: Option<&Value>) -> anyhow::Result<Answer> {
         let url = format!("http://{}{}{path}", self.authority, self.prefix);
         let mut request = Request::builder().method(method).uri(&url).header("accept", "application/json");
         if body.is_some() {
@@ -95,11 +114,12 @@ impl Client {
     }
 }
 
-/// The JSON of a good answer; else what the server says is wrong.
-fn interpret(status: StatusCode, body: &[u8]) -> anyhow::Result<Value> {
+/// A good answer; else what the server says is wrong.
+fn interpret(status: StatusCode, body: &[u8]) -> anyhow::Result<Answer> {
     let json = if body.is_empty() { Ok(Value::Null) } else { serde_json::from_slice::<Value>(body) };
     if status.is_success() {
-        return json.context("the answer is not JSON: is it rollcall that answers there?");
+        let json = json.context("the answer is not JSON: is it rollcall that answers there?")?;
+        return Ok(Answer { text: String::from_utf8_lossy(body).into_owned(), json });
     }
     let json = json.unwrap_or_default();
     let said = |key: &str| json.get(key).and_then(Value::as_str).map(str::to_owned);
@@ -108,6 +128,10 @@ fn interpret(status: StatusCode, body: &[u8]) -> anyhow::Result<Value> {
         format!("the server answered {status} {}", text.chars().take(limits::CLIENT_ERROR_CHARS).collect::<String>())
     });
     Err(anyhow!("{}", super::table::printable(detail.trim())))
+}
+
+fn path(segments: &[&str]) -> String {
+    segments.iter().map(|segment| format!("/{}", escaped(segment))).collect()
 }
 
 /// One segment of a path: everything but the unreserved characters is escaped (RFC 3986 2.3).
@@ -139,8 +163,10 @@ mod tests {
         assert_eq!(error.to_string(), "port: must be 1 to 65535");
         let error = interpret(StatusCode::BAD_GATEWAY, b"<html>\x1b[2J").expect_err("a refusal");
         assert_eq!(error.to_string(), "the server answered 502 Bad Gateway <html>\\u{1b}[2J");
-        assert_eq!(interpret(StatusCode::NO_CONTENT, b"").expect("an answer"), Value::Null);
+        assert_eq!(interpret(StatusCode::NO_CONTENT, b"").expect("an answer").json, Value::Null);
         assert!(interpret(StatusCode::OK, b"<html>").is_err());
+        let unsorted = br#"{"b":1,  "a":2}"#;
+        assert_eq!(interpret(StatusCode::OK, unsorted).expect("an answer").text.as_bytes(), unsorted);
     }
 
     #[test]

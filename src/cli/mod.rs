@@ -42,7 +42,8 @@ enum Command {
     /// Run the server (also without any command)
     #[command(after_help = serve::AFTER_HELP)]
     Serve(serve::Flags),
-    /// Print every setting in effect with the place it comes from, in the form of the file
+    /// Check the settings and the zone files, and print every setting in effect with the place it comes from, in the
+    /// form of the file
     CheckConfig(serve::Flags),
     /// List the services
     Services(read::Services),
@@ -72,6 +73,21 @@ enum Failure {
     Usage(String),
     /// Anything else: exit code 1.
     Other(anyhow::Error),
+    /// One of the two whose message is in the log already, with its exit code.
+    Logged(u8),
+}
+
+impl Failure {
+    /// Writes the message as a line of the log.
+    fn logged(self) -> Failure {
+        let (message, code) = match self {
+            Failure::Usage(message) => (message, 2),
+            Failure::Other(error) => (format!("{error:#}"), 1),
+            Failure::Logged(_) => return self,
+        };
+        tracing::error!("{message}");
+        Failure::Logged(code)
+    }
 }
 
 impl From<config::Error> for Failure {
@@ -102,6 +118,7 @@ pub fn run(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> 
         Err(Failure::Usage(message)) => complain(&message, 2),
         Err(Failure::Other(error)) if is_closed_output(&error) => ExitCode::SUCCESS,
         Err(Failure::Other(error)) => complain(&format!("{error:#}"), 1),
+        Err(Failure::Logged(code)) => ExitCode::from(code),
     }
 }
 

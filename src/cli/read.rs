@@ -1,10 +1,10 @@
 //! `services` and `hosts`: what is in the table.
 
-use axum::http::Method;
 use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
 use serde_json::Value;
 
-use super::client::Client;
+use super::client::{Answer, Client};
 use super::table::{aligned, printable};
 use super::{Failure, ServerFlag, print};
 use crate::config::Environment;
@@ -12,7 +12,7 @@ use crate::config::Environment;
 /// `services`.
 #[derive(Debug, Args)]
 pub(super) struct Services {
-    /// Print the answer of the server, JSON
+    /// Print the answer of the server as it is, JSON
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -21,7 +21,7 @@ pub(super) struct Services {
 
 impl Services {
     pub(super) fn run(&self, environment: &Environment) -> Result<(), Failure> {
-        let answer = Client::new(&self.server, environment)?.call(Method::GET, &["v1", "services"], None)?;
+        let answer = Client::new(&self.server, environment)?.get(&["v1", "services"], &[])?;
         show(&answer, self.json, services_table)
     }
 }
@@ -30,8 +30,12 @@ impl Services {
 #[derive(Debug, Args)]
 pub(super) struct Hosts {
     /// Only the hosts of this service
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
     service: Option<String>,
-    /// Print the answer of the server, JSON
+    /// Only the hosts in this namespace
+    #[arg(long, value_name = "NS", value_parser = NonEmptyStringValueParser::new())]
+    namespace: Option<String>,
+    /// Print the answer of the server as it is, JSON
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -42,17 +46,26 @@ impl Hosts {
     pub(super) fn run(&self, environment: &Environment) -> Result<(), Failure> {
         let mut segments = vec!["v1", "hosts"];
         segments.extend(self.service.as_deref());
-        let answer = Client::new(&self.server, environment)?.call(Method::GET, &segments, None)?;
-        show(&answer, self.json, hosts_table)
+        let query: Vec<_> = self.namespace.as_deref().map(|namespace| ("namespace", namespace)).into_iter().collect();
+        let answer = Client::new(&self.server, environment)?.get(&segments, &query)?;
+        show(&answer, self.json, hosts_table)?;
+        if !self.json && entries(&answer.json, "hosts").is_empty() {
+            // A note only: that nobody is there is an answer, too.
+            super::complain(&self.nobody(), 0);
+        }
+        Ok(())
+    }
+
+    fn nobody(&self) -> String {
+        let of = self.service.as_deref().map(|service| format!(" of {}", printable(service))).unwrap_or_default();
+        let within = self.namespace.as_deref().map(|name| format!(" in the namespace {}", printable(name)));
+        format!("no host{of} is registered{}", within.unwrap_or_default())
     }
 }
 
 /// Prints an answer as it is, or as a table.
-pub(super) fn show(answer: &Value, json: bool, table: impl Fn(&Value) -> String) -> Result<(), Failure> {
-    // Printing a value that was parsed cannot fail.
-    let text =
-        if json { format!("{}\n", serde_json::to_string_pretty(answer).unwrap_or_default()) } else { table(answer) };
-    print(&text)
+pub(super) fn show(answer: &Answer, json: bool, table: impl Fn(&Value) -> String) -> Result<(), Failure> {
+    print(&if json { format!("{}\n", answer.text.trim_end()) } else { table(&answer.json) })
 }
 
 fn services_table(answer: &Value) -> String {
@@ -72,8 +85,21 @@ fn services_table(answer: &Value) -> String {
 }
 
 fn hosts_table(answer: &Value) -> String {
-    let rows: Vec<_> = entries(answer, "hosts").iter().map(host_row).collect();
-    aligned(&["SERVICE", "ID", "ADDRESS", "PORT", "STATUS", "TAGS", "EXPIRES", "BY"], &rows)
+    let hosts = entries(answer, "hosts");
+    let mut headings = vec!["SERVICE", "ID", "ADDRESS", "PORT", "STATUS", "TAGS", "EXPIRES", "BY"];
+    let mut rows: Vec<_> = hosts.iter().map(host_row).collect();
+    // Most tables have one namespace, and no use for a column of it.
+    if hosts.iter().any(|host| namespace(host) != "default") {
+        headings.insert(1, "NAMESPACE");
+        for (row, host) in rows.iter_mut().zip(hosts) {
+            row.insert(1, namespace(host));
+        }
+    }
+    aligned(&headings, &rows)
+}
+
+fn namespace(host: &Value) -> String {
+    host.get("namespace").map_or_else(|| "default".into(), text)
 }
 
 /// Fields that a server leaves out stay empty.
@@ -95,9 +121,11 @@ fn host_row(host: &Value) -> Vec<String> {
 
 fn port(port: &Value) -> String {
     let field = |key: &str| port.get(key).map(text).filter(|text| !text.is_empty());
+    let protocol = field("protocol").filter(|protocol| protocol != "tcp").map(|protocol| format!("/{protocol}"));
+    let protocol = protocol.unwrap_or_default();
     match (field("name"), field("port")) {
-        (Some(name), Some(number)) => format!("{name}={number}"),
-        (None, Some(number)) => number,
+        (Some(name), Some(number)) => format!("{name}={number}{protocol}"),
+        (None, Some(number)) => format!("{number}{protocol}"),
         (_, None) => text(port),
     }
 }
@@ -145,6 +173,21 @@ mod tests {
 SERVICE  ID     ADDRESS           PORT        STATUS             TAGS          EXPIRES               BY
 web      web-1  10.0.0.1,fd00::1  http=80,81  passing, draining  v1,\\u{1b}[2J  2026-11-20T17:08:14Z  native
 db       d                                                                     never
+";
+        assert_eq!(hosts_table(&answer), expected);
+    }
+
+    #[test]
+    fn a_namespace_and_a_protocol_are_shown_where_they_are_not_the_usual_ones() {
+        let answer = json!({"hosts": [
+            {"service": "log", "id": "a", "namespace": "prod", "expires_at": null,
+             "ports": [{"name": "syslog", "protocol": "udp", "port": 514}, {"protocol": "sctp", "port": 9}]},
+            {"service": "web", "id": "b", "namespace": "default"},
+        ]});
+        let expected = "\
+SERVICE  NAMESPACE  ID  ADDRESS  PORT                   STATUS  TAGS  EXPIRES  BY
+log      prod       a            syslog=514/udp,9/sctp                never
+web      default    b                                                 never
 ";
         assert_eq!(hosts_table(&answer), expected);
     }

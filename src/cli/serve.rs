@@ -9,8 +9,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Failure, print};
 use crate::config::{self, Environment};
-use crate::server::Server;
-use crate::telemetry;
+use crate::server::{Server, check_zones};
+use crate::telemetry::{self, Format, Level};
 
 pub(super) const AFTER_HELP: &str = "\
 A setting comes from its flag, else its environment variable, else the file,
@@ -33,7 +33,7 @@ Lyft's names work too: PORT, HOST_TTL (seconds), APPLICATION_ENV, and
 BACKEND_STORAGE (InFile, InMemory).
 
 `rollcall check-config` prints what is in effect, as a file to start from.
-SIGTERM and SIGINT stop in good order; a second one stops at once.";
+SIGTERM, SIGINT and SIGHUP stop in good order; a second one stops at once.";
 
 /// Settings with a flag. Their texts are parsed with those from the other places.
 #[derive(Debug, Default, Args)]
@@ -91,13 +91,32 @@ impl Flags {
     }
 }
 
-/// Runs the server until a signal.
+/// Runs the server until a signal. Where the log is JSON, what ends the server is a line of it.
 pub(super) fn serve(flags: &Flags, environment: &Environment) -> Result<(), Failure> {
-    let loaded = flags.load(environment)?;
-    telemetry::start(loaded.config.log);
+    let (log, ended) = match flags.load(environment) {
+        Ok(loaded) => {
+            let log = loaded.config.log;
+            telemetry::start(log);
+            (log, run(loaded))
+        }
+        Err(failure) => {
+            let form = flags.log_format.clone().or_else(|| environment.log_format());
+            let format = if form.as_deref() == Some("json") { Format::Json } else { Format::Text };
+            let log = telemetry::Settings { format, ..telemetry::Settings::default() };
+            telemetry::start(log);
+            (log, Err(failure))
+        }
+    };
+    // A log that is off would swallow it.
+    let is_logged = log.format == Format::Json && log.level != Level::Off;
+    ended.map_err(|failure| if is_logged { failure.logged() } else { failure })
+}
+
+fn run(loaded: config::Loaded) -> Result<(), Failure> {
     for note in &loaded.notes {
         tracing::warn!("{note}");
     }
+    zones_hold(&loaded.config)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(loaded.config.threads)
         .enable_all()
@@ -112,9 +131,15 @@ pub(super) fn serve(flags: &Flags, environment: &Environment) -> Result<(), Fail
     })
 }
 
-/// Prints the settings in effect; the notes go to standard error.
+/// The zones are a setting, too, that is written in files of its own.
+fn zones_hold(config: &config::Config) -> Result<(), Failure> {
+    check_zones(&config.dns).map_err(|error| Failure::Usage(format!("{error:#}")))
+}
+
+/// Prints the settings in effect, if the zones hold as well; the notes go to standard error.
 pub(super) fn check(flags: &Flags, environment: &Environment) -> Result<(), Failure> {
     let loaded = flags.load(environment)?;
+    zones_hold(&loaded.config)?;
     for note in &loaded.notes {
         super::complain(note, 0);
     }
@@ -124,11 +149,14 @@ pub(super) fn check(flags: &Flags, environment: &Environment) -> Result<(), Fail
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    /// `None` where whoever started the program had it ignored, as nohup does.
+    hangup: Option<Signal>,
 }
 
 impl Signals {
     fn listen() -> std::io::Result<Signals> {
-        Ok(Signals { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+        let hangup = if ignores_hangup() { None } else { Some(signal(SignalKind::hangup())?) };
+        Ok(Signals { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())?, hangup })
     }
 
     /// The first signal asks for a stop; the second one is not argued with.
@@ -146,10 +174,30 @@ impl Signals {
         tokio::select! {
             _ = self.terminate.recv() => 143,
             _ = self.interrupt.recv() => 130,
+            () = hung_up(self.hangup.as_mut()) => 129,
         }
     }
 }
 
+async fn hung_up(hangup: Option<&mut Signal>) {
+    match hangup {
+        Some(hangup) => drop(hangup.recv().await),
+        None => std::future::pending().await,
+    }
+}
+
+/// Whether SIGHUP was ignored before this program listened for it. Linux says so; elsewhere it counts as heard.
+fn ignores_hangup() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    // A mask in hexadecimal; SIGHUP is signal 1, the lowest bit.
+    ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 1)
+}
+
 fn signal_name(code: i32) -> &'static str {
-    if code == 130 { "SIGINT" } else { "SIGTERM" }
+    match code {
+        129 => "SIGHUP",
+        130 => "SIGINT",
+        _ => "SIGTERM",
+    }
 }

@@ -1,14 +1,17 @@
 //! Aligned columns for people.
 
-/// Rows below their headings, two spaces between columns; nothing after the last one.
+use crate::limits;
+
+/// Rows below their headings, two spaces between columns; nothing after the last one. Long cells are cut.
 pub(super) fn aligned(headings: &[&str], rows: &[Vec<String>]) -> String {
+    let rows: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(|cell| cut(cell)).collect()).collect();
     let width = |column: usize| {
         let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());
         cells.chain([headings[column].len()]).max().unwrap_or_default()
     };
     let widths: Vec<_> = (0..headings.len()).map(width).collect();
     let mut text = line(headings, &widths);
-    for row in rows {
+    for row in &rows {
         text.push_str(&line(row, &widths));
     }
     text
@@ -18,6 +21,14 @@ pub(super) fn aligned(headings: &[&str], rows: &[Vec<String>]) -> String {
 pub(super) fn printable(text: &str) -> String {
     let shown = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
     text.chars().map(shown).collect()
+}
+
+/// One long cell must not push every other one off the screen.
+fn cut(cell: &str) -> String {
+    if cell.chars().count() <= limits::CLIENT_CELL_CHARS {
+        return cell.to_owned();
+    }
+    cell.chars().take(limits::CLIENT_CELL_CHARS - 1).chain(['…']).collect()
 }
 
 fn line(cells: &[impl AsRef<str>], widths: &[usize]) -> String {
@@ -35,5 +46,13 @@ mod tests {
         let rows = [vec!["web".into(), "é".into(), String::new()], vec!["w".into(), "longer".into(), "x".into()]];
         let expected = "A    B       C\nweb  é\nw    longer  x\n";
         assert_eq!(aligned(&["A", "B", "C"], &rows), expected);
+    }
+
+    #[test]
+    fn long_cells_are_cut() {
+        let fits = "é".repeat(limits::CLIENT_CELL_CHARS);
+        assert_eq!(cut(&fits), fits);
+        let shown = aligned(&["A", "B"], &[vec![format!("{fits}x"), "b".into()]]);
+        assert!(shown.ends_with("é…  b\n"), "{shown}");
     }
 }

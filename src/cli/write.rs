@@ -2,6 +2,7 @@
 
 use axum::http::Method;
 use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
 use serde_json::{Map, Value, json};
 
 use super::client::Client;
@@ -21,12 +22,14 @@ With --ttl the host leaves the answers unless it is registered again in time.";
 #[derive(Debug, Args)]
 pub(super) struct Register {
     /// Name under which the host is found: SERVICE.service.local
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
     service: String,
     /// Name of the host, unique in its service
-    #[arg(long)]
+    #[arg(long, value_parser = NonEmptyStringValueParser::new())]
     id: String,
-    /// Address of the host, may be repeated
-    #[arg(long, value_name = "IP", required = true)]
+    /// IPv4 or IPv6 address of the host, may be repeated; or one host name with a dot, such as
+    /// db.example.com, which is in SRV answers only
+    #[arg(long, value_name = "IP|NAME", required = true)]
     address: Vec<String>,
     /// Port, may be repeated with names: http=80, syslog=514/udp
     #[arg(long, value_name = "[NAME=]PORT[/PROTOCOL]", value_parser = parse_port)]
@@ -46,7 +49,7 @@ pub(super) struct Register {
     /// Hosts of a higher number are used when those of a lower one fail [default: 0]
     #[arg(long)]
     priority: Option<u16>,
-    /// Namespace, as Kubernetes names have it [default: default]
+    /// Namespace, as Kubernetes names have it; a host is in one at a time [default: default]
     #[arg(long)]
     namespace: Option<String>,
     /// Availability zone
@@ -55,7 +58,7 @@ pub(super) struct Register {
     /// Region
     #[arg(long)]
     region: Option<String>,
-    /// Print the host as it is stored, JSON
+    /// Print the answer of the server as it is: the host as it is stored, JSON
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -123,8 +126,10 @@ impl PortFlag {
 #[derive(Debug, Args)]
 pub(super) struct Deregister {
     /// Service of the host
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
     service: String,
     /// Name of the host
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
     id: String,
     #[command(flatten)]
     server: ServerFlag,
@@ -142,8 +147,10 @@ impl Deregister {
 #[derive(Debug, Args)]
 pub(super) struct Drain {
     /// Service of the host
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
     service: String,
     /// Name of the host
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
     id: String,
     /// Put the host back into the answers
     #[arg(long)]

@@ -53,6 +53,11 @@ impl Environment {
         Environment(named.filter(|(_, value)| !value.is_empty()).collect())
     }
 
+    /// The form of the log as it stands there: for what is wrong with the settings themselves.
+    pub fn log_format(&self) -> Option<String> {
+        self.text(&settings::variable("log_format")).ok().flatten()
+    }
+
     /// The server that the commands speak to: `ROLLCALL_SERVER`.
     pub fn server(&self) -> Result<Option<String>, Error> {
         self.text("ROLLCALL_SERVER")

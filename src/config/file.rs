@@ -44,7 +44,8 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Vec<Given>, Error> {
             return Err(Error::new(at(path, line, None), &unknown(&key)));
         }
         let origin = at(path, line, Some(key.clone()));
-        let values = values(value.get_ref()).map_err(|rule| Error::new(origin.clone(), rule))?;
+        let values = values(value.get_ref()).and_then(|values| bare(&key, value.get_ref(), values));
+        let values = values.map_err(|rule| Error::new(origin.clone(), rule))?;
         if key == "version" {
             version = Some((values, origin));
         } else {
@@ -64,6 +65,24 @@ fn at(path: &Path, line: usize, key: Option<String>) -> Origin {
 
 fn line_of(text: &str, offset: usize) -> usize {
     text.bytes().take(offset).filter(|byte| *byte == b'\n').count() + 1
+}
+
+/// Refuses a number, `true` or `false` in quotes where the file has it without: TOML has types, and other readers of
+/// the file go by them.
+fn bare(key: &str, value: &DeValue<'_>, values: Vec<String>) -> Result<Vec<String>, &'static str> {
+    let is_bare = key == "version" || settings::is_bare(key);
+    match value {
+        DeValue::String(text) if is_bare && (text.parse::<i64>().is_ok() || text.parse::<bool>().is_ok()) => {
+            Err("must stand without quotes")
+        }
+        DeValue::String(_)
+        | DeValue::Integer(_)
+        | DeValue::Float(_)
+        | DeValue::Boolean(_)
+        | DeValue::Datetime(_)
+        | DeValue::Array(_)
+        | DeValue::Table(_) => Ok(values),
+    }
 }
 
 /// A value as text: the settings parse it, wherever it comes from.

@@ -83,6 +83,11 @@ pub(super) fn is_key(key: &str) -> bool {
     SETTINGS.iter().any(|setting| setting.key == key)
 }
 
+/// Whether the file has the value of this key without quotes.
+pub(super) fn is_bare(key: &str) -> bool {
+    matches!(key, "only_passing" | "trust_forwarded_for" | "threads")
+}
+
 /// The setting with this name.
 pub(super) fn find(key: &str) -> Option<&'static Setting> {
     SETTINGS.iter().chain(FOREIGN).find(|setting| setting.key == key)

@@ -73,7 +73,7 @@ fn an_error_names_the_place_and_the_rule() {
     );
     assert_eq!(
         refusal(&[], &[], "version = 1\n\nrecord_ttl = 5\n"),
-        "t.toml:3: record_ttl: `5` is not a duration from 0s to 1d, such as 5s, 500ms, 10m or 1h"
+        "t.toml:3: record_ttl: `5` is not a duration from 0s to 1d, such as 5s, 500ms, 1.5s or 1h30m"
     );
     assert_eq!(
         refusal(&[], &[], "version = 1\n# a comment\nrecord-tll = \"5s\"\n"),
@@ -156,4 +156,36 @@ fn the_delivered_file_holds_every_setting_with_its_default() {
     let defaults = load_all(&[], &[], "").expect("valid").config;
     assert_eq!(format!("{:?}", load_all(&[], &[], &bare).expect("valid").config), format!("{defaults:?}"));
     assert_eq!(format!("{:?}", load_all(&[], &[], DELIVERED).expect("valid").config), format!("{defaults:?}"));
+}
+
+#[test]
+fn numbers_and_flags_stand_without_quotes_in_the_file() {
+    assert_eq!(refusal(&[], &[], "version = \"1\"\n"), "t.toml:1: version: must stand without quotes");
+    for line in ["threads = \"2\"", "only_passing = \"true\"", "trust_forwarded_for = \"false\""] {
+        let error = refusal(&[], &[], &format!("version = 1\n{line}\n"));
+        assert!(error.ends_with(": must stand without quotes"), "{error}");
+    }
+    load_all(&[], &[], "version = 1\nthreads = \"auto\"\n").expect("a word");
+    let config = load_all(&[], &[], "version = 1\n").expect("defaults").config;
+    for setting in settings::SETTINGS {
+        let shown = (setting.show)(&config);
+        assert_eq!(settings::is_bare(setting.key), !shown.starts_with(['"', '[']), "{}", setting.key);
+    }
+}
+
+#[test]
+fn durations_are_those_of_the_http_api() {
+    for (text, micros) in
+        [("1.5s", 1_500_000), ("1h30m", 5_400_000_000), ("500ms", 500_000), ("1s1us", 1_000_001), ("2m", 120_000_000)]
+    {
+        let read = value::duration(text, Duration::ZERO, Duration::from_secs(86_400));
+        assert_eq!(read, Ok(Duration::from_micros(micros)), "{text}");
+        let shown = value::show(Duration::from_micros(micros));
+        assert_eq!(value::duration(&shown, Duration::ZERO, Duration::from_secs(86_400)), read, "{shown}");
+    }
+    for text in
+        ["", "5", "s", "-5s", "5x", "1..2s", "1e9s", "5 s", "25h", "99999999999999999999999999999999999d", "\u{e9}"]
+    {
+        assert!(value::duration(text, Duration::ZERO, Duration::from_secs(86_400)).is_err(), "{text:?}");
+    }
 }

@@ -4,6 +4,7 @@ use std::fmt::Display;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use crate::limits;
 use crate::table::is_label;
 
 /// The only one of `values`.
@@ -61,21 +62,30 @@ pub(super) fn number(text: &str, least: u64, most: u64) -> Result<u64, String> {
     parsed.ok_or_else(|| refused(text, &format!("a number from {least} to {most}")))
 }
 
-/// A duration from `least` to `most`: a number and `ms`, `s`, `m`, `h` or `d`.
+/// A duration from `least` to `most`: numbers, each with its unit, as the HTTP API reads them (`1h30m`, `1.5s`).
 pub(super) fn duration(text: &str, least: Duration, most: Duration) -> Result<Duration, String> {
-    let unit_at = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let (number, unit) = text.split_at(unit_at);
-    let millis_of_unit = match unit {
-        "ms" => Some(1),
-        "s" => Some(1000),
-        "m" => Some(60_000),
-        "h" => Some(3_600_000),
-        "d" => Some(86_400_000),
-        _ => None,
-    };
-    let millis = number.parse::<u64>().ok().zip(millis_of_unit).and_then(|(number, unit)| number.checked_mul(unit));
-    let rule = || format!("a duration from {} to {}, such as 5s, 500ms, 10m or 1h", show(least), show(most));
-    millis.map(Duration::from_millis).filter(|it| (least..=most).contains(it)).ok_or_else(|| refused(text, &rule()))
+    let rule = || format!("a duration from {} to {}, such as 5s, 500ms, 1.5s or 1h30m", show(least), show(most));
+    sum(text).filter(|it| (least..=most).contains(it)).ok_or_else(|| refused(text, &rule()))
+}
+
+/// Units and their seconds; where one begins as another does, the longer comes first.
+const UNITS: [(&str, f64); 6] = [("ms", 1e-3), ("us", 1e-6), ("s", 1.0), ("m", 60.0), ("h", 3600.0), ("d", 86_400.0)];
+
+/// In whole microseconds, which is what leases count in.
+fn sum(text: &str) -> Option<Duration> {
+    if text.is_empty() || text.len() > limits::DURATION_OCTETS {
+        return None;
+    }
+    let mut rest = text;
+    let mut seconds = 0.0;
+    while !rest.is_empty() {
+        let (number, tail) = rest.split_at(rest.find(|c: char| !c.is_ascii_digit() && c != '.')?);
+        let (unit, factor) = UNITS.iter().find(|(unit, _)| tail.starts_with(unit))?;
+        seconds += number.parse::<f64>().ok()? * factor;
+        rest = &tail[unit.len()..];
+    }
+    let exact = Duration::try_from_secs_f64(seconds).ok()?;
+    u64::try_from((exact.as_nanos() + 500) / 1000).ok().map(Duration::from_micros)
 }
 
 /// A duration in whole seconds, as record TTLs are (RFC 1035 3.2.1).
@@ -118,6 +128,7 @@ pub(super) fn word<T: Copy>(text: &str, words: &[(&str, T)]) -> Result<T, String
 pub(super) fn show(duration: Duration) -> String {
     let millis = duration.as_millis();
     match millis {
+        _ if !duration.as_micros().is_multiple_of(1000) => format!("{}us", duration.as_micros()),
         _ if !millis.is_multiple_of(1000) => format!("{millis}ms"),
         _ if millis != 0 && millis.is_multiple_of(86_400_000) => format!("{}d", millis / 86_400_000),
         _ => format!("{}s", millis / 1000),

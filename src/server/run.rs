@@ -93,7 +93,7 @@ async fn load(config: &config::Config, registry: &Arc<Registry>) -> Result<Box<d
             revision => (revision, loaded.serial),
         };
         registry.load(loaded.rows, revision, serial);
-        tracing::info!(hosts, revision = %revision, took = ?registry.now().since(began), "the table is loaded");
+        tracing::info!(hosts, revision = revision.0, took = ?registry.now().since(began), "the table is loaded");
         Ok(opened.store)
     };
     tokio::task::spawn_blocking(load).await.context("reading the store failed")?

@@ -15,6 +15,11 @@ use crate::zone::{Grammar, Name, Policy, Zone, ZoneFile, Zones, parse_file};
 /// The zone of the hosts where the operator has none of that name.
 const DELIVERED: &str = include_str!("../../zones/service.local.zone");
 
+/// Reads every zone as a start does, and says what is wrong: the directory, or file and line.
+pub fn check_zones(settings: &config::Dns) -> Result<()> {
+    read(settings, &settings.listen).map(drop)
+}
+
 /// Reads the zones for `settings`; hosts will be found below `service.<domain>`.
 pub(super) fn read(settings: &config::Dns, listeners: &[SocketAddr]) -> Result<Zones> {
     let own = reachable_addresses(&settings.advertise, listeners);
@@ -33,7 +38,7 @@ pub(super) fn read(settings: &config::Dns, listeners: &[SocketAddr]) -> Result<Z
 
 /// The `*.zone` files of a directory, in the order of their names.
 fn files(directory: &Path) -> Result<Vec<PathBuf>> {
-    let context = || format!("zones_dir: cannot read {}", directory.display());
+    let context = || format!("zones_dir: cannot read the directory {}", directory.display());
     let mut paths = Vec::new();
     for entry in std::fs::read_dir(directory).with_context(context)? {
         let path = entry.with_context(context)?.path();
@@ -129,6 +134,6 @@ mod tests {
         assert!(error.contains("internal.zone:4: "), "{error}");
         settings.zones_dir = Some("/nowhere".into());
         let error = read(&settings, &[]).expect_err("no directory").to_string();
-        assert!(error.starts_with("zones_dir: cannot read /nowhere"), "{error}");
+        assert!(error.starts_with("zones_dir: cannot read the directory /nowhere"), "{error}");
     }
 }

@@ -2,8 +2,9 @@
 //!
 //! A trait, so that the tests can put a disk under the store that fills up, fails and loses power.
 
+use std::cell::Cell;
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io;
+use std::io::{self, Read};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -23,30 +24,76 @@ pub(super) trait Disk: Send {
 
     /// Gives what is there another name and returns it; the place is empty then.
     fn set_aside(&self) -> io::Result<PathBuf>;
+
+    /// Whether the last [`Disk::open`] found nothing and made the place.
+    fn was_made(&self) -> bool;
+
+    /// Whether what is there is the beginning of a database that was never finished: see [`is_unfinished`].
+    fn is_unfinished(&self) -> bool;
+
+    /// Empties the place for good.
+    fn remove(&self) -> io::Result<()>;
+}
+
+/// The octets that every database begins with; redb writes them last when it makes one.
+const MAGIC_OCTETS: u64 = 9;
+
+/// The header with the numbers of both commits; the pages are behind it.
+const HEADER_OCTETS: u64 = 4096;
+
+/// Whether nothing was ever committed there: no magic, and no page that holds anything.
+pub(super) fn is_unfinished(octets: &mut impl Read) -> io::Result<bool> {
+    if !is_zero(&mut octets.take(MAGIC_OCTETS))? {
+        return Ok(false);
+    }
+    io::copy(&mut octets.take(HEADER_OCTETS - MAGIC_OCTETS), &mut io::sink())?;
+    is_zero(octets)
+}
+
+fn is_zero(octets: &mut impl Read) -> io::Result<bool> {
+    let mut chunk = [0; 4096];
+    loop {
+        match octets.read(&mut chunk)? {
+            0 => return Ok(true),
+            read if chunk[..read].iter().any(|octet| *octet != 0) => return Ok(false),
+            _ => {}
+        }
+    }
 }
 
 /// A file.
 #[derive(Debug)]
 pub(super) struct FileDisk {
     path: PathBuf,
+    was_made: Cell<bool>,
 }
 
 impl FileDisk {
     pub(super) fn new(path: PathBuf) -> FileDisk {
-        FileDisk { path }
+        FileDisk { path, was_made: Cell::new(false) }
     }
 
     /// Rows name hosts and repositories: nobody else's business, so 0700 and 0600.
     fn file(&self) -> io::Result<File> {
+        self.was_made.set(false);
         let mut options = OpenOptions::new();
         options.read(true).write(true).mode(0o600);
         match options.open(&self.path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {}
             opened => return opened,
         }
         let directory = self.path.parent().unwrap_or(Path::new("."));
-        DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
-        let file = options.create(true).open(&self.path)?;
+        DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(|error| {
+            io::Error::new(error.kind(), format!("cannot make the directory {}: {error}", directory.display()))
+        })?;
+        let file = match options.create_new(true).open(&self.path) {
+            // Another process made it meanwhile, and has it.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                return options.create_new(false).open(&self.path);
+            }
+            made => made?,
+        };
+        self.was_made.set(true);
         // Without this the file itself, not what is in it, could be gone after a power failure.
         File::open(directory)?.sync_all()?;
         Ok(file)
@@ -83,5 +130,17 @@ impl Disk for FileDisk {
             .ok_or(io::ErrorKind::AlreadyExists)?;
         fs::rename(&self.path, &kept)?;
         Ok(kept)
+    }
+
+    fn was_made(&self) -> bool {
+        self.was_made.get()
+    }
+
+    fn is_unfinished(&self) -> bool {
+        File::open(&self.path).and_then(|mut file| is_unfinished(&mut file)).unwrap_or(false)
+    }
+
+    fn remove(&self) -> io::Result<()> {
+        fs::remove_file(&self.path)
     }
 }

@@ -37,6 +37,8 @@ struct Doubt {
 pub(super) fn open(disk: Box<dyn Disk>) -> Result<Opened, OpenError> {
     let mut notices = Vec::new();
     let read = match read_writable(&*disk) {
+        // A first start was killed: it never held anything, so nothing is lost and nobody need hear of it.
+        Err(Trouble::Damaged(_)) if disk.is_unfinished() && disk.remove().is_ok() => read_writable(&*disk),
         Err(Trouble::Damaged(reason)) => {
             notices.push(set_aside(&*disk, reason)?);
             read_writable(&*disk)
@@ -64,7 +66,19 @@ pub(super) fn open(disk: Box<dyn Disk>) -> Result<Opened, OpenError> {
 }
 
 fn read_writable(disk: &dyn Disk) -> Result<(Database, Contents, bool), Trouble> {
-    read(Database::open(|builder| disk.open(builder))?)
+    read(database_of(disk)?)
+}
+
+/// Opens the database; one that was begun and could not be finished, on a full disk, leaves nothing behind.
+fn database_of(disk: &dyn Disk) -> Result<Database, Trouble> {
+    let opened = Database::open(|builder| disk.open(builder));
+    if let Err(Trouble::Io(_) | Trouble::Damaged(_)) = &opened
+        && disk.was_made()
+    {
+        // What cannot be removed either is found, and known as unfinished, by the next opening.
+        let _ = disk.remove();
+    }
+    opened
 }
 
 fn read(mut database: Database) -> Result<(Database, Contents, bool), Trouble> {
@@ -80,8 +94,13 @@ fn read_only(disk: &dyn Disk, error: std::io::Error, notices: &mut Vec<Notice>) 
         Err(busy) if busy.kind() == std::io::ErrorKind::ResourceBusy => {
             return Err(OpenError::InUse(disk.path().to_owned()));
         }
+        // What was there is set aside: the operator hears of it, and of this.
+        Err(_) if !notices.is_empty() => {
+            notices.push(Notice::ReadOnly { path: disk.path().to_owned(), reason: error.to_string() });
+            return Ok((Contents::default(), true));
+        }
         // Missing: a first start, where nothing is lost by saying what is wrong. Unreadable: nothing to answer with.
-        Err(_) => return Err(OpenError::Unusable { path: disk.path().to_owned(), reason: error }),
+        Err(_) => return Err(refusal(disk, Trouble::Io(error))),
     };
     notices.push(Notice::ReadOnly { path: disk.path().to_owned(), reason: error.to_string() });
     match Database::open(|builder| builder.create_with_backend(copy(&octets)?)).and_then(read) {
@@ -117,6 +136,7 @@ fn refusal(disk: &dyn Disk, trouble: Trouble) -> OpenError {
         Trouble::Newer(found) => OpenError::Newer { path, found },
         // A place that was just made empty and is damaged again is a disk that does not keep what it is given.
         Trouble::Damaged(reason) => OpenError::Unusable { path, reason: std::io::Error::other(reason) },
+        Trouble::Io(reason) if is_full(&reason) => OpenError::Full { path, reason },
         Trouble::Io(reason) => OpenError::Unusable { path, reason },
     }
 }
@@ -128,7 +148,7 @@ fn loaded(contents: Contents) -> Loaded {
 impl FileStore {
     /// Opens the file again and takes out what a failed commit may have left there.
     fn reopen(&mut self) -> Result<Database, Trouble> {
-        let mut database = Database::open(|builder| self.disk.open(builder))?;
+        let mut database = database_of(&*self.disk)?;
         let found = database.mark()?;
         if let Some(doubt) = &self.doubt
             && found.revision == doubt.revision

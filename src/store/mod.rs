@@ -153,6 +153,14 @@ pub enum OpenError {
         /// The version of its form.
         found: u64,
     },
+    /// It is missing and cannot be made for lack of room. Nothing was left behind.
+    #[error("the disk is full: {path} cannot be made ({reason})", path = path.display())]
+    Full {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system says.
+        reason: io::Error,
+    },
     /// It can be neither written nor read, or it is missing and cannot be made.
     #[error("{path} cannot be opened: {reason}", path = path.display())]
     Unusable {

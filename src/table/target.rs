@@ -122,7 +122,12 @@ impl Target {
 
 fn parse_address(field: &str, value: &str) -> Result<IpAddr, Invalid> {
     let address: IpAddr = value.parse().map_err(|_| {
-        Invalid::new(field, format!("must be IPv4 or IPv6 addresses, or one host name; {value:?} is neither"))
+        Invalid::new(
+            field,
+            format!(
+                "must be IPv4 or IPv6 addresses, or one host name with a dot such as db.example.com; {value:?} is neither"
+            ),
+        )
     })?;
     let usable = match address {
         IpAddr::V4(v4) => !v4.is_unspecified() && !v4.is_multicast() && !v4.is_broadcast(),
@@ -138,15 +143,22 @@ fn parse_address(field: &str, value: &str) -> Result<IpAddr, Invalid> {
     }
 }
 
+/// A mistyped address (`10.0.0.1O`, `0x0a000001`) or a name that only this machine knows (`localhost`) must not pass
+/// for a host name: at least two labels, and the last begins with a letter, as every top-level domain does.
 fn host_name(field: &str, value: &str) -> Result<Arc<str>, Invalid> {
     let name = value.strip_suffix('.').unwrap_or(value);
     let labels_fit = name.split('.').all(is_label);
-    // An address that does not parse ("10.0.0.256") is a mistake, not a name: no top-level domain is all digits.
-    let numeric_end = name.rsplit('.').next().is_some_and(|label| label.bytes().all(|byte| byte.is_ascii_digit()));
-    if labels_fit && name.len() <= limits::NAME_OCTETS && !numeric_end {
+    let has_domain =
+        name.rsplit_once('.').is_some_and(|(_, last)| last.starts_with(|first: char| first.is_ascii_alphabetic()));
+    if labels_fit && has_domain && name.len() <= limits::NAME_OCTETS {
         Ok(Arc::from(name.to_ascii_lowercase()))
     } else {
-        Err(Invalid::new(field, format!("must be an IPv4 or IPv6 address or a host name; {value:?} is none")))
+        Err(Invalid::new(
+            field,
+            format!(
+                "must be an IPv4 or IPv6 address, or a host name with a dot such as db.example.com; {value:?} is none"
+            ),
+        ))
     }
 }
 
@@ -158,12 +170,18 @@ mod tests {
     fn targets_are_addresses_or_one_name() {
         assert_eq!(Target::parse("address", ["10.0.0.1", "10.0.0.1"]).map(|t| t.addresses().len()), Ok(1));
         assert_eq!(Target::parse("address", ["DB.example.com."]), Ok(Target::Name("db.example.com".into())));
-        for bad in
-            ["10.0.0.256", "0.0.0.0", "::", "ff02::1", "::ffff:1.2.3.4", "255.255.255.255", "", "a b", "-a", "_x.y"]
-        {
+        for bad in ["0.0.0.0", "::", "ff02::1", "::ffff:1.2.3.4", "255.255.255.255", "", "a b.c", "-a.b", "_x.y"] {
             assert!(Target::parse("address", [bad]).is_err(), "{bad:?}");
         }
         assert!(Target::parse("addresses", ["10.0.0.1", "a.b"]).is_err());
         assert!(Target::parse("addresses", []).is_err());
+    }
+
+    #[test]
+    fn a_mistyped_address_is_no_name() {
+        for bad in ["10.0.0.256", "10.0.0.1O", "10.0.0.0x1", "0x0a000001", "nonsense", "localhost", "localhost.", "."] {
+            let rule = Target::parse("address", [bad]).expect_err(bad).to_string();
+            assert!(rule.contains("a host name with a dot such as db.example.com"), "{rule}");
+        }
     }
 }

@@ -137,6 +137,22 @@ fn a_full_disk_refuses_writes_until_it_has_room() {
 }
 
 #[test]
+fn a_first_start_on_a_full_disk_says_so_and_leaves_nothing() {
+    let Some(disk) = mount::Tmpfs::mount("1m") else { return };
+    disk.fill();
+    for _ in 0..2 {
+        let output = command(disk.path()).output().expect("a program that starts");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.contains("the disk is full: ") && !said.contains("damaged"), "{said}");
+        assert_eq!(std::fs::read_dir(disk.path()).expect("a directory").count(), 1, "the ballast is alone");
+    }
+    disk.make_room();
+    disk.remount("size=8m");
+    assert!(!Process::start(disk.path()).said.iter().any(|line| line.contains("WARN")));
+}
+
+#[test]
 fn a_disk_that_cannot_be_written_is_served() {
     let Some(disk) = mount::Tmpfs::mount("8m") else { return };
     let mut server = Process::start(disk.path());

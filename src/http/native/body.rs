@@ -376,7 +376,7 @@ mod tests {
             ("[]", "body: must be a JSON object"),
             ("{", "the body is no JSON: EOF while parsing an object at line 1 column 1"),
             ("{}", "address: must be given"),
-            (r#"{"address":"10.0.0.256"}"#, "address: must be an IPv4 or IPv6 address or a host name"),
+            (r#"{"address":"10.0.0.256"}"#, "address: must be an IPv4 or IPv6 address, or a host name with a dot"),
             (r#"{"address":5}"#, "address: invalid type: integer `5`, expected a string (line 1 column 12)"),
             (&format!(r#"{{{a},"addresses":["10.0.0.2"]}}"#), "addresses: must not be given beside address"),
             (&format!(r#"{{{a},"port":0}}"#), "port: must be 1 to 65535"),

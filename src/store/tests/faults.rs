@@ -151,10 +151,66 @@ fn a_file_that_cannot_be_written_is_read() {
     }
 }
 
+/// Whichever step of making the file is the one that the disk has no room for.
 #[test]
-fn a_first_start_on_a_full_disk_says_so() {
-    let platter = Platter::default();
+fn a_first_start_on_a_full_disk_says_so_and_leaves_nothing() {
+    let mut refusals = 0;
+    for steps in 0.. {
+        let platter = Platter::default();
+        platter.fail_after(steps, ErrorKind::StorageFull);
+        match file::open(Box::new(platter.clone())) {
+            Err(error) => {
+                assert!(matches!(error, OpenError::Full { .. }), "step {steps}: {error}");
+                assert!(error.to_string().starts_with("the disk is full: platter"), "{error}");
+                assert_eq!(platter.octets().len(), 0, "step {steps}");
+                refusals += 1;
+            }
+            Ok(opened) => {
+                assert!(matches!(opened.notices[..], [] | [Notice::ReadOnly { .. }]), "{:?}", opened.notices);
+                if opened.notices.is_empty() {
+                    break;
+                }
+            }
+        }
+        assert_eq!(platter.set_aside_count(), 0, "step {steps}");
+        platter.mend();
+        assert_eq!(rows_of(&platter).len(), 0, "the next start is a first one");
+    }
+    assert!(refusals > 2, "the disk was full at several steps");
+}
+
+/// A program killed, or a power failure, while the file is made: the next start is a first one and says nothing.
+#[test]
+fn an_interrupted_first_start_is_no_damage() {
+    let mut dice = Dice(5);
+    for steps in 0..40 {
+        let platter = Platter::default();
+        platter.fail_after(steps, ErrorKind::Other);
+        let mut builder = redb::Builder::new();
+        let _ = crate::store::database::guarded(|| {
+            Ok(builder.set_cache_size(0).create_with_backend(platter.clone()).map(drop)?)
+        });
+        platter.mend();
+        for left in [Platter::holding(platter.octets()), platter.after_power_failure(&mut dice)] {
+            assert_eq!(rows_of(&left).len(), 0, "step {steps}");
+            assert_eq!(left.set_aside_count(), 0, "step {steps}");
+        }
+    }
+}
+
+#[test]
+fn a_damaged_file_on_a_full_disk_is_set_aside_once() {
+    let platter = Platter::holding(b"this is no database".to_vec());
     platter.fail_after(0, ErrorKind::StorageFull);
-    let error = file::open(Box::new(platter)).expect_err("there is nothing to read");
-    assert!(matches!(error, OpenError::Unusable { ref reason, .. } if reason.kind() == ErrorKind::StorageFull));
+    let opened = file::open(Box::new(platter.clone())).expect("opens");
+    assert!(matches!(opened.notices[..], [Notice::SetAside { .. }, Notice::ReadOnly { .. }]), "{:?}", opened.notices);
+    let mut store = opened.store;
+    let mut table = crate::table::HostTable::default();
+    let change = table.apply(register("web", "a"), clock().now()).expect("applies").change().cloned();
+    let changes = [change.expect("a change")];
+    assert!(matches!(store.commit(&changes, table.revision(), 1), Err(CommitError::Full(_))));
+    platter.mend();
+    store.commit(&changes, table.revision(), 1).expect("commits without a restart");
+    drop(store);
+    assert_eq!((rows_of(&platter).len(), platter.set_aside_count()), (1, 1));
 }

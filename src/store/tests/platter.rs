@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use crate::store::disk::Disk;
+use crate::store::disk::{Disk, is_unfinished};
 
 /// A disk; its clones are the same disk.
 #[derive(Clone, Debug, Default)]
@@ -23,6 +23,7 @@ struct State {
     until_fault: Option<u64>,
     fault: Option<io::ErrorKind>,
     aside: Vec<Vec<u8>>,
+    was_made: bool,
 }
 
 #[derive(Debug)]
@@ -156,6 +157,9 @@ impl Disk for Platter {
     }
 
     fn open(&self, builder: &redb::Builder) -> Result<redb::Database, redb::DatabaseError> {
+        let mut state = self.0.lock();
+        state.was_made = state.octets.is_empty();
+        drop(state);
         builder.create_with_backend(self.clone())
     }
 
@@ -171,5 +175,21 @@ impl Disk for Platter {
         state.unsynced.clear();
         state.aside.push(octets);
         Ok("platter.damaged".into())
+    }
+
+    fn was_made(&self) -> bool {
+        self.0.lock().was_made
+    }
+
+    fn is_unfinished(&self) -> bool {
+        is_unfinished(&mut &self.octets()[..]).expect("octets in memory")
+    }
+
+    fn remove(&self) -> io::Result<()> {
+        let mut state = self.0.lock();
+        state.octets.clear();
+        state.synced.clear();
+        state.unsynced.clear();
+        Ok(())
     }
 }

@@ -19,7 +19,7 @@ fn target() -> impl Strategy<Value = Target> {
     let v6 = any::<[u16; 4]>().prop_map(|[a, b, c, d]| format!("2001:db8::{a:x}:{b:x}:{c:x}:{d:x}"));
     prop_oneof![
         prop::collection::vec(prop_oneof![v4, v6], 1..5),
-        "[A-Za-z][a-z0-9]{0,9}(\\.[a-z][a-z0-9]{0,9}){0,3}".prop_map(|name| vec![name]),
+        "[A-Za-z][a-z0-9]{0,9}(\\.[a-z][a-z0-9]{0,9}){1,3}".prop_map(|name| vec![name]),
     ]
     .prop_map(|texts| Target::parse("address", texts.iter().map(String::as_str)).expect("target"))
 }
