@@ -10,6 +10,7 @@ mod listen;
 pub mod native;
 mod ops;
 pub mod problem;
+mod progress;
 mod worded;
 
 pub(crate) mod lyft;
