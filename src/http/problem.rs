@@ -26,8 +26,6 @@ pub enum Kind {
     WrongMethod,
     /// The body did not arrive in time.
     SlowBody,
-    /// More than one host fits.
-    Ambiguous,
     /// The body is too large.
     LargeBody,
     /// Path and query are too long.
@@ -46,13 +44,12 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind, by status.
-    pub const ALL: [Kind; 13] = [
+    pub const ALL: [Kind; 12] = [
         Kind::Invalid,
         Kind::UnknownHost,
         Kind::UnknownPath,
         Kind::WrongMethod,
         Kind::SlowBody,
-        Kind::Ambiguous,
         Kind::LargeBody,
         Kind::LongUrl,
         Kind::TooMany,
@@ -70,7 +67,6 @@ impl Kind {
             Kind::UnknownPath => "unknown-path",
             Kind::WrongMethod => "wrong-method",
             Kind::SlowBody => "slow-body",
-            Kind::Ambiguous => "ambiguous",
             Kind::LargeBody => "large-body",
             Kind::LongUrl => "long-url",
             Kind::LargeHeaders => "large-headers",
@@ -89,7 +85,6 @@ impl Kind {
             Kind::UnknownPath => "No such path",
             Kind::WrongMethod => "The path has no such method",
             Kind::SlowBody => "The body did not arrive in time",
-            Kind::Ambiguous => "More than one host fits",
             Kind::LargeBody => "The body is too large",
             Kind::LongUrl => "The URL is too long",
             Kind::LargeHeaders => "The headers are too large",
@@ -107,7 +102,6 @@ impl Kind {
             Kind::UnknownHost | Kind::UnknownPath => StatusCode::NOT_FOUND,
             Kind::WrongMethod => StatusCode::METHOD_NOT_ALLOWED,
             Kind::SlowBody => StatusCode::REQUEST_TIMEOUT,
-            Kind::Ambiguous => StatusCode::CONFLICT,
             Kind::LargeBody => StatusCode::PAYLOAD_TOO_LARGE,
             Kind::LongUrl => StatusCode::URI_TOO_LONG,
             Kind::LargeHeaders => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
@@ -151,7 +145,7 @@ impl Problem {
     /// How the metrics count a write that ended so.
     pub fn outcome(&self) -> Outcome {
         match self.kind {
-            Kind::UnknownHost | Kind::Ambiguous | Kind::TooMany => Outcome::Rejected,
+            Kind::UnknownHost | Kind::TooMany => Outcome::Rejected,
             Kind::NotReady | Kind::StoreUnavailable | Kind::StoreFull => Outcome::Unavailable,
             Kind::Invalid
             | Kind::UnknownPath
@@ -222,7 +216,6 @@ impl IntoResponse for Problem {
             | Kind::UnknownPath
             | Kind::WrongMethod
             | Kind::SlowBody
-            | Kind::Ambiguous
             | Kind::LargeBody
             | Kind::LongUrl
             | Kind::LargeHeaders => {}
@@ -246,9 +239,7 @@ impl From<Rejection> for Problem {
     fn from(rejection: Rejection) -> Problem {
         let detail = rejection.to_string();
         match rejection {
-            Rejection::UnknownHost(_) => {
-                Problem::new(Kind::UnknownHost, format!("{detail}, or its lease has ended: register again"))
-            }
+            Rejection::UnknownHost(_) => Problem::new(Kind::UnknownHost, format!("{detail}, or its lease has ended")),
             Rejection::TooManyHosts
             | Rejection::TooManyServices
             | Rejection::TooManyHostsInService
