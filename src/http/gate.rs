@@ -9,14 +9,14 @@ use axum::body::Body;
 use axum::extract::{MatchedPath, Request};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use tokio::time::timeout;
 use tower::{Service, ServiceExt as _};
 
 use super::App;
-use super::problem::{Kind, Problem};
+use super::problem::{self, Kind, Problem};
 use crate::limits;
 
 /// The route of a request that no pattern matched.
@@ -69,12 +69,13 @@ where
     let started = app.registry.now();
     let route = request.extensions().get::<MatchedPath>().cloned();
     let method = request.method().clone();
+    let uri = request.uri().clone();
     let response = match within_bounds(request).await {
         Ok(request) => {
             let Ok(response) = inner.oneshot(request).await;
             response
         }
-        Err(problem) => problem.into_response(),
+        Err(problem) => problem::respond(uri.path(), &problem),
     };
     let took: Option<Duration> =
         response.extensions().get::<Waited>().is_none().then(|| app.registry.now().since(started));

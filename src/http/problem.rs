@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::lyft;
 use crate::limits;
 use crate::metrics::Outcome;
 use crate::registry::{CommitError, SubmitError};
@@ -260,11 +261,17 @@ impl From<SubmitError> for Problem {
     }
 }
 
+/// A problem in the form of the dialect that a path belongs to.
+pub(super) fn respond(path: &str, problem: &Problem) -> Response {
+    if lyft::owns(path) { lyft::problem(problem) } else { problem.clone().into_response() }
+}
+
 /// Answers a path that no dialect has.
 #[allow(clippy::unused_async, reason = "a handler")]
-pub(super) async fn unknown_path(uri: axum::http::Uri) -> Problem {
+pub(super) async fn unknown_path(uri: axum::http::Uri) -> Response {
     let path: String = uri.path().chars().take(limits::NAME_OCTETS).collect();
-    Problem::new(Kind::UnknownPath, format!("{path:?} is no path of this server; /docs lists them"))
+    let problem = Problem::new(Kind::UnknownPath, format!("{path:?} is no path of this server; /docs lists them"));
+    respond(uri.path(), &problem)
 }
 
 /// Answers a method that a path has not; the router adds what `Allow` says.

@@ -90,6 +90,34 @@ async fn what_is_out_of_bounds_gets_a_whole_answer() {
 }
 
 #[tokio::test]
+async fn lyfts_paths_refuse_in_lyfts_form() {
+    let running = start().await;
+    let head = "POST /v1/registration/web HTTP/1.1\r\nhost: x\r\nconnection: close\r\n";
+    let many: String = (0..101).map(|number| format!("h{number}: x\r\n")).collect();
+    for (request, status) in [
+        (format!("GET /healthcheck?{} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n", "x".repeat(9000)), 414),
+        (format!("GET /v1/registration/{} HTTP/1.1\r\nhost: x\r\n\r\n", "x".repeat(200_000)), 431),
+        (format!("{head}{many}\r\n"), 431),
+        (format!("{head}h: {}\r\n\r\n", "x".repeat(20_000)), 431),
+        (format!("{head}h: {}\r\n\r\n", "x".repeat(200_000)), 431),
+        (format!("{head}content-length: 300000\r\n\r\n{}", "x".repeat(300_000)), 413),
+        ("GET /v1/loadbalancing/a/b/c HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n".into(), 404),
+    ] {
+        let answer = exchange(running.address, request.as_bytes()).await;
+        let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
+        assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{status}: {answer}");
+        assert!(head.contains("content-type: application/json"), "{status}: {answer}");
+        assert!(body.starts_with("{\"error\":\"") && body.ends_with("\"}\n"), "{status}: {answer}");
+    }
+    let two = "GET /livez HTTP/1.1\r\nhost: x\r\n\r\n";
+    let mut stream = TcpStream::connect(running.address).await.expect("connects");
+    stream.write_all(two.as_bytes()).await.expect("is taken");
+    read_until(&mut stream, "{\"live\":true}").await;
+    stream.write_all(b"GET /v1/registration/a\0 HTTP/1.1\r\nhost: x\r\n\r\n").await.expect("is taken");
+    read_until(&mut stream, "{\"error\":\"").await;
+}
+
+#[tokio::test]
 async fn a_stop_ends_idle_connections_and_waits_at_once() {
     let running = start().await;
     let mut idle = TcpStream::connect(running.address).await.expect("connects");
