@@ -54,3 +54,24 @@ pub(super) fn preamble() -> OpenApi {
         ]))
         .build()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::http::{lyft, native, ops};
+
+    #[test]
+    fn no_two_dialects_share_a_name_of_a_schema() {
+        let mut owners: BTreeMap<String, &str> = BTreeMap::new();
+        for (dialect, routes) in [("native", native::routes()), ("lyft", lyft::routes()), ("operation", ops::routes())] {
+            let components = routes.into_openapi().components.unwrap_or_default();
+            for name in components.schemas.into_keys() {
+                let other = owners.insert(name.clone(), dialect);
+                assert_eq!(other, None, "{name} is a schema of {dialect} too");
+            }
+        }
+        assert!(owners.contains_key("LyftServiceList") && owners.contains_key("ServiceList"), "{owners:?}");
+    }
+}

@@ -42,6 +42,7 @@ pub(super) struct CheckInForm {
 
 /// The hosts of a service.
 #[derive(Serialize, ToSchema)]
+#[schema(as = LyftServiceList)]
 pub(super) struct ServiceList {
     /// The service asked for.
     service: String,
@@ -53,6 +54,7 @@ pub(super) struct ServiceList {
 
 /// The hosts of a repository.
 #[derive(Serialize, ToSchema)]
+#[schema(as = LyftRepoList)]
 pub(super) struct RepoList {
     /// The repository asked for.
     service_repo_name: String,
