@@ -86,7 +86,7 @@ pub(super) struct CheckBody<'a> {
     /// `passing`, `warning` or `critical`; left out it stays what it is, passing for a new check.
     #[schema(value_type = Option<String>)]
     status: Option<Text<'a>>,
-    /// What is said with the status.
+    /// What is said with the status, at most 4096 octets.
     #[schema(value_type = Option<String>)]
     output: Option<Text<'a>>,
     /// Every other field, to be refused with a sentence.
@@ -178,7 +178,7 @@ pub(super) fn verdict(body: &[u8]) -> Result<Verdict, Problem> {
     Ok(Verdict {
         check: Check::parse_id("check", body.check.as_ref().map_or(Check::DEFAULT_ID, Text::as_str))?,
         status: Status::parse("status", status.as_str())?,
-        output: Check::cut_output(body.output.as_ref().map_or("", Text::as_str)).into(),
+        output: output("output", body.output.as_ref().map_or("", Text::as_str))?,
     })
 }
 
@@ -193,6 +193,15 @@ pub(super) fn new_weight(body: &[u8]) -> Result<u16, Problem> {
     let body: WeightBody = json::parse(body, |text| serde_json::from_str::<WeightBody>(text).map(drop))?;
     let value = body.weight.ok_or_else(|| Invalid::new("weight", "must be given: 1 to 65535"))?;
     Ok(weight(value)?)
+}
+
+/// What is said with a status; more than is kept is refused, not cut.
+fn output(field: &str, text: &str) -> Result<Box<str>, Invalid> {
+    if text.len() > limits::CHECK_OUTPUT_OCTETS {
+        let (most, octets) = (limits::CHECK_OUTPUT_OCTETS, text.len());
+        return Err(Invalid::new(field, format!("must be at most {most} octets, is {octets}")));
+    }
+    Ok(text.into())
 }
 
 /// A service of this API has a name that DNS can say, in one form.
@@ -340,7 +349,7 @@ fn one_check(place: usize, body: &CheckBody<'_>) -> Result<CheckDefinition, Inva
     Ok(CheckDefinition {
         id: Check::parse_id(&field("id"), id.as_str())?,
         status: body.status.as_ref().map(|text| Status::parse(&field("status"), text.as_str())).transpose()?,
-        output: body.output.as_ref().map(|text| Check::cut_output(text.as_str()).into()),
+        output: body.output.as_ref().map(|text| output(&field("output"), text.as_str())).transpose()?,
     })
 }
 
@@ -403,6 +412,21 @@ mod tests {
         ] {
             let refused = read(body).expect_err(body);
             assert!(refused.starts_with(said), "{said}: {refused}");
+        }
+    }
+
+    #[test]
+    fn refuses_an_output_that_would_be_cut() {
+        for (octets, refused) in [(4096, false), (4097, true)] {
+            let output = "x".repeat(octets);
+            let report = verdict(format!(r#"{{"status":"passing","output":"{output}"}}"#).as_bytes());
+            let body = format!(r#"{{"address":"10.0.0.1","checks":[{{"id":"a"}},{{"id":"c","output":"{output}"}}]}}"#);
+            let check = read(&body);
+            assert_eq!((report.is_err(), check.is_err()), (refused, refused), "{octets}");
+            if let (Err(report), Err(check)) = (report, check) {
+                assert_eq!(report.detail(), "output: must be at most 4096 octets, is 4097");
+                assert_eq!(check, "checks[1].output: must be at most 4096 octets, is 4097");
+            }
         }
     }
 
