@@ -65,7 +65,8 @@ mod tests {
     #[test]
     fn no_two_dialects_share_a_name_of_a_schema() {
         let mut owners: BTreeMap<String, &str> = BTreeMap::new();
-        for (dialect, routes) in [("native", native::routes()), ("lyft", lyft::routes()), ("operation", ops::routes())] {
+        for (dialect, routes) in [("native", native::routes()), ("lyft", lyft::routes()), ("operation", ops::routes())]
+        {
             let components = routes.into_openapi().components.unwrap_or_default();
             for name in components.schemas.into_keys() {
                 let other = owners.insert(name.clone(), dialect);

@@ -37,7 +37,6 @@ impl<S: AsyncWrite + Unpin> Worded<S> {
 
     /// Takes a refusal of hyper; it is sent with the next flush.
     fn take(&mut self, written: &[u8]) -> bool {
-        self.answered = true;
         let Some(problem) = refusal(written) else { return false };
         let (media_type, body) = if self.is_lyft() {
             ("application/json", lyft::problem_body(&problem))
@@ -126,6 +125,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Worded<S> {
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for Worded<S> {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &[u8]) -> Poll<io::Result<usize>> {
+        self.answered = true;
         ready!(self.poll_instead(context))?;
         if self.take(buffer) {
             return Poll::Ready(Ok(buffer.len()));
@@ -138,6 +138,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Worded<S> {
         context: &mut Context<'_>,
         buffers: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        self.answered = true;
         ready!(self.poll_instead(context))?;
         // hyper writes the head of an answer from one buffer.
         if let [head] = buffers
