@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use utoipa::ToSchema;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaType, Type};
 
 use super::duration;
 use super::json::{self, Object, Pairs, Span, Text};
@@ -43,7 +44,7 @@ pub(super) struct Register<'a> {
     #[schema(value_type = Option<std::collections::BTreeMap<String, String>>)]
     meta: Option<Pairs<'a>>,
     /// The lease: `"30s"`, `"5m"`, `"1h30m"` or a number of seconds, 1 s to 366 d. Without it the server's default.
-    #[schema(value_type = Option<String>)]
+    #[schema(schema_with = ttl_schema, required = false)]
     ttl: Option<Span<'a>>,
     /// A DNS label; `default` when left out.
     #[schema(value_type = Option<String>)]
@@ -138,6 +139,12 @@ pub(super) struct WeightBody {
     /// SRV weight, 1 to 65535.
     #[schema(required = true, value_type = u16)]
     weight: Option<i64>,
+}
+
+fn ttl_schema() -> Schema {
+    let types = [Type::String, Type::Number, Type::Null];
+    let text = "The lease: `\"30s\"`, `\"5m\"`, `\"1h30m\"` or a number of seconds, 1 s to 366 d. Without it the server's default.";
+    ObjectBuilder::new().schema_type(SchemaType::from_iter(types)).description(Some(text)).build().into()
 }
 
 /// Reads a registration; `default_ttl` is the lease of one that names none.

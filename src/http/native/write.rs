@@ -89,7 +89,10 @@ fn check_target(app: &App, target: &Target) -> Result<(), Problem> {
     params(("service" = String, Path), ("id" = String, Path), ("origin" = Option<String>, Query, description = "`native` or `lyft`, the API that registered the host. Without it the native host of the id, else the one that came through Lyft's API.")),
     responses(
         (status = 200, description = "The host as stored.", body = HostView),
+        (status = 400, description = "A parameter is unknown or breaks a rule.", body = Document, content_type = "application/problem+json"),
         (status = 404, description = "No such host, or its lease has ended: register again.", body = Document, content_type = "application/problem+json"),
+        (status = 503, description = "The table is not loaded, or the store cannot be written.", body = Document, content_type = "application/problem+json"),
+        (status = 507, description = "The disk is full.", body = Document, content_type = "application/problem+json"),
     ))]
 pub(super) async fn renew(State(app): State<App>, named: Named, RawQuery(query): RawQuery) -> Response {
     change(&app, Operation::Renew, &named, query.as_deref(), || Ok(Event::Renew)).await
@@ -102,7 +105,10 @@ pub(super) async fn renew(State(app): State<App>, named: Named, RawQuery(query):
     params(("service" = String, Path), ("id" = String, Path), ("origin" = Option<String>, Query, description = "`native` or `lyft`, the API that registered the host. Without it the native host of the id and no other.")),
     responses(
         (status = 204, description = "It is gone."),
+        (status = 400, description = "A parameter is unknown or breaks a rule.", body = Document, content_type = "application/problem+json"),
         (status = 404, description = "No such host; the detail names the `origin` of one of that id that was not meant.", body = Document, content_type = "application/problem+json"),
+        (status = 503, description = "The table is not loaded, or the store cannot be written.", body = Document, content_type = "application/problem+json"),
+        (status = 507, description = "The disk is full.", body = Document, content_type = "application/problem+json"),
     ))]
 pub(super) async fn deregister(State(app): State<App>, named: Named, RawQuery(query): RawQuery) -> Response {
     change(&app, Operation::Deregister, &named, query.as_deref(), || Ok(Event::Deregister)).await
@@ -116,6 +122,9 @@ pub(super) async fn deregister(State(app): State<App>, named: Named, RawQuery(qu
         (status = 200, description = "The host as stored.", body = HostView),
         (status = 400, description = "A value breaks a rule.", body = Document, content_type = "application/problem+json"),
         (status = 404, description = "No such host.", body = Document, content_type = "application/problem+json"),
+        (status = 429, description = "The host has as many checks as it may.", body = Document, content_type = "application/problem+json"),
+        (status = 503, description = "The table is not loaded, or the store cannot be written.", body = Document, content_type = "application/problem+json"),
+        (status = 507, description = "The disk is full.", body = Document, content_type = "application/problem+json"),
     ))]
 pub(super) async fn health(State(app): State<App>, named: Named, RawQuery(query): RawQuery, bytes: Bytes) -> Response {
     let read = || {
@@ -133,6 +142,8 @@ pub(super) async fn health(State(app): State<App>, named: Named, RawQuery(query)
         (status = 200, description = "The host as stored.", body = HostView),
         (status = 400, description = "A value breaks a rule.", body = Document, content_type = "application/problem+json"),
         (status = 404, description = "No such host.", body = Document, content_type = "application/problem+json"),
+        (status = 503, description = "The table is not loaded, or the store cannot be written.", body = Document, content_type = "application/problem+json"),
+        (status = 507, description = "The disk is full.", body = Document, content_type = "application/problem+json"),
     ))]
 pub(super) async fn drain(State(app): State<App>, named: Named, RawQuery(query): RawQuery, bytes: Bytes) -> Response {
     let read = || {
@@ -150,6 +161,8 @@ pub(super) async fn drain(State(app): State<App>, named: Named, RawQuery(query):
         (status = 200, description = "The host as stored.", body = HostView),
         (status = 400, description = "A value breaks a rule.", body = Document, content_type = "application/problem+json"),
         (status = 404, description = "No such host.", body = Document, content_type = "application/problem+json"),
+        (status = 503, description = "The table is not loaded, or the store cannot be written.", body = Document, content_type = "application/problem+json"),
+        (status = 507, description = "The disk is full.", body = Document, content_type = "application/problem+json"),
     ))]
 pub(super) async fn weight(State(app): State<App>, named: Named, RawQuery(query): RawQuery, bytes: Bytes) -> Response {
     let read = || {
