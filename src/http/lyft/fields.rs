@@ -67,9 +67,10 @@ impl Fields {
 }
 
 fn from_json(bytes: &Bytes) -> Result<Fields, Failure> {
-    serde_json::from_slice(bytes)
-        .map(Fields)
-        .map_err(|error| Failure::Named(format!("body: must be a JSON object: {error}")))
+    serde_json::from_slice(bytes).map(Fields).map_err(|error| {
+        let place = if error.is_data() { String::new() } else { format!(": {error}") };
+        Failure::Named(format!("body: must be a JSON object{place}"))
+    })
 }
 
 async fn from_form(request: Request) -> Result<Fields, Failure> {

@@ -53,7 +53,7 @@ async fn bodies() {
         let answer = Server::new().send(with_body("/v1/registration/web", "application/json", body)).await;
         assert_eq!(answer.status, 400, "{body}");
         let error = answer.json()["error"].as_str().expect("an error").to_owned();
-        assert!(error.starts_with("body: must be a JSON object: "), "{error}");
+        assert!(error.starts_with("body: must be a JSON object") && !error.contains("expected a map"), "{error}");
     }
 }
 
