@@ -8,10 +8,12 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
-use hyper::Request;
+use futures_util::future::{Either, ready};
 use hyper::body::Incoming;
+use hyper::header::HOST;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
+use hyper::{Request, Version};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -21,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::Service;
 
+use super::problem::{self, Problem};
 use super::progress::Progress;
 use super::worded::Worded;
 use super::{App, router};
@@ -89,7 +92,11 @@ where
 {
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(ConnectInfo(peer));
-        router.clone().call(request.map(Body::new))
+        let refused = check_host(&request).err().map(|problem| problem::respond(request.uri().path(), &problem));
+        match refused {
+            Some(refusal) => Either::Left(ready(Ok(refusal))),
+            None => Either::Right(router.clone().call(request.map(Body::new))),
+        }
     });
     let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -113,6 +120,15 @@ where
     if !stopping {
         linger(connection.into_parts().io.into_inner()).await;
     }
+}
+
+/// A request of HTTP/1.1 has one header `Host`, whatever it says (RFC 9112 3.2).
+fn check_host<B>(request: &Request<B>) -> Result<(), Problem> {
+    let hosts = request.headers().get_all(HOST).iter().count();
+    if hosts == 1 || (hosts == 0 && request.version() < Version::HTTP_11) {
+        return Ok(());
+    }
+    Err(Problem::invalid("Host", format!("must be given once, is given {hosts} times")))
 }
 
 /// Ends a connection so that the client can still read the last answer: a socket closed with unread input sends a

@@ -9,6 +9,7 @@ mod gate;
 mod listen;
 pub mod native;
 mod ops;
+mod percent;
 pub mod problem;
 mod progress;
 mod worded;

@@ -29,6 +29,8 @@ pub enum Kind {
     SlowBody,
     /// The body is too large.
     LargeBody,
+    /// The body has a content encoding.
+    EncodedBody,
     /// Path and query are too long.
     LongUrl,
     /// The headers are too large or too many.
@@ -45,7 +47,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind, by status.
-    pub const ALL: [Kind; 12] = [
+    pub const ALL: [Kind; 13] = [
         Kind::Invalid,
         Kind::UnknownHost,
         Kind::UnknownPath,
@@ -53,6 +55,7 @@ impl Kind {
         Kind::SlowBody,
         Kind::LargeBody,
         Kind::LongUrl,
+        Kind::EncodedBody,
         Kind::TooMany,
         Kind::LargeHeaders,
         Kind::NotReady,
@@ -69,6 +72,7 @@ impl Kind {
             Kind::WrongMethod => "wrong-method",
             Kind::SlowBody => "slow-body",
             Kind::LargeBody => "large-body",
+            Kind::EncodedBody => "encoded-body",
             Kind::LongUrl => "long-url",
             Kind::LargeHeaders => "large-headers",
             Kind::TooMany => "too-many",
@@ -87,6 +91,7 @@ impl Kind {
             Kind::WrongMethod => "The path has no such method",
             Kind::SlowBody => "The body did not arrive in time",
             Kind::LargeBody => "The body is too large",
+            Kind::EncodedBody => "The body has an encoding",
             Kind::LongUrl => "The URL is too long",
             Kind::LargeHeaders => "The headers are too large",
             Kind::TooMany => "A bound is reached",
@@ -104,6 +109,7 @@ impl Kind {
             Kind::WrongMethod => StatusCode::METHOD_NOT_ALLOWED,
             Kind::SlowBody => StatusCode::REQUEST_TIMEOUT,
             Kind::LargeBody => StatusCode::PAYLOAD_TOO_LARGE,
+            Kind::EncodedBody => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Kind::LongUrl => StatusCode::URI_TOO_LONG,
             Kind::LargeHeaders => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Kind::TooMany => StatusCode::TOO_MANY_REQUESTS,
@@ -133,6 +139,11 @@ impl Problem {
         Invalid::new(field, rule).into()
     }
 
+    /// The same as another kind than a plain 400.
+    pub(super) fn of_kind(self, kind: Kind) -> Problem {
+        Problem { kind, ..self }
+    }
+
     /// Its kind.
     pub fn kind(&self) -> Kind {
         self.kind
@@ -153,6 +164,7 @@ impl Problem {
             | Kind::WrongMethod
             | Kind::SlowBody
             | Kind::LargeBody
+            | Kind::EncodedBody
             | Kind::LongUrl
             | Kind::LargeHeaders => Outcome::Invalid,
         }
@@ -218,6 +230,7 @@ impl IntoResponse for Problem {
             | Kind::WrongMethod
             | Kind::SlowBody
             | Kind::LargeBody
+            | Kind::EncodedBody
             | Kind::LongUrl
             | Kind::LargeHeaders => {}
         }

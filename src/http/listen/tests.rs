@@ -80,6 +80,9 @@ async fn what_is_out_of_bounds_gets_a_whole_answer() {
         (body, 413),
         (chunked, 413),
         ("rubbish\r\n\r\n".into(), 400),
+        ("GET /livez HTTP/1.1\r\nconnection: close\r\n\r\n".into(), 400),
+        ("GET /livez HTTP/1.1\r\nhost: x\r\nhost: y\r\nconnection: close\r\n\r\n".into(), 400),
+        (format!("{head}content-encoding: gzip\r\ncontent-length: 2\r\n\r\n{{}}"), 415),
         (format!("{head}content-length: 3\r\n\r\n{{}}x"), 400),
     ] {
         let answer = exchange(running.address, request.as_bytes()).await;
@@ -109,6 +112,8 @@ async fn lyfts_paths_refuse_in_lyfts_form() {
         assert!(head.contains("content-type: application/json"), "{status}: {answer}");
         assert!(body.starts_with("{\"error\":\"") && body.ends_with("\"}\n"), "{status}: {answer}");
     }
+    let old = exchange(running.address, b"GET /livez HTTP/1.0\r\n\r\n").await;
+    assert!(old.starts_with("HTTP/1.0 200 "), "{old}");
     let two = "GET /livez HTTP/1.1\r\nhost: x\r\n\r\n";
     let mut stream = TcpStream::connect(running.address).await.expect("connects");
     stream.write_all(two.as_bytes()).await.expect("is taken");
