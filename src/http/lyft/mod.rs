@@ -18,6 +18,7 @@
 //! * Values that make its clients fail are refused, or put right where only one meaning is possible: Envoy drops a
 //!   whole list for one weight that is no number from 1 to 100, one `canary` that is no boolean, one `az` that is no text.
 //! * `ip` may be IPv6, and a registration may be a JSON object with the same fields.
+//! * A form field given twice, or one that is no UTF-8, is refused; the original takes the first, or what it can read.
 //! * X-Forwarded-For counts only where the settings trust it.
 //!
 //! # One row, two APIs
