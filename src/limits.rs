@@ -92,6 +92,8 @@ pub const HTTP_URL_OCTETS: usize = 8 * 1024;
 pub const HTTP_HEADER_TIME: Duration = Duration::from_secs(30);
 /// Time for a body to arrive.
 pub const HTTP_BODY_TIME: Duration = Duration::from_secs(30);
+/// Time in which a client must take at least one octet of what waits for it.
+pub const HTTP_WRITE_TIME: Duration = Duration::from_secs(30);
 /// Octets read of one request's head at most; between [`HTTP_HEADER_OCTETS`] and this the refusal says what the bound is.
 pub const HTTP_READ_BUFFER_OCTETS: usize = 64 * 1024;
 /// Pause of the listener when the system has no file descriptor left.

@@ -39,7 +39,10 @@ pub(super) fn preamble() -> OpenApi {
         .version(env!("CARGO_PKG_VERSION"))
         .description(Some(
             "DNS-based service discovery: hosts check in over HTTP, anything that resolves a name finds them. \
-             A write is answered when its change is visible in DNS on this server; a refused write changes nothing.",
+             A write is answered when its change is visible in DNS on this server; a refused write changes nothing. \
+             Every route may also answer 400 (the request is no HTTP/1.1 request), 408 (the body did not arrive within \
+             30 s), 413 (the body has more than 65536 octets), 414 (path and query have more than 8192 octets), \
+             415 (the body has a content encoding) and 431 (more than 100 headers, or more than 16384 octets of them).",
         ))
         .build();
     OpenApiBuilder::new()
@@ -53,4 +56,60 @@ pub(super) fn preamble() -> OpenApi {
             tag("operation", "What orchestrators, monitors and people ask of the server itself."),
         ]))
         .build()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::http::{lyft, native, ops};
+    use crate::limits;
+
+    #[test]
+    fn no_two_dialects_share_a_name_of_a_schema() {
+        let mut owners: BTreeMap<String, &str> = BTreeMap::new();
+        for (dialect, routes) in [("native", native::routes()), ("lyft", lyft::routes()), ("operation", ops::routes())]
+        {
+            let components = routes.into_openapi().components.unwrap_or_default();
+            for name in components.schemas.into_keys() {
+                let other = owners.insert(name.clone(), dialect);
+                assert_eq!(other, None, "{name} is a schema of {dialect} too");
+            }
+        }
+        assert!(owners.contains_key("LyftServiceList") && owners.contains_key("ServiceList"), "{owners:?}");
+    }
+
+    #[test]
+    fn the_prose_has_the_bounds() {
+        let text = preamble().info.description.unwrap_or_default();
+        for bound in [
+            format!("{} s)", limits::HTTP_BODY_TIME.as_secs()),
+            format!("more than {} octets)", limits::HTTP_BODY_OCTETS),
+            format!("more than {} octets)", limits::HTTP_URL_OCTETS),
+            format!("more than {} headers, or more than {} octets", limits::HTTP_HEADERS, limits::HTTP_HEADER_OCTETS),
+        ] {
+            assert!(text.contains(&bound), "{bound}: {text}");
+        }
+    }
+
+    #[test]
+    fn every_native_write_says_when_it_cannot_be_kept() {
+        let document = serde_json::to_value(native::routes().into_openapi()).expect("serializes");
+        let paths = document["paths"].as_object().expect("paths");
+        let writes = paths
+            .iter()
+            .flat_map(|(path, item)| ["put", "post", "delete"].map(|method| (path, method, &item[method])).into_iter());
+        let mut seen = 0;
+        for (path, method, operation) in writes.filter(|(_, _, operation)| operation.is_object()) {
+            seen += 1;
+            for status in ["400", "503", "507"] {
+                assert!(operation["responses"][status].is_object(), "{method} {path} {status}");
+            }
+        }
+        assert_eq!(seen, 6);
+        let ttl = &document["components"]["schemas"]["Registration"]["properties"]["ttl"];
+        assert_eq!(ttl["type"], serde_json::json!(["string", "number", "null"]), "{ttl}");
+        assert!(ttl["description"].is_string(), "{ttl}");
+    }
 }

@@ -7,16 +7,16 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{MatchedPath, Request};
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use axum::http::request::Parts;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use tokio::time::timeout;
 use tower::{Service, ServiceExt as _};
 
 use super::App;
-use super::problem::{Kind, Problem};
+use super::problem::{self, Kind, Problem};
 use crate::limits;
 
 /// The route of a request that no pattern matched.
@@ -69,12 +69,13 @@ where
     let started = app.registry.now();
     let route = request.extensions().get::<MatchedPath>().cloned();
     let method = request.method().clone();
+    let uri = request.uri().clone();
     let response = match within_bounds(request).await {
         Ok(request) => {
             let Ok(response) = inner.oneshot(request).await;
             response
         }
-        Err(problem) => problem.into_response(),
+        Err(problem) => problem::respond(uri.path(), &problem),
     };
     let took: Option<Duration> =
         response.extensions().get::<Waited>().is_none().then(|| app.registry.now().since(started));
@@ -87,6 +88,7 @@ async fn within_bounds(request: Request) -> Result<Request, Problem> {
     let (parts, body) = request.into_parts();
     check_url(&parts)?;
     check_headers(&parts)?;
+    check_encoding(&parts)?;
     let body = read_body(body).await?;
     Ok(Request::from_parts(parts, Body::from(body)))
 }
@@ -113,6 +115,14 @@ fn check_headers(parts: &Parts) -> Result<(), Problem> {
         return Err(Problem::new(Kind::LargeHeaders, format!("headers must be at most {bound} octets, are {octets}")));
     }
     Ok(())
+}
+
+fn check_encoding(parts: &Parts) -> Result<(), Problem> {
+    let mut encodings = parts.headers.get_all(CONTENT_ENCODING).iter();
+    if encodings.all(|encoding| encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+        return Ok(());
+    }
+    Err(Problem::invalid("Content-Encoding", "must be identity or left out").of_kind(Kind::EncodedBody))
 }
 
 async fn read_body(body: Body) -> Result<Bytes, Problem> {

@@ -8,19 +8,23 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
-use hyper::Request;
+use futures_util::future::{Either, ready};
 use hyper::body::Incoming;
+use hyper::header::HOST;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
+use hyper::{Request, Version};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::Service;
 
+use super::problem::{self, Problem};
+use super::progress::Progress;
 use super::worded::Worded;
 use super::{App, router};
 use crate::limits;
@@ -48,6 +52,8 @@ pub async fn serve(listener: TcpListener, mut app: App, shutdown: CancellationTo
         };
         match accepted {
             Ok((stream, peer)) => {
+                // Without it a small answer waits for the acknowledgment of the one before (Nagle); failing costs only time.
+                let _ = stream.set_nodelay(true);
                 let connection = run_connection(stream, peer, router.clone(), shutdown.clone());
                 let (cut, open) = (cut.clone(), metrics.connection());
                 connections.spawn(async move {
@@ -80,18 +86,23 @@ async fn pause_after(error: &io::Error) {
     }
 }
 
-async fn run_connection(stream: TcpStream, peer: SocketAddr, router: Router, shutdown: CancellationToken) {
-    // Without it a small answer waits for the acknowledgment of the one before (Nagle); failing costs only time.
-    let _ = stream.set_nodelay(true);
+async fn run_connection<S>(stream: S, peer: SocketAddr, router: Router, shutdown: CancellationToken)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(ConnectInfo(peer));
-        router.clone().call(request.map(Body::new))
+        let refused = check_host(&request).err().map(|problem| problem::respond(request.uri().path(), &problem));
+        match refused {
+            Some(refusal) => Either::Left(ready(Ok(refusal))),
+            None => Either::Right(router.clone().call(request.map(Body::new))),
+        }
     });
     let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits::HTTP_HEADER_TIME)
         .max_buf_size(limits::HTTP_READ_BUFFER_OCTETS)
-        .serve_connection(TokioIo::new(Worded::new(stream)), service);
+        .serve_connection(TokioIo::new(Worded::new(Progress::new(stream))), service);
     let mut stopping = false;
     let ended = loop {
         let run = std::future::poll_fn(|context| connection.poll_without_shutdown(context));
@@ -111,9 +122,18 @@ async fn run_connection(stream: TcpStream, peer: SocketAddr, router: Router, shu
     }
 }
 
+/// A request of HTTP/1.1 has one header `Host`, whatever it says (RFC 9112 3.2).
+fn check_host<B>(request: &Request<B>) -> Result<(), Problem> {
+    let hosts = request.headers().get_all(HOST).iter().count();
+    if hosts == 1 || (hosts == 0 && request.version() < Version::HTTP_11) {
+        return Ok(());
+    }
+    Err(Problem::invalid("Host", format!("must be given once, is given {hosts} times")))
+}
+
 /// Ends a connection so that the client can still read the last answer: a socket closed with unread input sends a
 /// reset, which throws away what the client has not read yet.
-async fn linger(mut stream: Worded<TcpStream>) {
+async fn linger(mut stream: impl AsyncRead + AsyncWrite + Unpin) {
     if stream.shutdown().await.is_err() {
         return;
     }

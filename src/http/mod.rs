@@ -9,7 +9,9 @@ mod gate;
 mod listen;
 pub mod native;
 mod ops;
+mod percent;
 pub mod problem;
+mod progress;
 mod worded;
 
 pub(crate) mod lyft;

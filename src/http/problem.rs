@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::lyft;
 use crate::limits;
 use crate::metrics::Outcome;
 use crate::registry::{CommitError, SubmitError};
@@ -26,10 +27,10 @@ pub enum Kind {
     WrongMethod,
     /// The body did not arrive in time.
     SlowBody,
-    /// More than one host fits.
-    Ambiguous,
     /// The body is too large.
     LargeBody,
+    /// The body has a content encoding.
+    EncodedBody,
     /// Path and query are too long.
     LongUrl,
     /// The headers are too large or too many.
@@ -52,9 +53,9 @@ impl Kind {
         Kind::UnknownPath,
         Kind::WrongMethod,
         Kind::SlowBody,
-        Kind::Ambiguous,
         Kind::LargeBody,
         Kind::LongUrl,
+        Kind::EncodedBody,
         Kind::TooMany,
         Kind::LargeHeaders,
         Kind::NotReady,
@@ -70,8 +71,8 @@ impl Kind {
             Kind::UnknownPath => "unknown-path",
             Kind::WrongMethod => "wrong-method",
             Kind::SlowBody => "slow-body",
-            Kind::Ambiguous => "ambiguous",
             Kind::LargeBody => "large-body",
+            Kind::EncodedBody => "encoded-body",
             Kind::LongUrl => "long-url",
             Kind::LargeHeaders => "large-headers",
             Kind::TooMany => "too-many",
@@ -89,8 +90,8 @@ impl Kind {
             Kind::UnknownPath => "No such path",
             Kind::WrongMethod => "The path has no such method",
             Kind::SlowBody => "The body did not arrive in time",
-            Kind::Ambiguous => "More than one host fits",
             Kind::LargeBody => "The body is too large",
+            Kind::EncodedBody => "The body has an encoding",
             Kind::LongUrl => "The URL is too long",
             Kind::LargeHeaders => "The headers are too large",
             Kind::TooMany => "A bound is reached",
@@ -107,8 +108,8 @@ impl Kind {
             Kind::UnknownHost | Kind::UnknownPath => StatusCode::NOT_FOUND,
             Kind::WrongMethod => StatusCode::METHOD_NOT_ALLOWED,
             Kind::SlowBody => StatusCode::REQUEST_TIMEOUT,
-            Kind::Ambiguous => StatusCode::CONFLICT,
             Kind::LargeBody => StatusCode::PAYLOAD_TOO_LARGE,
+            Kind::EncodedBody => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Kind::LongUrl => StatusCode::URI_TOO_LONG,
             Kind::LargeHeaders => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Kind::TooMany => StatusCode::TOO_MANY_REQUESTS,
@@ -138,6 +139,11 @@ impl Problem {
         Invalid::new(field, rule).into()
     }
 
+    /// The same as another kind than a plain 400.
+    pub(super) fn of_kind(self, kind: Kind) -> Problem {
+        Problem { kind, ..self }
+    }
+
     /// Its kind.
     pub fn kind(&self) -> Kind {
         self.kind
@@ -151,13 +157,14 @@ impl Problem {
     /// How the metrics count a write that ended so.
     pub fn outcome(&self) -> Outcome {
         match self.kind {
-            Kind::UnknownHost | Kind::Ambiguous | Kind::TooMany => Outcome::Rejected,
+            Kind::UnknownHost | Kind::TooMany => Outcome::Rejected,
             Kind::NotReady | Kind::StoreUnavailable | Kind::StoreFull => Outcome::Unavailable,
             Kind::Invalid
             | Kind::UnknownPath
             | Kind::WrongMethod
             | Kind::SlowBody
             | Kind::LargeBody
+            | Kind::EncodedBody
             | Kind::LongUrl
             | Kind::LargeHeaders => Outcome::Invalid,
         }
@@ -222,8 +229,8 @@ impl IntoResponse for Problem {
             | Kind::UnknownPath
             | Kind::WrongMethod
             | Kind::SlowBody
-            | Kind::Ambiguous
             | Kind::LargeBody
+            | Kind::EncodedBody
             | Kind::LongUrl
             | Kind::LargeHeaders => {}
         }
@@ -246,9 +253,7 @@ impl From<Rejection> for Problem {
     fn from(rejection: Rejection) -> Problem {
         let detail = rejection.to_string();
         match rejection {
-            Rejection::UnknownHost(_) => {
-                Problem::new(Kind::UnknownHost, format!("{detail}, or its lease has ended: register again"))
-            }
+            Rejection::UnknownHost(_) => Problem::new(Kind::UnknownHost, format!("{detail}, or its lease has ended")),
             Rejection::TooManyHosts
             | Rejection::TooManyServices
             | Rejection::TooManyHostsInService
@@ -269,11 +274,17 @@ impl From<SubmitError> for Problem {
     }
 }
 
+/// A problem in the form of the dialect that a path belongs to.
+pub(super) fn respond(path: &str, problem: &Problem) -> Response {
+    if lyft::owns(path) { lyft::problem(problem) } else { problem.clone().into_response() }
+}
+
 /// Answers a path that no dialect has.
 #[allow(clippy::unused_async, reason = "a handler")]
-pub(super) async fn unknown_path(uri: axum::http::Uri) -> Problem {
+pub(super) async fn unknown_path(uri: axum::http::Uri) -> Response {
     let path: String = uri.path().chars().take(limits::NAME_OCTETS).collect();
-    Problem::new(Kind::UnknownPath, format!("{path:?} is no path of this server; /docs lists them"))
+    let problem = Problem::new(Kind::UnknownPath, format!("{path:?} is no path of this server; /docs lists them"));
+    respond(uri.path(), &problem)
 }
 
 /// Answers a method that a path has not; the router adds what `Allow` says.

@@ -1,7 +1,8 @@
 //! A stream that gives hyper's own refusals a body.
 //!
 //! What hyper cannot parse it refuses itself, with an empty body, before any handler sees it. Here such a
-//! head (`content-length: 0` under a status that only hyper gives so) is replaced by a whole problem document.
+//! head (`content-length: 0` under a status that only hyper gives so) is replaced by a whole problem document, or by
+//! Lyft's form of one where the request begins with a path of Lyft's API.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -9,6 +10,7 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::lyft;
 use super::problem::{Kind, Problem};
 use crate::limits;
 
@@ -18,21 +20,32 @@ pub(super) struct Worded<S> {
     /// What is sent in place of hyper's words, and how much of it is still to be sent.
     instead: Vec<u8>,
     sent: usize,
+    /// How the request that is read begins: enough to know whose path it names.
+    beginning: Vec<u8>,
+    /// Whether an answer was written since: what is read next begins another request.
+    answered: bool,
 }
+
+/// Octets kept of the beginning of a request: longer than any method and the paths that are looked for.
+const BEGINNING_OCTETS: usize = 64;
 
 impl<S: AsyncWrite + Unpin> Worded<S> {
     /// Words for `stream`.
     pub(super) fn new(stream: S) -> Worded<S> {
-        Worded { stream, instead: Vec::new(), sent: 0 }
+        Worded { stream, instead: Vec::new(), sent: 0, beginning: Vec::new(), answered: false }
     }
 
     /// Takes a refusal of hyper; it is sent with the next flush.
     fn take(&mut self, written: &[u8]) -> bool {
         let Some(problem) = refusal(written) else { return false };
-        let body = problem.to_json();
+        let (media_type, body) = if self.is_lyft() {
+            ("application/json", lyft::problem_body(&problem))
+        } else {
+            ("application/problem+json", problem.to_json())
+        };
         let status = problem.kind().status();
         let head = format!(
-            "HTTP/1.1 {} {}\r\ncontent-type: application/problem+json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+            "HTTP/1.1 {} {}\r\ncontent-type: {media_type}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
             status.as_u16(),
             status.canonical_reason().unwrap_or_default(),
             body.len()
@@ -40,6 +53,25 @@ impl<S: AsyncWrite + Unpin> Worded<S> {
         self.instead.extend_from_slice(head.as_bytes());
         self.instead.extend_from_slice(&body);
         true
+    }
+
+    /// Whether the path of the request is one of Lyft's API.
+    fn is_lyft(&self) -> bool {
+        let mut words = self.beginning.split(|octet| matches!(octet, b' ' | b'?' | b'\r' | b'\n'));
+        words.nth(1).and_then(|path| std::str::from_utf8(path).ok()).is_some_and(lyft::owns)
+    }
+
+    fn beginning_is_known(&self) -> bool {
+        !self.answered && self.beginning.len() == BEGINNING_OCTETS
+    }
+
+    /// Remembers how the request begins of which `octets` were read.
+    fn note(&mut self, octets: &[u8]) {
+        if std::mem::take(&mut self.answered) {
+            self.beginning.clear();
+        }
+        let wanted = BEGINNING_OCTETS.saturating_sub(self.beginning.len()).min(octets.len());
+        self.beginning.extend_from_slice(&octets[..wanted]);
     }
 
     fn poll_instead(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -76,18 +108,24 @@ fn refusal(written: &[u8]) -> Option<Problem> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Worded<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Worded<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(context, buffer);
+        if buffer.filled().len() > before && !self.beginning_is_known() {
+            self.note(&buffer.filled()[before..]);
+        }
+        read
     }
 }
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for Worded<S> {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &[u8]) -> Poll<io::Result<usize>> {
+        self.answered = true;
         ready!(self.poll_instead(context))?;
         if self.take(buffer) {
             return Poll::Ready(Ok(buffer.len()));
@@ -100,6 +138,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Worded<S> {
         context: &mut Context<'_>,
         buffers: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        self.answered = true;
         ready!(self.poll_instead(context))?;
         // hyper writes the head of an answer from one buffer.
         if let [head] = buffers

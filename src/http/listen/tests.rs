@@ -1,6 +1,9 @@
 use std::time::Duration;
 
+use tokio::io::DuplexStream;
+use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use super::*;
 use crate::clock::Clock;
@@ -17,7 +20,7 @@ struct Running {
     server: JoinHandle<()>,
 }
 
-async fn start() -> Running {
+fn app() -> App {
     let registry = Arc::new(Registry::new(Arc::new(Clock::system()), Zones::default(), Durability::Immediate));
     registry.load([], Revision::default(), 1);
     let settings = Settings {
@@ -28,7 +31,11 @@ async fn start() -> Running {
         auto_ip_networks: Vec::new(),
     };
     let metrics = Arc::new(Metrics::new(&registry));
-    let app = App::new(registry, Arc::new(settings), metrics, Arc::new(Readiness::ready()));
+    App::new(registry, Arc::new(settings), metrics, Arc::new(Readiness::ready()))
+}
+
+async fn start() -> Running {
+    let app = app();
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
     let shutdown = CancellationToken::new();
@@ -73,6 +80,9 @@ async fn what_is_out_of_bounds_gets_a_whole_answer() {
         (body, 413),
         (chunked, 413),
         ("rubbish\r\n\r\n".into(), 400),
+        ("GET /livez HTTP/1.1\r\nconnection: close\r\n\r\n".into(), 400),
+        ("GET /livez HTTP/1.1\r\nhost: x\r\nhost: y\r\nconnection: close\r\n\r\n".into(), 400),
+        (format!("{head}content-encoding: gzip\r\ncontent-length: 2\r\n\r\n{{}}"), 415),
         (format!("{head}content-length: 3\r\n\r\n{{}}x"), 400),
     ] {
         let answer = exchange(running.address, request.as_bytes()).await;
@@ -80,6 +90,36 @@ async fn what_is_out_of_bounds_gets_a_whole_answer() {
         assert!(answer.contains("application/problem+json"), "{status}: {answer}");
         assert!(answer.ends_with('}') && answer.contains(&format!("\"status\":{status}")), "{status}: {answer}");
     }
+}
+
+#[tokio::test]
+async fn lyfts_paths_refuse_in_lyfts_form() {
+    let running = start().await;
+    let head = "POST /v1/registration/web HTTP/1.1\r\nhost: x\r\nconnection: close\r\n";
+    let many: String = (0..101).map(|number| format!("h{number}: x\r\n")).collect();
+    for (request, status) in [
+        (format!("GET /healthcheck?{} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n", "x".repeat(9000)), 414),
+        (format!("GET /v1/registration/{} HTTP/1.1\r\nhost: x\r\n\r\n", "x".repeat(200_000)), 431),
+        (format!("{head}{many}\r\n"), 431),
+        (format!("{head}h: {}\r\n\r\n", "x".repeat(20_000)), 431),
+        (format!("{head}h: {}\r\n\r\n", "x".repeat(200_000)), 431),
+        (format!("{head}content-length: 300000\r\n\r\n{}", "x".repeat(300_000)), 413),
+        ("GET /v1/loadbalancing/a/b/c HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n".into(), 404),
+    ] {
+        let answer = exchange(running.address, request.as_bytes()).await;
+        let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
+        assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{status}: {answer}");
+        assert!(head.contains("content-type: application/json"), "{status}: {answer}");
+        assert!(body.starts_with("{\"error\":\"") && body.ends_with("\"}\n"), "{status}: {answer}");
+    }
+    let old = exchange(running.address, b"GET /livez HTTP/1.0\r\n\r\n").await;
+    assert!(old.starts_with("HTTP/1.0 200 "), "{old}");
+    let two = "GET /livez HTTP/1.1\r\nhost: x\r\n\r\n";
+    let mut stream = TcpStream::connect(running.address).await.expect("connects");
+    stream.write_all(two.as_bytes()).await.expect("is taken");
+    read_until(&mut stream, "{\"live\":true}").await;
+    stream.write_all(b"GET /v1/registration/a\0 HTTP/1.1\r\nhost: x\r\n\r\n").await.expect("is taken");
+    read_until(&mut stream, "{\"error\":\"").await;
 }
 
 #[tokio::test]
@@ -118,4 +158,53 @@ async fn a_request_in_flight_is_answered_after_the_stop() {
     stream.read_to_string(&mut answer).await.expect("no reset");
     assert!(answer.starts_with("HTTP/1.1 201 ") && answer.contains("connection: close"), "{answer}");
     running.server.await.expect("ends well");
+}
+
+/// A connection without a socket that holds at most 1 kB which the client has not read.
+fn connect() -> (DuplexStream, JoinHandle<()>) {
+    let (client, server) = tokio::io::duplex(1024);
+    let peer = SocketAddr::from(([127, 0, 0, 1], 40_000));
+    (client, tokio::spawn(run_connection(server, peer, router(app()), CancellationToken::new())))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_does_not_read_is_cut_off() {
+    let (mut client, connection) = connect();
+    #[allow(clippy::disallowed_methods, reason = "the paused clock of the runtime, not a real one")]
+    let started = Instant::now();
+    client.write_all(b"GET /docs HTTP/1.1\r\nhost: x\r\n\r\n").await.expect("is taken");
+    connection.await.expect("ends");
+    let took = started.elapsed();
+    assert!(took >= limits::HTTP_WRITE_TIME, "{took:?}");
+    assert!(took <= limits::HTTP_WRITE_TIME + limits::HTTP_LINGER_TIME * 2, "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_reads_slowly_is_not() {
+    let (mut client, connection) = connect();
+    client.write_all(b"GET /docs HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.expect("is taken");
+    let mut read = Vec::new();
+    let mut some = [0_u8; 600];
+    loop {
+        sleep(limits::HTTP_WRITE_TIME / 2).await;
+        match client.read(&mut some).await.expect("no error") {
+            0 => break,
+            octets => read.extend_from_slice(&some[..octets]),
+        }
+    }
+    let read = String::from_utf8(read).expect("text");
+    let (head, page) = read.split_once("\r\n\r\n").expect("a head");
+    assert!(head.contains(&format!("content-length: {}", page.len())), "the whole page: {head}");
+    connection.await.expect("ends");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_stream_may_be_silent() {
+    let (mut client, connection) = connect();
+    client.write_all(b"GET /v1/watch HTTP/1.1\r\nhost: x\r\n\r\n").await.expect("is taken");
+    sleep(limits::HTTP_WRITE_TIME * 4).await;
+    assert!(!connection.is_finished());
+    let mut read = vec![0_u8; 1024];
+    let octets = client.read(&mut read).await.expect("no error");
+    assert!(String::from_utf8_lossy(&read[..octets]).contains("event: snapshot"));
 }

@@ -7,6 +7,7 @@ use http_body_util::LengthLimitError;
 use serde_json::{Map, Value};
 
 use super::reply::Failure;
+use crate::http::percent;
 use crate::limits;
 
 /// Whether a JSON object may stand for a form.
@@ -18,7 +19,7 @@ pub(super) enum JsonBody {
     Ignored,
 }
 
-/// Fields by name. Of a field that is there twice the first counts.
+/// Fields by name, each given once.
 #[derive(Debug, Default)]
 pub(super) struct Fields(Map<String, Value>);
 
@@ -34,7 +35,12 @@ impl Fields {
         })?;
         match kind.as_str() {
             "application/json" if json == JsonBody::Read => from_json(&bytes),
-            "application/x-www-form-urlencoded" => from_form(Request::from_parts(parts, Body::from(bytes))).await,
+            "application/x-www-form-urlencoded" => {
+                if let Some(name) = percent::no_text(&bytes) {
+                    return Err(Failure::Named(format!("{name}: must be UTF-8")));
+                }
+                from_form(Request::from_parts(parts, Body::from(bytes))).await
+            }
             "multipart/form-data" => from_multipart(Request::from_parts(parts, Body::from(bytes))).await,
             _ => Ok(Fields::default()),
         }
@@ -61,15 +67,21 @@ impl Fields {
         }
     }
 
-    fn put(&mut self, name: String, value: String) {
-        self.0.entry(name).or_insert(Value::String(value));
+    fn put(&mut self, name: String, value: String) -> Result<(), Failure> {
+        if self.0.contains_key(&name) {
+            let name: String = name.chars().take(64).collect();
+            return Err(Failure::Named(format!("{name}: must be given once")));
+        }
+        self.0.insert(name, Value::String(value));
+        Ok(())
     }
 }
 
 fn from_json(bytes: &Bytes) -> Result<Fields, Failure> {
-    serde_json::from_slice(bytes)
-        .map(Fields)
-        .map_err(|error| Failure::Named(format!("body: must be a JSON object: {error}")))
+    serde_json::from_slice(bytes).map(Fields).map_err(|error| {
+        let place = if error.is_data() { String::new() } else { format!(": {error}") };
+        Failure::Named(format!("body: must be a JSON object{place}"))
+    })
 }
 
 async fn from_form(request: Request) -> Result<Fields, Failure> {
@@ -78,7 +90,7 @@ async fn from_form(request: Request) -> Result<Fields, Failure> {
         .map_err(|_| Failure::Silent("the form cannot be read"))?;
     let mut fields = Fields::default();
     for (name, value) in pairs {
-        fields.put(name, value);
+        fields.put(name, value)?;
     }
     Ok(fields)
 }
@@ -94,7 +106,7 @@ async fn from_multipart(request: Request) -> Result<Fields, Failure> {
         let is_file = part.file_name().is_some();
         let value = part.text().await.map_err(malformed)?;
         if let (Some(name), false) = (name, is_file) {
-            fields.put(name, value);
+            fields.put(name, value)?;
         }
     }
     Ok(fields)

@@ -18,6 +18,7 @@
 //! * Values that make its clients fail are refused, or put right where only one meaning is possible: Envoy drops a
 //!   whole list for one weight that is no number from 1 to 100, one `canary` that is no boolean, one `az` that is no text.
 //! * `ip` may be IPv6, and a registration may be a JSON object with the same fields.
+//! * A form field given twice, or one that is no UTF-8, is refused; the original takes the first, or what it can read.
 //! * X-Forwarded-For counts only where the settings trust it.
 //!
 //! # One row, two APIs
@@ -47,6 +48,7 @@ use utoipa_axum::routes;
 
 use self::reply::Failure;
 use super::App;
+use super::problem::Problem;
 use crate::metrics::{Operation, Outcome};
 use crate::table::Dialect;
 
@@ -65,6 +67,23 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(registration::deregister).map(|router| others_refused(router, "DELETE, OPTIONS")))
         .routes(routes!(balancing::weigh_all).map(|router| others_refused(router, "OPTIONS, POST")))
         .routes(routes!(balancing::weigh_one).map(|router| others_refused(router, "OPTIONS, POST")))
+}
+
+/// Whether a path is one of this dialect or below one.
+pub(super) fn owns(path: &str) -> bool {
+    ["/healthcheck", "/v1/registration", "/v1/loadbalancing"]
+        .into_iter()
+        .any(|own| path.strip_prefix(own).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
+}
+
+/// What the server refuses before any route sees it, in Lyft's words.
+pub(super) fn problem(problem: &Problem) -> Response {
+    reply::error(problem.kind().status(), problem.detail())
+}
+
+/// The same as the octets of a body.
+pub(super) fn problem_body(problem: &Problem) -> Vec<u8> {
+    reply::body(&serde_json::json!({ "error": problem.detail() })).into_bytes()
 }
 
 /// Says that the server runs.

@@ -17,7 +17,8 @@ use super::{address, counted, host_of, service_of};
 use crate::http::App;
 use crate::metrics::Operation;
 use crate::registry::{Snapshot, SubmitError};
-use crate::table::{Dialect, Event, Host, HostId, HostKey, Place, Rejection, ServiceName, is_label};
+use crate::table::{Dialect, Event, Host, HostId, HostKey, Hosts, Place, Rejection, ServiceName};
+use crate::zone;
 
 /// The fields of a registration.
 #[derive(ToSchema)]
@@ -42,6 +43,7 @@ pub(super) struct CheckInForm {
 
 /// The hosts of a service.
 #[derive(Serialize, ToSchema)]
+#[schema(as = LyftServiceList)]
 pub(super) struct ServiceList {
     /// The service asked for.
     service: String,
@@ -53,6 +55,7 @@ pub(super) struct ServiceList {
 
 /// The hosts of a repository.
 #[derive(Serialize, ToSchema)]
+#[schema(as = LyftRepoList)]
 pub(super) struct RepoList {
     /// The repository asked for.
     service_repo_name: String,
@@ -95,17 +98,27 @@ async fn check_in(app: &App, path: Result<Path<String>, PathRejection>, request:
     let client = client_of(app, &request);
     let fields = Fields::read(request, JsonBody::Read).await?;
     let check_in = CheckIn::parse(&service, &fields, || client)?;
-    if !service.split('.').all(is_label) {
-        tracing::debug!(service, "the name of a service is no domain name: its hosts are not in DNS");
-    }
+    let mut unnamable = None;
     let ttl = app.settings.lyft_host_ttl;
-    let decide = |hosts: &crate::table::Hosts, now| {
+    let decide = |hosts: &Hosts, now| {
+        unnamable = unnamable_newcomer(hosts, &service);
         let stored = hosts.find(check_in.service.as_str(), Dialect::Lyft, check_in.id.as_str());
         let current = stored.map(Arc::as_ref).filter(|host: &&Host| host.lease.is_live(now));
         Ok::<_, Failure>(vec![Event::Register(Box::new(check_in.registration(current, ttl)?))])
     };
     app.registry.submit_with(decide).await?;
+    if let Some(rule) = unnamable {
+        tracing::warn!(service, rule, "the hosts of a new service are not in DNS, which cannot have its name");
+    }
     Ok(reply::empty(StatusCode::OK))
+}
+
+/// Why DNS cannot name a service that has no host yet; `None` for a name it can, and for one that was spoken of.
+fn unnamable_newcomer(hosts: &Hosts, service: &str) -> Option<String> {
+    if hosts.of_service(service).next().is_some() {
+        return None;
+    }
+    zone::check_service_label(service).err()
 }
 
 /// Lists the live hosts of a service; an unknown service has none.
@@ -236,4 +249,51 @@ fn loaded(app: &App) -> Result<Arc<Snapshot>, Failure> {
 fn client_of(app: &App, request: &Request) -> Option<std::net::IpAddr> {
     address::client(request.headers(), request.extensions(), &app.settings)
         .filter(|ip| address::within(*ip, &app.settings.auto_ip_networks))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Clock;
+    use crate::registry::{Durability, Registry};
+    use crate::table::{Namespace, Port, Registration, Revision, Target};
+
+    fn host(service: &str) -> Event {
+        Event::Register(Box::new(Registration {
+            service: ServiceName::parse("service", service).expect("a service"),
+            dialect: Dialect::Lyft,
+            id: HostId::parse("ip", "10.0.0.1").expect("an id"),
+            namespace: Namespace::DEFAULT,
+            target: Target::parse("ip", ["10.0.0.1"]).expect("an address"),
+            ports: [Port::tcp(80)].into_iter().collect(),
+            tags: Box::default(),
+            meta: Box::default(),
+            weight: None,
+            priority: 0,
+            zone: None,
+            region: None,
+            ttl: None,
+            checks: None,
+            repo: None,
+            original: None,
+        }))
+    }
+
+    #[tokio::test]
+    async fn a_name_that_dns_cannot_have_is_spoken_of_once() {
+        let registry = Registry::new(Arc::new(Clock::system()), zone::Zones::default(), Durability::Immediate);
+        registry.load([], Revision::default(), 1);
+        for (service, rule) in
+            [("my_web", Some("must be a DNS label")), ("svc", Some("must not be one of the reserved")), ("web", None)]
+        {
+            let said = unnamable_newcomer(&registry.snapshot().hosts, service);
+            let as_wanted = match (&said, rule) {
+                (Some(said), Some(rule)) => said.starts_with(rule),
+                (said, rule) => said.is_none() && rule.is_none(),
+            };
+            assert!(as_wanted, "{service}: {said:?}");
+            registry.submit(host(service)).await.expect("registers");
+            assert_eq!(unnamable_newcomer(&registry.snapshot().hosts, service), None, "a heartbeat");
+        }
+    }
 }

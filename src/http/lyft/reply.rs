@@ -78,13 +78,19 @@ pub(super) fn empty(status: StatusCode) -> Response {
 
 /// A value as compact JSON with a newline at its end.
 pub(super) fn json<T: Serialize>(status: StatusCode, value: &T) -> Response {
+    (status, [(header::CONTENT_TYPE, "application/json")], body(value)).into_response()
+}
+
+/// A value as the body of an answer.
+pub(super) fn body<T: Serialize>(value: &T) -> String {
     // Only a map with keys that are no text fails, and no answer has one.
     let mut body = serde_json::to_string(value).unwrap_or_else(|_| "{}".into());
     body.push('\n');
-    (status, [(header::CONTENT_TYPE, "application/json")], body).into_response()
+    body
 }
 
-fn error(status: StatusCode, message: &str) -> Response {
+/// `{"error": message}`.
+pub(super) fn error(status: StatusCode, message: &str) -> Response {
     json(status, &json!({ "error": message }))
 }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use utoipa::ToSchema;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaType, Type};
 
 use super::duration;
 use super::json::{self, Object, Pairs, Span, Text};
@@ -11,7 +12,7 @@ use crate::http::problem::Problem;
 use crate::limits;
 use crate::table::{
     Check, CheckDefinition, Dialect, HostId, Invalid, Lease, Namespace, Place, Port, Protocol, Registration,
-    ServiceName, Status, Target, is_label, parse_meta, parse_tags,
+    ServiceName, Status, Tag, Target, is_label, parse_meta, parse_tags,
 };
 use crate::zone;
 
@@ -43,7 +44,7 @@ pub(super) struct Register<'a> {
     #[schema(value_type = Option<std::collections::BTreeMap<String, String>>)]
     meta: Option<Pairs<'a>>,
     /// The lease: `"30s"`, `"5m"`, `"1h30m"` or a number of seconds, 1 s to 366 d. Without it the server's default.
-    #[schema(value_type = Option<String>)]
+    #[schema(schema_with = ttl_schema, required = false)]
     ttl: Option<Span<'a>>,
     /// A DNS label; `default` when left out.
     #[schema(value_type = Option<String>)]
@@ -72,7 +73,8 @@ pub(super) struct PortBody<'a> {
     #[schema(value_type = Option<String>)]
     protocol: Option<Text<'a>>,
     /// 1 to 65535.
-    port: i64,
+    #[schema(required = true, value_type = u16)]
+    port: Option<i64>,
 }
 
 /// A check of a host. Active checks (`http`, `tcp`, `interval` ...) are not available yet.
@@ -86,7 +88,7 @@ pub(super) struct CheckBody<'a> {
     /// `passing`, `warning` or `critical`; left out it stays what it is, passing for a new check.
     #[schema(value_type = Option<String>)]
     status: Option<Text<'a>>,
-    /// What is said with the status.
+    /// What is said with the status, at most 4096 octets.
     #[schema(value_type = Option<String>)]
     output: Option<Text<'a>>,
     /// Every other field, to be refused with a sentence.
@@ -140,6 +142,12 @@ pub(super) struct WeightBody {
     weight: Option<i64>,
 }
 
+fn ttl_schema() -> Schema {
+    let types = [Type::String, Type::Number, Type::Null];
+    let text = "The lease: `\"30s\"`, `\"5m\"`, `\"1h30m\"` or a number of seconds, 1 s to 366 d. Without it the server's default.";
+    ObjectBuilder::new().schema_type(SchemaType::from_iter(types)).description(Some(text)).build().into()
+}
+
 /// Reads a registration; `default_ttl` is the lease of one that names none.
 pub(super) fn registration(
     service: &str,
@@ -158,7 +166,7 @@ pub(super) fn registration(
             .map_or(Ok(Namespace::DEFAULT), |text| Namespace::parse("namespace", text.as_str()))?,
         target: target(body.address, body.addresses)?,
         ports: ports(body.port, body.ports)?,
-        tags: parse_tags("tags", body.tags.iter().flatten().map(Text::as_str))?,
+        tags: tags(body.tags.as_deref().unwrap_or_default())?,
         meta: meta(body.meta)?,
         weight: body.weight.map(weight).transpose()?,
         priority: body.priority.map_or(Ok(0), priority)?,
@@ -178,7 +186,7 @@ pub(super) fn verdict(body: &[u8]) -> Result<Verdict, Problem> {
     Ok(Verdict {
         check: Check::parse_id("check", body.check.as_ref().map_or(Check::DEFAULT_ID, Text::as_str))?,
         status: Status::parse("status", status.as_str())?,
-        output: Check::cut_output(body.output.as_ref().map_or("", Text::as_str)).into(),
+        output: output("output", body.output.as_ref().map_or("", Text::as_str))?,
     })
 }
 
@@ -193,6 +201,15 @@ pub(super) fn new_weight(body: &[u8]) -> Result<u16, Problem> {
     let body: WeightBody = json::parse(body, |text| serde_json::from_str::<WeightBody>(text).map(drop))?;
     let value = body.weight.ok_or_else(|| Invalid::new("weight", "must be given: 1 to 65535"))?;
     Ok(weight(value)?)
+}
+
+/// What is said with a status; more than is kept is refused, not cut.
+fn output(field: &str, text: &str) -> Result<Box<str>, Invalid> {
+    if text.len() > limits::CHECK_OUTPUT_OCTETS {
+        let (most, octets) = (limits::CHECK_OUTPUT_OCTETS, text.len());
+        return Err(Invalid::new(field, format!("must be at most {most} octets, is {octets}")));
+    }
+    Ok(text.into())
 }
 
 /// A service of this API has a name that DNS can say, in one form.
@@ -232,10 +249,33 @@ fn accepted_form(service: &str) -> String {
 fn target(address: Option<Text<'_>>, addresses: Option<Vec<Text<'_>>>) -> Result<Target, Invalid> {
     match (address, addresses) {
         (Some(address), None) => Target::parse("address", [address.as_str()]),
-        (None, Some(addresses)) => Target::parse("addresses", addresses.iter().map(Text::as_str)),
+        (None, Some(addresses)) => several(&addresses),
         (Some(_), Some(_)) => Err(Invalid::new("addresses", "must not be given beside address")),
         (None, None) => Err(Invalid::new("address", "must be given, or addresses")),
     }
+}
+
+/// Several addresses; the first that is bad is named by its place.
+fn several(addresses: &[Text<'_>]) -> Result<Target, Invalid> {
+    let is_bad = |address: &Text<'_>| {
+        let text = address.as_str();
+        text.parse::<std::net::IpAddr>().is_err() || Target::parse("addresses", [text]).is_err()
+    };
+    let read = Target::parse("addresses", addresses.iter().map(Text::as_str));
+    read.map_err(|invalid| match addresses.iter().position(is_bad) {
+        Some(place) if addresses.len() <= limits::ADDRESSES => {
+            Invalid::new(format!("addresses[{place}]"), invalid.rule)
+        }
+        _ => invalid,
+    })
+}
+
+/// Tags; the first that is bad is named by its place.
+fn tags(tags: &[Text<'_>]) -> Result<Box<[Tag]>, Invalid> {
+    parse_tags("tags", tags.iter().map(Text::as_str)).map_err(|invalid| {
+        let bad = |(place, tag): (usize, &Text<'_>)| Tag::parse(&format!("tags[{place}]"), tag.as_str()).err();
+        tags.iter().enumerate().take(limits::TAGS).find_map(bad).unwrap_or(invalid)
+    })
 }
 
 type Ports = smallvec::SmallVec<[Port; 1]>;
@@ -262,13 +302,14 @@ fn ports(port: Option<i64>, ports: Option<Vec<Object<PortBody<'_>>>>) -> Result<
 
 fn one_port(place: usize, body: &PortBody<'_>) -> Result<Port, Invalid> {
     let field = |name: &str| format!("ports[{place}].{name}");
+    let number = body.port.ok_or_else(|| Invalid::new(field("port"), "must be given: an integer from 1 to 65535"))?;
     Ok(Port {
         name: body.name.as_ref().map(|name| Port::parse_name(&field("name"), name.as_str())).transpose()?,
         protocol: match &body.protocol {
             Some(protocol) => Protocol::parse(&field("protocol"), protocol.as_str())?,
             None => Protocol::Tcp,
         },
-        number: Port::parse_number(&field("port"), body.port)?,
+        number: Port::parse_number(&field("port"), number)?,
     })
 }
 
@@ -340,7 +381,7 @@ fn one_check(place: usize, body: &CheckBody<'_>) -> Result<CheckDefinition, Inva
     Ok(CheckDefinition {
         id: Check::parse_id(&field("id"), id.as_str())?,
         status: body.status.as_ref().map(|text| Status::parse(&field("status"), text.as_str())).transpose()?,
-        output: body.output.as_ref().map(|text| Check::cut_output(text.as_str()).into()),
+        output: body.output.as_ref().map(|text| output(&field("output"), text.as_str())).transpose()?,
     })
 }
 
@@ -374,35 +415,64 @@ mod tests {
         for (body, said) in [
             ("", "body: must be a JSON object, is empty"),
             ("[]", "body: must be a JSON object"),
-            ("{", "the body is no JSON: EOF while parsing an object at line 1 column 1"),
+            ("{", "body: is no JSON: EOF while parsing an object at line 1 column 1"),
             ("{}", "address: must be given"),
             (r#"{"address":"10.0.0.256"}"#, "address: must be an IPv4 or IPv6 address, or a host name with a dot"),
-            (r#"{"address":5}"#, "address: invalid type: integer `5`, expected a string (line 1 column 12)"),
+            (r#"{"address":5}"#, "address: must be a string"),
             (&format!(r#"{{{a},"addresses":["10.0.0.2"]}}"#), "addresses: must not be given beside address"),
             (&format!(r#"{{{a},"port":0}}"#), "port: must be 1 to 65535"),
-            (&format!(r#"{{{a},"port":"80"}}"#), "port: invalid type: string \"80\""),
+            (&format!(r#"{{{a},"port":"80"}}"#), "port: must be an integer from 1 to 65535"),
             (&format!(r#"{{{a},"port":80,"ports":[]}}"#), "ports: must not be given beside port"),
             (&format!(r#"{{{a},"ports":[{{"port":1}},{{"port":2}}]}}"#), "ports[1].name: must be given"),
             (
                 &format!(r#"{{{a},"ports":[{{"name":"x","port":1}},{{"name":"X","port":2}}]}}"#),
                 "ports[1]: must differ from the others",
             ),
-            (&format!(r#"{{{a},"ports":[["http","tcp",80]]}}"#), "ports: invalid type: sequence, expected an object"),
+            (&format!(r#"{{{a},"ports":[["http","tcp",80]]}}"#), "ports[0]: must be an object with name"),
             (&format!(r#"{{{a},"weight":0}}"#), "weight: must be 1 to 65535"),
             (&format!(r#"{{{a},"priority":-1}}"#), "priority: must be 0 to 65535"),
             (&format!(r#"{{{a},"ttl":"500ms"}}"#), "ttl: must be 1s to 366d"),
             (&format!(r#"{{{a},"ttl":-1}}"#), "ttl: must be 1s to 366d"),
             (&format!(r#"{{{a},"ttl":"soon"}}"#), "ttl: must be a duration like"),
-            (&format!(r#"{{{a},"prot":80}}"#), "prot: unknown field `prot`, expected one of `address`"),
+            (&format!(r#"{{{a},"prot":80}}"#), "prot: is not known; the fields are address, addresses, port"),
             (&format!(r#"{{{a},"checks":[{{"id":"c","http":"x"}}]}}"#), "checks[0].http: is not known"),
             (&format!(r#"{{{a},"checks":[{{"id":"c"}},{{"id":"c"}}]}}"#), "checks[1].id: must differ"),
             (&format!(r#"{{{a},"meta":{{"k":"1","k":"2"}}}}"#), "meta: must not have a key twice"),
-            (&format!(r#"{{{a},"meta":{{"k":1}}}}"#), "meta: invalid type: integer `1`, expected a string"),
+            (&format!(r#"{{{a},"meta":{{"k":1}}}}"#), "meta.k: must be a string"),
+            (&format!(r#"{{{a},"port":80.5}}"#), "port: must be an integer from 1 to 65535"),
+            (&format!(r#"{{{a},"port":80,"port":81}}"#), "port: must be given once"),
+            (&format!(r#"{{{a},"ports":5}}"#), "ports: must be a list of objects"),
+            (&format!(r#"{{{a},"ports":[{{"port":1}},{{"port":"x"}}]}}"#), "ports[1].port: must be an integer from 1"),
+            (&format!(r#"{{{a},"ports":[{{"nam":"x"}}]}}"#), "ports[0].nam: is not known; the fields are name"),
+            (&format!(r#"{{{a},"ports":[{{"name":"x"}}]}}"#), "ports[0].port: must be given"),
+            (&format!(r#"{{{a},"tags":["a","b",3]}}"#), "tags[2]: must be a string"),
+            (&format!(r#"{{{a},"tags":["a","b\u0001"]}}"#), "tags[1]: must not contain control characters"),
+            (&format!(r#"{{{a},"tags":"a"}}"#), "tags: must be a list of strings"),
+            (r#"{"addresses":["10.0.0.1",null]}"#, "addresses[1]: must be a string"),
+            (r#"{"addresses":["10.0.0.1","x y"]}"#, "addresses[1]: must be"),
+            (&format!(r#"{{{a},"ttl":[]}}"#), "ttl: must be a duration like"),
+            (&format!(r#"{{{a},"checks":[{{"id":1}}]}}"#), "checks[0].id: must be a string"),
+            (&format!(r#"{{{a},"meta":[]}}"#), "meta: must be an object of strings"),
             (&format!(r#"{{{a},"namespace":"a.b"}}"#), "namespace: must be a DNS label"),
-            (&format!("{{\"address\":{}", "[".repeat(10_000)), "the body is no JSON: recursion limit"),
+            (&format!("{{\"address\":{}", "[".repeat(10_000)), "body: is no JSON: recursion limit"),
         ] {
             let refused = read(body).expect_err(body);
             assert!(refused.starts_with(said), "{said}: {refused}");
+        }
+    }
+
+    #[test]
+    fn refuses_an_output_that_would_be_cut() {
+        for (octets, refused) in [(4096, false), (4097, true)] {
+            let output = "x".repeat(octets);
+            let report = verdict(format!(r#"{{"status":"passing","output":"{output}"}}"#).as_bytes());
+            let body = format!(r#"{{"address":"10.0.0.1","checks":[{{"id":"a"}},{{"id":"c","output":"{output}"}}]}}"#);
+            let check = read(&body);
+            assert_eq!((report.is_err(), check.is_err()), (refused, refused), "{octets}");
+            if let (Err(report), Err(check)) = (report, check) {
+                assert_eq!(report.detail(), "output: must be at most 4096 octets, is 4097");
+                assert_eq!(check, "checks[1].output: must be at most 4096 octets, is 4097");
+            }
         }
     }
 

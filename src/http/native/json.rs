@@ -7,8 +7,9 @@ use std::marker::PhantomData;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
+use serde_json::{Map, Value};
 
-use crate::http::problem::{Kind, Problem};
+use crate::http::problem::Problem;
 
 /// A text that borrows from the body unless it holds escapes.
 #[derive(Debug)]
@@ -149,35 +150,96 @@ pub(super) fn parse<'a, T: Deserialize<'a>>(
     }
 }
 
-/// Says where a body is wrong. Serde knows the place but not the field: each field is tried alone.
+/// Says where a body is wrong, in the words of the interface. Serde knows the place but not the field: each field is
+/// tried alone, then each of its elements.
 fn explain(
     body: &[u8],
     error: &serde_json::Error,
     try_again: impl Fn(&str) -> Result<(), serde_json::Error>,
 ) -> Problem {
-    let fields: serde_json::Map<String, serde_json::Value> = match serde_json::from_slice(body) {
+    let fields: Map<String, Value> = match serde_json::from_slice(body) {
         Ok(fields) => fields,
-        Err(syntax) if syntax.is_data() => {
-            return Problem::invalid("body", format!("must be a JSON object: {syntax}"));
-        }
-        Err(syntax) => return Problem::new(Kind::Invalid, format!("the body is no JSON: {syntax}")),
+        Err(syntax) if syntax.is_data() => return Problem::invalid("body", "must be a JSON object"),
+        Err(syntax) => return Problem::invalid("body", format!("is no JSON: {syntax}")),
     };
     for (name, value) in fields {
-        let alone = serde_json::Value::Object([(name.clone(), value)].into_iter().collect());
-        if let Err(reason) = try_again(&alone.to_string()) {
-            // Line and column are those of the field tried alone; the first error has the true ones.
-            let reason = reason.to_string();
-            let reason = shortened(reason.split(" at line ").next().unwrap_or(&reason));
-            let place = format!("line {} column {}", error.line(), error.column());
-            return Problem::invalid(shortened(&name), format!("{reason} ({place})"));
+        if let Some(problem) = explain_field(&name, &value, &try_again) {
+            return problem;
         }
     }
-    Problem::invalid("body", shortened(&error.to_string()))
+    let said = error.to_string();
+    match said.strip_prefix("duplicate field `").and_then(|rest| rest.split_once('`')) {
+        Some((name, _)) => Problem::invalid(shortened(name), "must be given once"),
+        None => Problem::invalid("body", format!("cannot be read, line {} column {}", error.line(), error.column())),
+    }
 }
 
-/// A message without the rest of a long value: serde repeats the value that it did not expect.
+/// What is wrong with one field, if it is this one.
+fn explain_field(
+    name: &str,
+    value: &Value,
+    try_again: impl Fn(&str) -> Result<(), serde_json::Error>,
+) -> Option<Problem> {
+    let alone = |value: &Value| {
+        let object = Value::Object([(name.to_owned(), value.clone())].into_iter().collect());
+        try_again(&object.to_string()).err().map(|error| error.to_string())
+    };
+    let said = alone(value)?;
+    let unknown = |said: &str| said.strip_prefix("unknown field `").map(known_fields);
+    if let Some(rule) = unknown(&said).filter(|_| alone(&Value::Null).is_some()) {
+        return Some(Problem::invalid(shortened(name), rule));
+    }
+    let field = shortened(name);
+    let elements = value.as_array().into_iter().flatten().enumerate();
+    for (place, element) in elements {
+        let one = |element: Value| alone(&Value::Array(vec![element]));
+        if one(element.clone()).is_none() {
+            continue;
+        }
+        for (key, value) in element.as_object().into_iter().flatten() {
+            if let Some(said) = one(Value::Object([(key.clone(), value.clone())].into_iter().collect())) {
+                let rule = unknown(&said).unwrap_or_else(|| rule_of(name, key).to_owned());
+                return Some(Problem::invalid(format!("{field}[{place}].{}", shortened(key)), rule));
+            }
+        }
+        return Some(Problem::invalid(format!("{field}[{place}]"), rule_of(name, "[]")));
+    }
+    for (key, value) in value.as_object().into_iter().flatten() {
+        let pair = Value::Object([(key.clone(), value.clone())].into_iter().collect());
+        if alone(&Value::Object(Map::new())).is_none() && alone(&pair).is_some() {
+            return Some(Problem::invalid(format!("{field}.{}", shortened(key)), "must be a string"));
+        }
+    }
+    Some(Problem::invalid(field, rule_of(name, "")))
+}
+
+/// What a value must be: that of a field, of an element (`[]`) of one, or of a field of an element.
+fn rule_of(field: &str, part: &str) -> &'static str {
+    match (field, part) {
+        ("port" | "weight", "") | ("ports", "port") => "must be an integer from 1 to 65535",
+        ("priority", "") => "must be an integer from 0 to 65535",
+        ("ttl", "") => "must be a duration like \"30s\", or a number of seconds",
+        ("enable", "") => "must be true or false",
+        ("addresses" | "tags", "") => "must be a list of strings",
+        ("ports" | "checks", "") => "must be a list of objects",
+        ("ports", "[]") => "must be an object with name, protocol and port",
+        ("checks", "[]") => "must be an object with id, status and output",
+        ("meta", "") => "must be an object of strings",
+        _ => "must be a string",
+    }
+}
+
+/// The rule of an unknown field, of what serde says after its name begins.
+fn known_fields(said: &str) -> String {
+    let after = said.split_once("expected ").map_or("", |(_, after)| after);
+    let after = after.split(" at line ").next().unwrap_or_default();
+    let known = after.trim_start_matches("one of ").replace('`', "").replace(" or ", ", ");
+    format!("is not known; the fields are {known}")
+}
+
+/// A name without the rest of a long one.
 fn shortened(text: &str) -> String {
-    const MOST: usize = 400;
+    const MOST: usize = 100;
     match text.char_indices().nth(MOST) {
         Some((end, _)) => format!("{} ...", &text[..end]),
         None => text.to_owned(),

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use super::duration;
+use crate::http::percent;
 use crate::http::problem::Problem;
 use crate::limits;
-use crate::table::{Dialect, Host, Invalid, Namespace, Revision, Status, Tag};
+use crate::table::{Dialect, Host, Invalid, Namespace, Revision, ServiceName, Status, Tag};
 
 /// The parameters of a request, read.
 #[derive(Debug, Default)]
@@ -50,6 +51,9 @@ impl Query {
             let rule = format!("must have at most {} parameters", limits::HTTP_QUERY_PARAMETERS);
             return Err(Problem::invalid("query", rule));
         }
+        if let Some(name) = percent::no_text(query.as_bytes()) {
+            return Err(Problem::invalid(name, "must be UTF-8"));
+        }
         for (name, value) in pairs(query)? {
             if !known.contains(&name.as_str()) {
                 let name: String = name.chars().take(64).collect();
@@ -70,13 +74,20 @@ impl Query {
                 let origin = Dialect::parse(&value).ok_or_else(|| Invalid::new(name, "must be native or lyft"))?;
                 once(&mut self.origin, name, origin)
             }
-            "service" => once(&mut self.service, name, value),
+            "service" => {
+                // A service of another dialect may have a name that DNS has not.
+                ServiceName::parse(name, &value)?;
+                once(&mut self.service, name, value)
+            }
             "index" => {
                 let index = value.parse().map_err(|_| Invalid::new(name, "must be a revision: a whole number"))?;
                 once(&mut self.index, name, Revision(index))
             }
             "wait" => {
-                let wait = duration::parse(name, &value)?;
+                let wait = match value.parse() {
+                    Ok(seconds) => Duration::from_secs(seconds),
+                    Err(_) => duration::parse(name, &value)?,
+                };
                 if wait > limits::WAIT_MAX {
                     let most = duration::Printed(limits::WAIT_MAX);
                     return Err(Invalid::new(name, format!("must be at most {most}")));

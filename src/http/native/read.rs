@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 use super::list::HostList;
 use super::query::{Filter, Query, is_passing};
 use super::view::HostView;
-use super::write::{Named, find, host_json};
+use super::write::{Named, find, host_json, unknown};
 use super::{REVISION, wait};
 use crate::clock::Timestamp;
 use crate::http::App;
@@ -180,7 +180,7 @@ pub(super) async fn hosts_of_service(
 
 /// Shows one host.
 #[utoipa::path(get, path = "/v1/hosts/{service}/{id}", tag = "native",
-    params(("service" = String, Path), ("id" = String, Path), ("origin" = Option<String>, Query, description = "The API that registered the host, where two hosts have the id.")),
+    params(("service" = String, Path), ("id" = String, Path), ("origin" = Option<String>, Query, description = "`native` or `lyft`, the API that registered the host. Without it the native host of the id, else the one that came through Lyft's API.")),
     responses(
         (status = 200, description = "The host as stored.", body = HostView),
         (status = 404, description = "No such host.", body = Document, content_type = "application/problem+json"),
@@ -190,7 +190,7 @@ pub(super) async fn hosts_of_service(
 pub(super) async fn host(State(app): State<App>, named: Named, RawQuery(query): RawQuery) -> Result<Response, Problem> {
     let query = Query::parse(query.as_deref(), &["origin"])?;
     let snapshot = app.registry.snapshot();
-    let host = find(&snapshot.hosts, &named.service, &named.id, query.origin, app.registry.now(), false)?;
+    let host = find(&snapshot.hosts, &named, query.origin, app.registry.now()).ok_or_else(|| unknown(&named))?;
     let revision = HeaderValue::from(snapshot.revision.0);
     Ok(([(REVISION, revision)], JSON, host_json(host)).into_response())
 }

@@ -255,6 +255,10 @@ async fn lists_filter_and_page() {
         "/v1/hosts?after=x",
         "/v1/services?tag=x",
         "/v1/watch?wait=5s",
+        "/v1/watch?service=",
+        "/v1/watch?service=a%00",
+        "/v1/hosts?tag=%FF",
+        "/v1/hosts?index=1&wait=3601",
         "/v1/hosts?index=1&index=2",
         "/v1/hosts/web/a?origin=consul",
     ] {
@@ -309,7 +313,8 @@ async fn a_long_poll_answers_on_a_change_of_its_service_only() {
     assert_eq!((answer.ids(), &answer.headers["x-rollcall-revision"]), (vec!["a", "d"], &"4".parse().expect("value")));
     #[allow(clippy::disallowed_methods, reason = "the paused clock of the runtime, not a real one")]
     let waited = tokio::time::Instant::now();
-    server.get("/v1/hosts?index=4&wait=7s").await;
+    server.get("/v1/hosts?index=4&wait=0").await;
+    server.get("/v1/hosts?index=4&wait=7").await;
     assert_eq!(waited.elapsed(), Duration::from_secs(7), "time out answers with what is there");
 }
 

@@ -86,22 +86,29 @@ fn check_target(app: &App, target: &Target) -> Result<(), Problem> {
 
 /// Renews the lease of a host.
 #[utoipa::path(post, path = "/v1/hosts/{service}/{id}/renew", tag = "native",
-    params(("service" = String, Path), ("id" = String, Path), ("origin" = Option<String>, Query, description = "The API that registered the host, where two hosts have the id.")),
+    params(("service" = String, Path), ("id" = String, Path), ("origin" = Option<String>, Query, description = "`native` or `lyft`, the API that registered the host. Without it the native host of the id, else the one that came through Lyft's API.")),
     responses(
         (status = 200, description = "The host as stored.", body = HostView),
+        (status = 400, description = "A parameter is unknown or breaks a rule.", body = Document, content_type = "application/problem+json"),
         (status = 404, description = "No such host, or its lease has ended: register again.", body = Document, content_type = "application/problem+json"),
+        (status = 503, description = "The table is not loaded, or the store cannot be written.", body = Document, content_type = "application/problem+json"),
+        (status = 507, description = "The disk is full.", body = Document, content_type = "application/problem+json"),
     ))]
 pub(super) async fn renew(State(app): State<App>, named: Named, RawQuery(query): RawQuery) -> Response {
     change(&app, Operation::Renew, &named, query.as_deref(), || Ok(Event::Renew)).await
 }
 
-/// Deregisters a host.
+/// Deregisters a host, also one whose lease has ended.
+///
+/// Without `origin` only a native host is meant: the call sent twice never takes out a second host.
 #[utoipa::path(delete, path = "/v1/hosts/{service}/{id}", tag = "native",
-    params(("service" = String, Path), ("id" = String, Path), ("origin" = Option<String>, Query, description = "The API that registered the host, where two hosts have the id.")),
+    params(("service" = String, Path), ("id" = String, Path), ("origin" = Option<String>, Query, description = "`native` or `lyft`, the API that registered the host. Without it the native host of the id and no other.")),
     responses(
         (status = 204, description = "It is gone."),
-        (status = 404, description = "No such host.", body = Document, content_type = "application/problem+json"),
-        (status = 409, description = "Two hosts have the id: say which `origin`.", body = Document, content_type = "application/problem+json"),
+        (status = 400, description = "A parameter is unknown or breaks a rule.", body = Document, content_type = "application/problem+json"),
+        (status = 404, description = "No such host; the detail names the `origin` of one of that id that was not meant.", body = Document, content_type = "application/problem+json"),
+        (status = 503, description = "The table is not loaded, or the store cannot be written.", body = Document, content_type = "application/problem+json"),
+        (status = 507, description = "The disk is full.", body = Document, content_type = "application/problem+json"),
     ))]
 pub(super) async fn deregister(State(app): State<App>, named: Named, RawQuery(query): RawQuery) -> Response {
     change(&app, Operation::Deregister, &named, query.as_deref(), || Ok(Event::Deregister)).await
@@ -109,12 +116,15 @@ pub(super) async fn deregister(State(app): State<App>, named: Named, RawQuery(qu
 
 /// Reports a verdict on a check of a host. Critical hosts leave the answers. No heartbeat.
 #[utoipa::path(put, path = "/v1/hosts/{service}/{id}/health", tag = "native",
-    params(("service" = String, Path), ("id" = String, Path), ("origin" = Option<String>, Query, description = "The API that registered the host, where two hosts have the id.")),
+    params(("service" = String, Path), ("id" = String, Path), ("origin" = Option<String>, Query, description = "`native` or `lyft`, the API that registered the host. Without it the native host of the id, else the one that came through Lyft's API.")),
     request_body(content = body::HealthBody, content_type = "application/json"),
     responses(
         (status = 200, description = "The host as stored.", body = HostView),
         (status = 400, description = "A value breaks a rule.", body = Document, content_type = "application/problem+json"),
         (status = 404, description = "No such host.", body = Document, content_type = "application/problem+json"),
+        (status = 429, description = "The host has as many checks as it may.", body = Document, content_type = "application/problem+json"),
+        (status = 503, description = "The table is not loaded, or the store cannot be written.", body = Document, content_type = "application/problem+json"),
+        (status = 507, description = "The disk is full.", body = Document, content_type = "application/problem+json"),
     ))]
 pub(super) async fn health(State(app): State<App>, named: Named, RawQuery(query): RawQuery, bytes: Bytes) -> Response {
     let read = || {
@@ -126,12 +136,14 @@ pub(super) async fn health(State(app): State<App>, named: Named, RawQuery(query)
 
 /// Takes a host out of the answers, or back in. The host stays registered. No heartbeat.
 #[utoipa::path(put, path = "/v1/hosts/{service}/{id}/drain", tag = "native",
-    params(("service" = String, Path), ("id" = String, Path), ("origin" = Option<String>, Query, description = "The API that registered the host, where two hosts have the id.")),
+    params(("service" = String, Path), ("id" = String, Path), ("origin" = Option<String>, Query, description = "`native` or `lyft`, the API that registered the host. Without it the native host of the id, else the one that came through Lyft's API.")),
     request_body(content = body::DrainBody, content_type = "application/json"),
     responses(
         (status = 200, description = "The host as stored.", body = HostView),
         (status = 400, description = "A value breaks a rule.", body = Document, content_type = "application/problem+json"),
         (status = 404, description = "No such host.", body = Document, content_type = "application/problem+json"),
+        (status = 503, description = "The table is not loaded, or the store cannot be written.", body = Document, content_type = "application/problem+json"),
+        (status = 507, description = "The disk is full.", body = Document, content_type = "application/problem+json"),
     ))]
 pub(super) async fn drain(State(app): State<App>, named: Named, RawQuery(query): RawQuery, bytes: Bytes) -> Response {
     let read = || {
@@ -143,12 +155,14 @@ pub(super) async fn drain(State(app): State<App>, named: Named, RawQuery(query):
 
 /// Sets the SRV weight of a host. Registrations that name no weight keep it. No heartbeat.
 #[utoipa::path(put, path = "/v1/hosts/{service}/{id}/weight", tag = "native",
-    params(("service" = String, Path), ("id" = String, Path), ("origin" = Option<String>, Query, description = "The API that registered the host, where two hosts have the id.")),
+    params(("service" = String, Path), ("id" = String, Path), ("origin" = Option<String>, Query, description = "`native` or `lyft`, the API that registered the host. Without it the native host of the id, else the one that came through Lyft's API.")),
     request_body(content = body::WeightBody, content_type = "application/json"),
     responses(
         (status = 200, description = "The host as stored.", body = HostView),
         (status = 400, description = "A value breaks a rule.", body = Document, content_type = "application/problem+json"),
         (status = 404, description = "No such host.", body = Document, content_type = "application/problem+json"),
+        (status = 503, description = "The table is not loaded, or the store cannot be written.", body = Document, content_type = "application/problem+json"),
+        (status = 507, description = "The disk is full.", body = Document, content_type = "application/problem+json"),
     ))]
 pub(super) async fn weight(State(app): State<App>, named: Named, RawQuery(query): RawQuery, bytes: Bytes) -> Response {
     let read = || {
@@ -171,9 +185,15 @@ async fn change<E: FnOnce(HostKey) -> Event>(
         let origin = Query::parse(query, &["origin"])?.origin;
         let event = read()?;
         let applied = app.registry.submit_with(|hosts, now| -> Result<_, Problem> {
-            // A row past its lease can still be deregistered.
-            let lapsed_too = operation == Operation::Deregister;
-            let host = find(hosts, &named.service, &named.id, origin, now, lapsed_too)?;
+            let host = match operation {
+                Operation::Deregister => find_to_remove(hosts, named, origin)?,
+                Operation::Register | Operation::Renew | Operation::Health => {
+                    find(hosts, named, origin, now).ok_or_else(|| register_again(named))?
+                }
+                Operation::Drain | Operation::Weight => {
+                    find(hosts, named, origin, now).ok_or_else(|| unknown(named))?
+                }
+            };
             dialect = host.dialect;
             Ok(vec![event(host.key())])
         });
@@ -185,49 +205,47 @@ async fn change<E: FnOnce(HostKey) -> Event>(
     answer(app, result)
 }
 
-/// The host of an id in a service: the native one, else the only one of another origin.
+/// The host that a call speaks of: that of `origin`, else the native one, else the only other one of the id.
 pub(super) fn find<'a>(
     hosts: &'a Hosts,
-    service: &str,
-    id: &str,
+    Named { service, id }: &Named,
     origin: Option<Dialect>,
     now: Timestamp,
-    lapsed_too: bool,
-) -> Result<&'a Arc<Host>, Problem> {
-    let of = |live: bool| {
-        Dialect::ALL
-            .into_iter()
-            .filter(move |dialect| origin.is_none_or(|origin| origin == *dialect))
-            .filter_map(|dialect| hosts.find(service, dialect, id))
-            .filter(move |host| host.lease.is_live(now) == live)
-    };
-    let unknown = || {
-        let detail = format!("no host {service}/{id} is registered, or its lease has ended: register again");
-        Problem::new(Kind::UnknownHost, detail)
-    };
-    let lapsed = of(false).filter(|_| lapsed_too);
-    let mut fitting = of(true).peekable();
-    if fitting.peek().is_none() {
-        return only(lapsed, service, id)?.ok_or_else(unknown);
-    }
-    only(fitting, service, id)?.ok_or_else(unknown)
+) -> Option<&'a Arc<Host>> {
+    Dialect::ALL
+        .into_iter()
+        .filter(|dialect| origin.is_none_or(|origin| origin == *dialect))
+        .filter_map(|dialect| hosts.find(service, dialect, id))
+        .find(|host| host.lease.is_live(now))
 }
 
-fn only<'a>(
-    mut fitting: impl Iterator<Item = &'a Arc<Host>>,
-    service: &str,
-    id: &str,
-) -> Result<Option<&'a Arc<Host>>, Problem> {
-    let Some(first) = fitting.next() else { return Ok(None) };
-    if first.dialect == Dialect::Native {
-        return Ok(Some(first));
+/// The host that a removal speaks of, past its lease or not: that of `origin`, else the native one and no other, so
+/// that a removal sent twice takes out one host.
+fn find_to_remove<'a>(
+    hosts: &'a Hosts,
+    Named { service, id }: &Named,
+    origin: Option<Dialect>,
+) -> Result<&'a Arc<Host>, Problem> {
+    let wanted = origin.unwrap_or(Dialect::Native);
+    if let Some(host) = hosts.find(service, wanted, id) {
+        return Ok(host);
     }
-    let others: Vec<&str> = fitting.map(|host| host.dialect.as_str()).collect();
-    if others.is_empty() {
-        return Ok(Some(first));
-    }
-    let names = format!("{} and {}", first.dialect, others.join(" and "));
-    Err(Problem::new(Kind::Ambiguous, format!("{service}/{id} is a host of {names}: say which with ?origin=")))
+    let other = Dialect::ALL.into_iter().find(|dialect| hosts.find(service, *dialect, id).is_some());
+    let hint = match other {
+        Some(other) => format!("; the one of {other} is meant by ?origin={other}"),
+        None => String::new(),
+    };
+    Err(Problem::new(Kind::UnknownHost, format!("no {wanted} host {service}/{id} is registered{hint}")))
+}
+
+/// What is said of a host that is not there, or not any more.
+pub(super) fn unknown(Named { service, id }: &Named) -> Problem {
+    Problem::new(Kind::UnknownHost, format!("no host {service}/{id} is registered, or its lease has ended"))
+}
+
+/// The same to whom may speak for the host.
+fn register_again(named: &Named) -> Problem {
+    Problem::new(Kind::UnknownHost, format!("{}: register again", unknown(named).detail()))
 }
 
 fn count(app: &App, dialect: Dialect, operation: Operation, result: &Result<Applied, Problem>) {
