@@ -23,6 +23,12 @@ pub fn check_zones(settings: &config::Dns) -> Result<()> {
 /// Reads the zones for `settings`; hosts will be found below `service.<domain>`.
 pub(super) fn read(settings: &config::Dns, listeners: &[SocketAddr]) -> Result<Zones> {
     let own = reachable_addresses(&settings.advertise, listeners);
+    if listeners.iter().any(|listener| listener.ip().is_unspecified()) && own.iter().all(IpAddr::is_loopback) {
+        tracing::warn!(
+            "this machine has no route to others: ns.service.{} says {own:?}, where only this machine finds the server; set `advertise`",
+            settings.domain
+        );
+    }
     let hosts = format!("service.{}.", settings.domain);
     let mut zones = Vec::new();
     for path in settings.zones_dir.as_deref().map(files).transpose()?.unwrap_or_default() {

@@ -28,7 +28,7 @@ pub use file::{FileError, Soa, ZoneFile, parse as parse_file, rtype};
 pub use name::{NAME_OCTETS, Name, NameKey, write_name};
 pub use node::StaticSet;
 pub use order::Random;
-pub use schema::service::{address_label, check_service_label, suggest_service_label};
+pub use schema::service::{address_label, check_service_label};
 
 use node::Node;
 

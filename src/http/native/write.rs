@@ -64,6 +64,7 @@ pub(super) async fn register(
         Query::parse(query.as_deref(), &[])?;
         let registration = body::registration(&service, &id, &bytes, app.settings.host_ttl)?;
         check_target(&app, &registration.target)?;
+        check_visible(&app, &service)?;
         Ok(app.registry.submit(Event::Register(Box::new(registration))).await?)
     };
     let result: Result<Applied, Problem> = result.await;
@@ -80,6 +81,17 @@ fn check_target(app: &App, target: &Target) -> Result<(), Problem> {
         Some((_, zone)) => {
             let rule = format!("must be outside the zones of this server; {text:?} is in {}", zone.origin());
             Err(Problem::invalid("address", rule))
+        }
+    }
+}
+
+/// A registration is visible in DNS when it is acknowledged: one that no name would show is refused.
+fn check_visible(app: &App, service: &str) -> Result<(), Problem> {
+    match app.registry.snapshot().zones.obstacle(service) {
+        None => Ok(()),
+        Some(record) => {
+            let rule = format!("must not be a name that a zone file gives a {record} record: it would hide the hosts");
+            Err(Problem::invalid("service", rule))
         }
     }
 }

@@ -15,7 +15,6 @@
 //! Labels that begin with `_` and the words of [`RESERVED`] are never services or tags, so no two forms can
 //! mean the same name.
 
-use std::fmt::Write as _;
 use std::net::IpAddr;
 
 use smallvec::SmallVec;
@@ -150,20 +149,6 @@ pub(in crate::zone) fn address_key(address: IpAddr) -> NameKey {
     key
 }
 
-/// A name that `service` could have instead: lower case, other characters as hyphens.
-pub fn suggest_service_label(service: &str) -> Option<String> {
-    let mut label = String::new();
-    for character in service.chars().take(63) {
-        let _ = match character {
-            'a'..='z' | '0'..='9' | '-' => label.write_char(character),
-            'A'..='Z' => label.write_char(character.to_ascii_lowercase()),
-            _ => label.write_char('-'),
-        };
-    }
-    let label = label.trim_matches('-');
-    check_service_label(label).is_ok().then(|| label.to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -174,8 +159,6 @@ mod tests {
             assert!(check_service_label(bad).is_err(), "{bad}");
         }
         assert_eq!(check_service_label("Web-1"), Ok(()));
-        assert_eq!(suggest_service_label("My Service_1!").as_deref(), Some("my-service-1"));
-        assert_eq!(suggest_service_label("svc"), None);
     }
 
     #[test]
