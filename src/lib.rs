@@ -2,7 +2,7 @@
 //!
 //! The tour, in reading order:
 //!
-//! * [`clock`] is the only reader of time, [`limits`] holds every bound.
+//! * [`clock`] is the only reader of time, `duration` reads how people write one, [`limits`] holds every bound.
 //! * [`table`] is the host table, pure: events in, changes out. [`zone`] makes names of its rows and
 //!   answers questions about them, pure too.
 //! * [`registry`] is the hall where both live: one lock for writers, one snapshot for readers.
@@ -15,6 +15,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod dns;
+mod duration;
 pub mod http;
 pub mod limits;
 pub mod metrics;

@@ -11,6 +11,7 @@ use std::sync::Arc;
 /// What each part of `src` may name of the others. A part may always name itself.
 const LAYERS: &[(&str, &[&str])] = &[
     ("clock", &[]),
+    ("duration", &["limits"]),
     ("limits", &[]),
     ("telemetry", &[]),
     ("table", &["clock", "limits"]),
@@ -20,8 +21,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("readiness", &["clock", "limits"]),
     ("store", &["registry", "table", "clock", "limits"]),
     ("dns", &["registry", "zone", "clock", "limits"]),
-    ("http", &["registry", "table", "zone", "metrics", "readiness", "clock", "limits"]),
-    ("config", &["clock", "dns", "http", "limits", "store", "table", "telemetry", "zone"]),
+    ("http", &["registry", "table", "zone", "metrics", "readiness", "clock", "duration", "limits"]),
+    ("config", &["clock", "dns", "duration", "http", "limits", "store", "table", "telemetry", "zone"]),
     (
         "server",
         &[

@@ -4,7 +4,6 @@ use std::fmt::Display;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use crate::limits;
 use crate::table::is_label;
 
 /// The only one of `values`.
@@ -65,27 +64,7 @@ pub(super) fn number(text: &str, least: u64, most: u64) -> Result<u64, String> {
 /// A duration from `least` to `most`: numbers, each with its unit, as the HTTP API reads them (`1h30m`, `1.5s`).
 pub(super) fn duration(text: &str, least: Duration, most: Duration) -> Result<Duration, String> {
     let rule = || format!("a duration from {} to {}, such as 5s, 500ms, 1.5s or 1h30m", show(least), show(most));
-    sum(text).filter(|it| (least..=most).contains(it)).ok_or_else(|| refused(text, &rule()))
-}
-
-/// Units and their seconds; where one begins as another does, the longer comes first.
-const UNITS: [(&str, f64); 6] = [("ms", 1e-3), ("us", 1e-6), ("s", 1.0), ("m", 60.0), ("h", 3600.0), ("d", 86_400.0)];
-
-/// In whole microseconds, which is what leases count in.
-fn sum(text: &str) -> Option<Duration> {
-    if text.is_empty() || text.len() > limits::DURATION_OCTETS {
-        return None;
-    }
-    let mut rest = text;
-    let mut seconds = 0.0;
-    while !rest.is_empty() {
-        let (number, tail) = rest.split_at(rest.find(|c: char| !c.is_ascii_digit() && c != '.')?);
-        let (unit, factor) = UNITS.iter().find(|(unit, _)| tail.starts_with(unit))?;
-        seconds += number.parse::<f64>().ok()? * factor;
-        rest = &tail[unit.len()..];
-    }
-    let exact = Duration::try_from_secs_f64(seconds).ok()?;
-    u64::try_from((exact.as_nanos() + 500) / 1000).ok().map(Duration::from_micros)
+    crate::duration::read(text).filter(|it| (least..=most).contains(it)).ok_or_else(|| refused(text, &rule()))
 }
 
 /// A duration in whole seconds, as record TTLs are (RFC 1035 3.2.1).

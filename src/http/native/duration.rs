@@ -5,33 +5,11 @@ use std::time::Duration;
 
 use crate::table::Invalid;
 
-const UNITS: [(&str, f64); 6] = [("ms", 1e-3), ("us", 1e-6), ("s", 1.0), ("m", 60.0), ("h", 3600.0), ("d", 86_400.0)];
-
 /// Parses a duration; every number needs its unit (d, h, m, s, ms, us).
 pub(super) fn parse(field: &str, text: &str) -> Result<Duration, Invalid> {
-    sum(text).ok_or_else(|| {
+    crate::duration::read(text).ok_or_else(|| {
         let shown: String = text.chars().take(40).collect();
         Invalid::new(field, format!("must be a duration like \"30s\", \"5m\" or \"1h30m\"; {shown:?} is none"))
-    })
-}
-
-fn sum(text: &str) -> Option<Duration> {
-    if text.is_empty() || text.len() > 40 {
-        return None;
-    }
-    let mut rest = text;
-    let mut seconds = 0.0;
-    while !rest.is_empty() {
-        let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
-        let (number, tail) = rest.split_at(end);
-        let (unit, factor) = UNITS.iter().find(|(unit, _)| tail.starts_with(unit))?;
-        seconds += number.parse::<f64>().ok()? * factor;
-        rest = &tail[unit.len()..];
-    }
-    // Microseconds are what a lease counts in; a float would print 0.1 s as 100.000000000000005 ms.
-    Duration::try_from_secs_f64(seconds).ok().map(|exact| {
-        let micros = (exact.as_nanos() + 500) / 1000;
-        Duration::from_micros(u64::try_from(micros).unwrap_or(u64::MAX))
     })
 }
 
