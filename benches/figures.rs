@@ -14,7 +14,7 @@ use rollcall::table::{
     Dialect, Event, Host, HostId, HostKey, HostTable, Namespace, Port, Registration, Revision, ServiceName, Target,
     parse_tags,
 };
-use rollcall::zone::{Grammar, Name, Policy, Question, Random, Zone, Zones, parse_file, rtype};
+use rollcall::zone::{Asker, Grammar, Name, Policy, Question, Random, Zone, Zones, parse_file, rtype};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -53,6 +53,7 @@ fn registration(service: usize, host: usize) -> Registration {
         priority: 0,
         zone: None,
         region: None,
+        hostname: None,
         ttl: Some(Duration::from_secs(3600)),
         checks: None,
         repo: None,
@@ -82,8 +83,9 @@ fn median(mut times: Vec<f64>) -> f64 {
 fn measure(hosts: usize) {
     let before = resident();
     let file = parse_file(FILE, &origin()).unwrap();
-    let zone = Zone::new(file, Grammar::Service, Policy::default(), &["127.0.0.1".parse().unwrap()]);
-    let registry = Registry::new(Arc::new(Clock::system()), Zones::new(vec![zone]), Durability::Immediate);
+    let zone = Zone::new(file, Grammar::Service, &Policy::default(), &["127.0.0.1".parse().unwrap()]);
+    let registry =
+        Registry::new(Arc::new(Clock::system()), Zones::new(vec![zone], Policy::default()), Durability::Immediate);
     let rows = rows(hosts);
     let start = Instant::now();
     registry.load(rows, Revision(1), 1);
@@ -129,14 +131,14 @@ fn answer(registry: &Registry, qtype: u16, mut name: impl FnMut(&mut Random) -> 
     let snapshot = registry.snapshot();
     let mut random = Random::new(9);
     let names: Vec<Vec<u8>> = (0..50_000).map(|_| name(&mut random)).collect();
-    let (_, zone) = snapshot.zones.find(&names[0]).unwrap();
     let times = names
         .chunks(1000)
         .map(|names| {
             let start = Instant::now();
             for name in names {
-                let now = registry.now();
-                std::hint::black_box(zone.answer(&Question { name, qtype }, now, &mut random));
+                let asker = Asker { room: 77, explain: false, ..Asker::at(registry.now()) };
+                let zone = snapshot.zones.find(name).unwrap();
+                std::hint::black_box(zone.answer(&Question { name, qtype }, &asker, &mut random));
             }
             start.elapsed().as_secs_f64() * 1e6 / names.len() as f64
         })

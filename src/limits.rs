@@ -67,6 +67,12 @@ pub const STREAM_REPLY_OCTETS: usize = 65_535;
 pub const CNAME_CHAIN: usize = 10;
 /// Names below a name that are looked at to see whether one is still alive when its own hosts have all lapsed.
 pub const LAPSED_NAMES_VISITED: usize = 64;
+/// Hosts whose lease has ended that are remembered, to say why a service is empty.
+pub const ENDED_HOSTS: usize = 1024;
+/// Types of services that one answer lists: more than fit 64 kB.
+pub const SERVICE_TYPES: usize = 4096;
+/// Instances whose SRV, TXT and addresses are added to their list: about what fits a datagram.
+pub const INSTANCES_DESCRIBED: usize = 64;
 /// TCP connections to the DNS listeners in total.
 pub const DNS_TCP_CONNECTIONS: usize = 1024;
 /// TCP connections from one address.
@@ -136,6 +142,10 @@ pub const DNS_LISTENERS: usize = 64;
 pub const ZONE_FILE_OCTETS: u64 = 128 * 1024 * 1024;
 /// Static zone files.
 pub const ZONE_FILES: usize = 1000;
+/// Further zones of the names of hosts.
+pub const APEXES: usize = 64;
+/// Networks whose addresses have names; one of them may be as many as 128 zones.
+pub const REVERSE_NETWORKS: usize = 256;
 /// Networks for `auto_ip`: each is compared at a registration.
 pub const AUTO_IP_NETWORKS: usize = 64;
 /// Threads of the runtime.

@@ -16,9 +16,18 @@ pub(super) const AFTER_HELP: &str = "\
 A setting comes from its flag, else its environment variable, else the file,
 else it has its default. These have a variable and a key in the file, no flag:
   ROLLCALL_DNS_LISTENERS        own, or hickory-server's: hickory [own]
+  ROLLCALL_APEXES               further zones of the same names []
+  ROLLCALL_KUBERNETES_ZONE      zone of Kubernetes' names [cluster.local]
+  ROLLCALL_REVERSE              networks whose addresses have names []
   ROLLCALL_RECORD_TTL           longest TTL of a record [5s]
   ROLLCALL_NEGATIVE_TTL         TTL of \"no such name\" [5s]
   ROLLCALL_ONLY_PASSING         leave out hosts whose checks warn [false]
+  ROLLCALL_EMPTY_SERVICE        all hosts unhealthy: nxdomain, nodata or all [nxdomain]
+  ROLLCALL_ADDRESS_ORDER        weighted, uniform or fixed [weighted]
+  ROLLCALL_SRV_SUBSET           of a cut SRV reply: random or stable [random]
+  ROLLCALL_SRV_WEIGHT_SCALE     multiplies SRV weights, 256 for HAProxy [1]
+  ROLLCALL_RECORD_LIMIT         most records of a set, 0 is all [0]
+  ROLLCALL_TXT                  tags and pairs as TXT [false]
   ROLLCALL_ZONES_DIR            directory of static zones [none]
   ROLLCALL_ADVERTISE            addresses of ns.<zone> [the listeners']
   ROLLCALL_HOST_TTL             lease of hosts registered without one [none]

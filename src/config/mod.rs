@@ -15,6 +15,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::zone::{AddressOrder, EmptyService, SrvSubset};
 use crate::{dns, http, store, telemetry};
 
 pub use env::{Environment, Machine};
@@ -52,6 +53,24 @@ pub struct Dns {
     pub listeners: dns::Listeners,
     /// The domain, lower case, without the final dot: its zone is `service.<domain>`.
     pub domain: String,
+    /// Further zones of the same names, without the final dot.
+    pub apexes: Vec<String>,
+    /// The zone of Kubernetes' names, without the final dot.
+    pub kubernetes_zone: Option<String>,
+    /// Networks whose addresses have names.
+    pub reverse: Vec<(IpAddr, u8)>,
+    /// What a service says whose hosts are all unhealthy.
+    pub empty_service: EmptyService,
+    /// The order of A and AAAA records.
+    pub address_order: AddressOrder,
+    /// Which SRV records are in a reply that does not hold all.
+    pub srv_subset: SrvSubset,
+    /// What weights are multiplied by in SRV records.
+    pub srv_weight_scale: u16,
+    /// The most records of an answer; 0 is no bound.
+    pub record_limit: u16,
+    /// Whether tags and pairs of hosts are shown as TXT.
+    pub txt: bool,
     /// Longest TTL of a record; it is never above the lease left.
     pub record_ttl: Duration,
     /// TTL of an answer that a name or type does not exist (RFC 2308).
@@ -80,6 +99,15 @@ impl Config {
                 listen: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 8600))],
                 listeners: dns::Listeners::Own,
                 domain: "local".into(),
+                apexes: Vec::new(),
+                kubernetes_zone: Some("cluster.local".into()),
+                reverse: Vec::new(),
+                empty_service: EmptyService::NxDomain,
+                address_order: AddressOrder::Weighted,
+                srv_subset: SrvSubset::Random,
+                srv_weight_scale: 1,
+                record_limit: 0,
+                txt: false,
                 record_ttl: Duration::from_secs(5),
                 negative_ttl: Duration::from_secs(5),
                 only_passing: false,

@@ -9,6 +9,7 @@ use super::value::{self, one};
 use super::{Config, Machine};
 use crate::dns::Listeners;
 use crate::store::Kind;
+use crate::zone::{AddressOrder, EmptyService, SrvSubset};
 use crate::{limits, telemetry};
 
 /// One setting.
@@ -48,9 +49,26 @@ pub(super) const SETTINGS: &[Setting] = &[
     single("store", set_store, |config| value::quoted(store_name(config.store.kind))),
     single("data_dir", set_data_dir, |config| value::quoted(config.store.data_dir.display())),
     single("domain", set_domain, |config| value::quoted(&config.dns.domain)),
+    list("apexes", set_apexes, |config| value::list(&config.dns.apexes, Clone::clone)),
+    single("kubernetes_zone", set_kubernetes_zone, |config| {
+        value::quoted(config.dns.kubernetes_zone.as_deref().unwrap_or("none"))
+    }),
+    list("reverse", set_reverse, |config| {
+        value::list(&config.dns.reverse, |(address, prefix)| format!("{address}/{prefix}"))
+    }),
     single("record_ttl", set_record_ttl, |config| value::quoted(value::show(config.dns.record_ttl))),
     single("negative_ttl", set_negative_ttl, |config| value::quoted(value::show(config.dns.negative_ttl))),
     single("only_passing", set_only_passing, |config| config.dns.only_passing.to_string()),
+    single("empty_service", set_empty_service, |config| {
+        value::quoted(word_of(config.dns.empty_service, &EmptyService::ALL))
+    }),
+    single("address_order", set_address_order, |config| {
+        value::quoted(word_of(config.dns.address_order, &AddressOrder::ALL))
+    }),
+    single("srv_subset", set_srv_subset, |config| value::quoted(word_of(config.dns.srv_subset, &SrvSubset::ALL))),
+    single("srv_weight_scale", set_srv_weight_scale, |config| config.dns.srv_weight_scale.to_string()),
+    single("record_limit", set_record_limit, |config| config.dns.record_limit.to_string()),
+    single("txt", set_txt, |config| config.dns.txt.to_string()),
     single("zones_dir", set_zones_dir, |config| match &config.dns.zones_dir {
         Some(path) => value::quoted(path.display()),
         None => value::quoted("none"),
@@ -85,7 +103,7 @@ pub(super) fn is_key(key: &str) -> bool {
 
 /// Whether the file has the value of this key without quotes.
 pub(super) fn is_bare(key: &str) -> bool {
-    matches!(key, "only_passing" | "trust_forwarded_for" | "threads")
+    matches!(key, "only_passing" | "record_limit" | "srv_weight_scale" | "threads" | "trust_forwarded_for" | "txt")
 }
 
 /// The setting with this name.
@@ -188,6 +206,60 @@ fn set_data_dir(config: &mut Config, values: &[String], machine: &Machine) -> Re
 
 fn set_domain(config: &mut Config, values: &[String], _: &Machine) -> Result<(), String> {
     config.dns.domain = value::domain(one(values)?)?;
+    Ok(())
+}
+
+fn set_apexes(config: &mut Config, values: &[String], _: &Machine) -> Result<(), String> {
+    config.dns.apexes = value::each(values, limits::APEXES, value::domain)?;
+    Ok(())
+}
+
+fn set_kubernetes_zone(config: &mut Config, values: &[String], _: &Machine) -> Result<(), String> {
+    config.dns.kubernetes_zone = match one(values)? {
+        "none" => None,
+        text => Some(value::domain(text)?),
+    };
+    Ok(())
+}
+
+fn set_reverse(config: &mut Config, values: &[String], _: &Machine) -> Result<(), String> {
+    config.dns.reverse = value::each(values, limits::REVERSE_NETWORKS, value::network)?;
+    Ok(())
+}
+
+fn word_of<T: PartialEq>(value: T, words: &[(&'static str, T)]) -> &'static str {
+    words.iter().find(|(_, other)| *other == value).map_or("", |(word, _)| word)
+}
+
+fn set_empty_service(config: &mut Config, values: &[String], _: &Machine) -> Result<(), String> {
+    config.dns.empty_service = value::word(one(values)?, &EmptyService::ALL)?;
+    Ok(())
+}
+
+fn set_address_order(config: &mut Config, values: &[String], _: &Machine) -> Result<(), String> {
+    config.dns.address_order = value::word(one(values)?, &AddressOrder::ALL)?;
+    Ok(())
+}
+
+fn set_srv_subset(config: &mut Config, values: &[String], _: &Machine) -> Result<(), String> {
+    config.dns.srv_subset = value::word(one(values)?, &SrvSubset::ALL)?;
+    Ok(())
+}
+
+fn set_srv_weight_scale(config: &mut Config, values: &[String], _: &Machine) -> Result<(), String> {
+    let scale = value::number(one(values)?, 1, u64::from(u16::MAX))?;
+    config.dns.srv_weight_scale = u16::try_from(scale).unwrap_or(1);
+    Ok(())
+}
+
+fn set_record_limit(config: &mut Config, values: &[String], _: &Machine) -> Result<(), String> {
+    let limit = value::number(one(values)?, 0, u64::from(u16::MAX))?;
+    config.dns.record_limit = u16::try_from(limit).unwrap_or_default();
+    Ok(())
+}
+
+fn set_txt(config: &mut Config, values: &[String], _: &Machine) -> Result<(), String> {
+    config.dns.txt = value::boolean(one(values)?)?;
     Ok(())
 }
 

@@ -9,10 +9,14 @@ use super::reply;
 use super::stats::Stats;
 use crate::clock::Timestamp;
 use crate::registry::Registry;
-use crate::zone::{Answer, ExtendedError, Grammar, Question, Random, Rcode, Zones};
+use crate::zone::{Asker, ExtendedError, Question, Random, Rcode, Words, Zones};
 
-const NOT_AUTHORITATIVE: ExtendedError = ExtendedError { code: 20, text: "no zone of this server holds the name" };
-const NOT_READY: ExtendedError = ExtendedError { code: 14, text: "the table is not loaded yet" };
+const NOT_AUTHORITATIVE: ExtendedError =
+    ExtendedError { code: 20, text: Words::Fixed("no zone of this server holds the name") };
+const NOT_READY: ExtendedError = ExtendedError { code: 14, text: Words::Fixed("the table is not loaded yet") };
+
+/// Octets of an A record whose owner is a pointer: no record of hosts is shorter.
+const SHORTEST_RECORD: usize = 16;
 
 /// What became of a packet.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -64,16 +68,18 @@ pub fn respond(
         Outcome::Answered(Answered { zone: None, qtype, rcode, truncated: false })
     };
     let name = query.name.as_wire();
-    let Some((place, zone)) = zones.find_for(&Question { name, qtype }) else {
+    let question = Question { name, qtype };
+    let Some(zone) = zones.find_for(&question) else {
         return error(out, Rcode::Refused, NOT_AUTHORITATIVE);
     };
     // "No such name" may be said only by who knows all names (R18).
-    if !loaded && zone.grammar() != Grammar::Static {
+    if !loaded && !zone.is_static() {
         return error(out, Rcode::ServFail, NOT_READY);
     }
-    let answer: Answer<'_> = zone.answer(&Question { name, qtype }, now, random);
+    let asker = Asker { now, room: most / SHORTEST_RECORD, client: 0, explain: query.envelope.edns.is_some() };
+    let answer = zone.answer(&question, &asker, random);
     let truncated = reply::write(out, &query.envelope, &answer, Some(zone.origin()), most);
-    Outcome::Answered(Answered { zone: Some(place), qtype, rcode: answer.rcode, truncated })
+    Outcome::Answered(Answered { zone: Some(zone.place), qtype, rcode: answer.rcode, truncated })
 }
 
 /// The answering side of the program: the published zones, a clock, counters.

@@ -11,7 +11,7 @@
 //! | octets after the last record (R7) | ignored |
 
 use crate::limits;
-use crate::zone::{ExtendedError, NAME_OCTETS, Rcode, rtype};
+use crate::zone::{ExtendedError, NAME_OCTETS, Rcode, Words, rtype};
 
 /// Octets of a message header (RFC 1035 4.1.1).
 pub(super) const HEADER_OCTETS: usize = 12;
@@ -102,9 +102,9 @@ pub(super) enum Parsed<'p> {
     Query(Query<'p>),
 }
 
-const NOT_SUPPORTED: ExtendedError = ExtendedError { code: 21, text: "only class IN is served" };
-const PROHIBITED: ExtendedError = ExtendedError { code: 18, text: "zone transfers are not allowed" };
-const INVALID_TYPE: ExtendedError = ExtendedError { code: 30, text: "NXNAME cannot be asked for" };
+const NOT_SUPPORTED: ExtendedError = ExtendedError { code: 21, text: Words::Fixed("only class IN is served") };
+const PROHIBITED: ExtendedError = ExtendedError { code: 18, text: Words::Fixed("zone transfers are not allowed") };
+const INVALID_TYPE: ExtendedError = ExtendedError { code: 30, text: Words::Fixed("NXNAME cannot be asked for") };
 
 /// Reads a packet.
 pub(super) fn parse(packet: &[u8], transport: Transport) -> Parsed<'_> {

@@ -1,29 +1,30 @@
 //! Replies as octets: exact in size, OPT always kept, cut between records only (R31 to R37).
 //!
 //! Compression: names of the zone are written up to the origin and then point into the question, which
-//! always holds it; owners that are the question point at it; the owner of an SRV target's address points
-//! at the target, which itself stands uncompressed (RFC 2782).
-
-use std::net::IpAddr;
+//! always holds it; owners that are the question point at it; what is made of a host (the target of an SRV record, an
+//! instance) is pointed at once it stands somewhere, though targets themselves stand uncompressed (RFC 2782).
 
 use smallvec::SmallVec;
 
 use super::query::{Envelope, HEADER_OCTETS};
 use crate::limits;
-use crate::zone::{Answer, Data, ExtendedError, Name, Owner, Rcode, Record, SrvTarget, address_label, rtype};
+use crate::zone::{Answer, Data, Derived, ExtendedError, Name, Owner, Rcode, Record, Target, Words, rtype};
 
 /// The greatest offset that a pointer can hold (RFC 1035 4.1.4).
 const POINTER_MOST: usize = 0x3fff;
+/// Names made of hosts that later ones may point at: of more, the search would cost more than the octets.
+const NAMES_REMEMBERED: usize = 1024;
 const OPT_OCTETS: usize = 11;
 const EDE_OPTION: u16 = 15;
-const TOO_LARGE: ExtendedError = ExtendedError { code: 0, text: "the set has more than 64 kB: this is a part of it" };
+const TOO_LARGE: ExtendedError =
+    ExtendedError { code: 0, text: Words::Fixed("the set has more than 64 kB: this is a part of it") };
 
 /// Writes the reply to a query into `out`, at most `most` octets; says whether it was truncated.
-pub(super) fn write(
+pub(super) fn write<'z>(
     out: &mut Vec<u8>,
     envelope: &Envelope<'_>,
-    answer: &Answer<'_>,
-    origin: Option<&Name>,
+    answer: &Answer<'z>,
+    origin: Option<&'z Name>,
     most: usize,
 ) -> bool {
     let truncated = write_within(out, envelope, answer, origin, most);
@@ -35,11 +36,11 @@ pub(super) fn write(
     truncated
 }
 
-fn write_within(
+fn write_within<'z>(
     out: &mut Vec<u8>,
     envelope: &Envelope<'_>,
-    answer: &Answer<'_>,
-    origin: Option<&Name>,
+    answer: &Answer<'z>,
+    origin: Option<&'z Name>,
     most: usize,
 ) -> bool {
     out.clear();
@@ -49,7 +50,7 @@ fn write_within(
     let mut writer = Writer::new(out, envelope, origin, most - opt);
     let mut truncated = false;
     let mut counts = [u16::from(!envelope.question.is_empty()), 0, 0, 0];
-    for (section, records) in [(1, &answer.answer), (2, &answer.authority)] {
+    for (section, records) in [(1, &answer.answer[..]), (2, &answer.authority[..])] {
         for record in records {
             if truncated || !writer.record(record) {
                 truncated = true;
@@ -84,7 +85,7 @@ fn write_header(out: &mut [u8], envelope: &Envelope<'_>, answer: &Answer<'_>, tr
 }
 
 fn opt_octets(extended: Option<ExtendedError>) -> usize {
-    OPT_OCTETS + extended.map_or(0, |extended| 6 + extended.text.len())
+    OPT_OCTETS + extended.map_or(0, |extended| 6 + extended.text.as_bytes().len())
 }
 
 fn write_opt(out: &mut Vec<u8>, answer: &Answer<'_>, dnssec_ok: bool) {
@@ -117,10 +118,10 @@ struct Writer<'o, 'z> {
     origin: Option<&'z Name>,
     /// Where the origin stands in the question.
     origin_at: usize,
-    /// Where SRV targets stand.
-    targets: SmallVec<[(IpAddr, u16); 16]>,
-    /// The target that was pointed at last: addresses come in the order of their targets.
-    last_target: usize,
+    /// Where names made of hosts stand.
+    written: SmallVec<[(Derived<'z>, u16); 16]>,
+    /// The one that was pointed at last: addresses often come in the order of their targets.
+    last: usize,
 }
 
 impl<'o, 'z> Writer<'o, 'z> {
@@ -128,24 +129,24 @@ impl<'o, 'z> Writer<'o, 'z> {
         let question_name = envelope.question.len().saturating_sub(4);
         let origin_octets = origin.map_or(0, |origin| origin.as_wire().len());
         let origin_at = HEADER_OCTETS + question_name.saturating_sub(origin_octets);
-        Writer { out, most, origin, origin_at, targets: SmallVec::new(), last_target: 0 }
+        Writer { out, most, origin, origin_at, written: SmallVec::new(), last: 0 }
     }
 
     /// Writes a record, or nothing of it.
-    fn record(&mut self, record: &Record<'_>) -> bool {
+    fn record(&mut self, record: &Record<'z>) -> bool {
         let start = self.out.len();
+        let written = self.written.len();
         self.owner(&record.owner);
         self.out.extend_from_slice(&record.data.rtype().to_be_bytes());
         self.out.extend_from_slice(&[0, 1]);
         self.out.extend_from_slice(&record.ttl.to_be_bytes());
         let length_at = self.out.len();
         self.out.extend_from_slice(&[0, 0]);
-        let targets = self.targets.len();
         self.data(&record.data);
         let length = self.out.len() - length_at - 2;
         if self.out.len() > self.most || length > usize::from(u16::MAX) {
             self.out.truncate(start);
-            self.targets.truncate(targets);
+            self.written.truncate(written);
             return false;
         }
         self.out[length_at..length_at + 2].copy_from_slice(&(length as u16).to_be_bytes());
@@ -153,7 +154,7 @@ impl<'o, 'z> Writer<'o, 'z> {
     }
 
     /// Writes additional records, whole sets only, until one does not fit; returns how many.
-    fn additional(&mut self, records: &[Record<'_>]) -> u16 {
+    fn additional(&mut self, records: &[Record<'z>]) -> u16 {
         let mut written = 0;
         for set in records.chunk_by(|one, next| one.owner == next.owner && one.data.rtype() == next.data.rtype()) {
             let start = self.out.len();
@@ -172,29 +173,48 @@ impl<'o, 'z> Writer<'o, 'z> {
         self.out.extend_from_slice(&(0xc000 | offset as u16).to_be_bytes());
     }
 
-    fn owner(&mut self, owner: &Owner<'_>) {
+    fn owner(&mut self, owner: &Owner<'z>) {
         match owner {
             Owner::Question => self.pointer(HEADER_OCTETS),
             Owner::Name(name) => self.name(name),
-            Owner::Address(address) => match self.target_at(*address) {
-                Some(offset) => self.pointer(offset),
-                None => {
-                    self.address_name(*address);
-                    self.pointer(self.origin_at);
-                }
-            },
+            Owner::Derived(derived) => self.derived(*derived, self.origin),
         }
     }
 
-    fn target_at(&mut self, address: IpAddr) -> Option<usize> {
-        let (before, after) = self.targets.split_at(self.last_target.min(self.targets.len()));
+    /// A name made of a host: a pointer to where it stands, or its labels and the origin.
+    fn derived(&mut self, derived: Derived<'z>, origin: Option<&'z Name>) {
+        if let Some(offset) = self.place_of(derived) {
+            return self.pointer(offset);
+        }
+        self.remember(derived);
+        derived.write_relative(self.out);
+        match origin {
+            Some(origin) if self.is_questions(origin) => self.pointer(self.origin_at),
+            Some(origin) => self.out.extend_from_slice(origin.as_wire()),
+            None => self.out.push(0),
+        }
+    }
+
+    fn is_questions(&self, origin: &Name) -> bool {
+        self.origin_at <= POINTER_MOST && self.origin.is_some_and(|other| std::ptr::eq(other, origin))
+    }
+
+    fn remember(&mut self, derived: Derived<'z>) {
+        let offset = self.out.len();
+        if offset <= POINTER_MOST && self.written.len() < NAMES_REMEMBERED {
+            self.written.push((derived, offset as u16));
+        }
+    }
+
+    fn place_of(&mut self, derived: Derived<'z>) -> Option<usize> {
+        let (before, after) = self.written.split_at(self.last.min(self.written.len()));
         let place = after
             .iter()
-            .position(|(target, _)| *target == address)
+            .position(|(other, _)| *other == derived)
             .map(|place| before.len() + place)
-            .or_else(|| before.iter().position(|(target, _)| *target == address))?;
-        self.last_target = place;
-        Some(usize::from(self.targets[place].1))
+            .or_else(|| before.iter().position(|(other, _)| *other == derived))?;
+        self.last = place;
+        Some(usize::from(self.written[place].1))
     }
 
     /// A name that may be compressed (RFC 3597 4).
@@ -208,15 +228,7 @@ impl<'o, 'z> Writer<'o, 'z> {
         }
     }
 
-    /// `<hex-ip>.addr`, without what follows.
-    fn address_name(&mut self, address: IpAddr) {
-        let label = address_label(address);
-        self.out.push(label.len() as u8);
-        self.out.extend_from_slice(&label);
-        self.out.extend_from_slice(b"\x04addr");
-    }
-
-    fn data(&mut self, data: &Data<'_>) {
+    fn data(&mut self, data: &Data<'z>) {
         match data {
             Data::A(address) => self.out.extend_from_slice(&address.octets()),
             Data::Aaaa(address) => self.out.extend_from_slice(&address.octets()),
@@ -224,8 +236,15 @@ impl<'o, 'z> Writer<'o, 'z> {
                 for value in [priority, weight, port] {
                     self.out.extend_from_slice(&value.to_be_bytes());
                 }
-                self.srv_target(target);
+                self.target(target);
             }
+            Data::Svcb { priority, port, target, host, .. } => {
+                self.out.extend_from_slice(&priority.to_be_bytes());
+                self.target(target);
+                host.write_params(*port, self.out);
+            }
+            Data::Ptr { target, origin } => self.derived(*target, Some(origin)),
+            Data::Txt(text) => text.write(self.out),
             Data::Soa { soa, serial } => {
                 self.name(soa.mname.as_wire());
                 self.name(soa.rname.as_wire());
@@ -237,19 +256,15 @@ impl<'o, 'z> Writer<'o, 'z> {
         }
     }
 
-    fn srv_target(&mut self, target: &SrvTarget<'_>) {
+    /// The target of SRV or SVCB: never compressed (RFC 2782, RFC 9460 2.2), but others may point at it.
+    fn target(&mut self, target: &Target<'z>) {
         match target {
-            SrvTarget::Address(address) => {
-                let offset = self.out.len();
-                if offset <= POINTER_MOST {
-                    self.targets.push((*address, offset as u16));
-                }
-                self.address_name(*address);
-                if let Some(origin) = self.origin {
-                    self.out.extend_from_slice(origin.as_wire());
-                }
+            Target::Derived(derived) => {
+                self.remember(*derived);
+                derived.write_relative(self.out);
+                self.out.extend_from_slice(self.origin.map_or(&[0][..], Name::as_wire));
             }
-            SrvTarget::Name(name) => {
+            Target::Name(name) => {
                 for label in name.split('.') {
                     self.out.push(label.len() as u8);
                     self.out.extend_from_slice(label.as_bytes());

@@ -16,7 +16,7 @@ fn zones(hosts: u16) -> Zones {
     let origin = Name::parse("origin", "service.local.", &Name::root()).expect("origin");
     let file = parse_file(FILE, &origin).expect("zone file");
     let own = ["127.0.0.1".parse().expect("address")];
-    let zone = Zone::new(file, Grammar::Service, Policy::default(), &own);
+    let zone = Zone::new(file, Grammar::Service, &Policy::default(), &own);
     let mut table = HostTable::default();
     for number in 0..hosts {
         let address = format!("10.1.{}.{}", number / 250, number % 250 + 1);
@@ -33,6 +33,7 @@ fn zones(hosts: u16) -> Zones {
             priority: 0,
             zone: None,
             region: None,
+            hostname: None,
             ttl: Some(Duration::from_secs(10)),
             checks: None,
             repo: None,
@@ -40,7 +41,7 @@ fn zones(hosts: u16) -> Zones {
         };
         table.apply(Event::Register(Box::new(registration)), Timestamp::default()).expect("registers");
     }
-    Zones::new(vec![zone]).render(table.hosts(), 0)
+    Zones::new(vec![zone], Policy::default()).render(table.hosts(), 0)
 }
 
 /// A query as octets; `edns` is payload size and version.

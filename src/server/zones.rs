@@ -10,7 +10,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use super::reachable_addresses;
 use crate::config;
 use crate::limits;
-use crate::zone::{Grammar, Name, Policy, Zone, ZoneFile, Zones, parse_file};
+use crate::zone::{Grammar, Name, Policy, Prefix, Zone, ZoneFile, Zones, parse_file, reverse_origins};
 
 /// The zone of the hosts where the operator has none of that name.
 const DELIVERED: &str = include_str!("../../zones/service.local.zone");
@@ -20,7 +20,7 @@ pub fn check_zones(settings: &config::Dns) -> Result<()> {
     read(settings, &settings.listen).map(drop)
 }
 
-/// Reads the zones for `settings`; hosts will be found below `service.<domain>`.
+/// Reads the zones for `settings`; hosts will be found below `service.<domain>` and the other zones made for them.
 pub(super) fn read(settings: &config::Dns, listeners: &[SocketAddr]) -> Result<Zones> {
     let own = reachable_addresses(&settings.advertise, listeners);
     if listeners.iter().any(|listener| listener.ip().is_unspecified()) && own.iter().all(IpAddr::is_loopback) {
@@ -29,17 +29,54 @@ pub(super) fn read(settings: &config::Dns, listeners: &[SocketAddr]) -> Result<Z
             settings.domain
         );
     }
-    let hosts = format!("service.{}.", settings.domain);
+    let policy = policy(settings);
+    let made = made(settings)?;
     let mut zones = Vec::new();
     for path in settings.zones_dir.as_deref().map(files).transpose()?.unwrap_or_default() {
-        zones.push(of_file(&path, &hosts, settings, &own)?);
+        let file = of_file(&path)?;
+        let grammar = made.iter().find(|(origin, ..)| *origin == file.origin).map_or(Grammar::Static, |made| made.1);
+        zones.push(Zone::new(file, grammar, &policy, &own));
     }
-    let origin = name(&hosts)?;
-    if !zones.iter().any(|zone| *zone.origin() == origin) {
-        let file = parse_file(DELIVERED, &origin).map_err(|error| anyhow!("{hosts}: {error}"))?;
-        zones.push(Zone::new(file, Grammar::Service, policy(settings), &own));
+    let mut all = Vec::new();
+    for (origin, grammar, text) in made {
+        match zones.iter().position(|zone| *zone.origin() == origin) {
+            // The operator's file in its place; the zones of hosts come first.
+            Some(place) => all.push(zones.remove(place)),
+            None => {
+                let file = parse_file(&text, &origin).map_err(|error| anyhow!("{origin}: {error}"))?;
+                all.push(Zone::new(file, grammar, &policy, &own));
+            }
+        }
     }
-    Ok(Zones::new(zones))
+    all.extend(zones);
+    Ok(Zones::new(all, policy))
+}
+
+/// The zones that hosts are in, each with the file it has where the operator has none of that name.
+fn made(settings: &config::Dns) -> Result<Vec<(Name, Grammar, String)>> {
+    let hosts = format!("service.{}.", settings.domain);
+    let mut made = vec![(name(&hosts)?, Grammar::Service, DELIVERED.to_owned())];
+    for apex in &settings.apexes {
+        made.push((name(&format!("{apex}."))?, Grammar::Service, DELIVERED.to_owned()));
+    }
+    if let Some(apex) = &settings.kubernetes_zone {
+        let file = "$TTL 3600\n@ SOA ns.dns hostmaster 1 4h 1h 1w 5\n@ NS ns.dns\n";
+        made.push((name(&format!("{apex}."))?, Grammar::Kubernetes, file.to_owned()));
+    }
+    for (address, prefix) in &settings.reverse {
+        for origin in reverse_origins(*address, *prefix) {
+            let origin = name(&origin)?;
+            let prefix = Prefix::of(&origin).ok_or_else(|| anyhow!("reverse: {origin} is no reverse zone"))?;
+            let file = format!("$TTL 3600\n@ SOA ns.{hosts} hostmaster.{hosts} 1 4h 1h 1w 5\n@ NS ns.{hosts}\n");
+            made.push((origin, Grammar::Reverse(prefix), file));
+        }
+    }
+    for (place, (origin, ..)) in made.iter().enumerate() {
+        if made[..place].iter().any(|(other, ..)| other == origin) {
+            bail!("the zone {origin} is named twice: by domain, apexes, kubernetes_zone or reverse");
+        }
+    }
+    Ok(made)
 }
 
 /// The `*.zone` files of a directory, in the order of their names.
@@ -60,7 +97,7 @@ fn files(directory: &Path) -> Result<Vec<PathBuf>> {
 }
 
 /// The zone in a file, which is called after its origin.
-fn of_file(path: &Path, hosts: &str, settings: &config::Dns, own: &[IpAddr]) -> Result<Zone> {
+fn of_file(path: &Path) -> Result<ZoneFile> {
     let shown = path.display();
     let stem =
         path.file_stem().and_then(|stem| stem.to_str()).ok_or_else(|| anyhow!("{shown}: the name is no origin"))?;
@@ -77,8 +114,7 @@ fn of_file(path: &Path, hosts: &str, settings: &config::Dns, own: &[IpAddr]) -> 
     if file.origin != origin {
         bail!("{shown}: the SOA is not that of the origin the file is called after");
     }
-    let grammar = if origin == name(hosts)? { Grammar::Service } else { Grammar::Static };
-    Ok(Zone::new(file, grammar, policy(settings), own))
+    Ok(file)
 }
 
 fn policy(settings: &config::Dns) -> Policy {
@@ -87,6 +123,12 @@ fn policy(settings: &config::Dns) -> Policy {
         record_ttl: seconds(settings.record_ttl),
         negative_ttl: seconds(settings.negative_ttl),
         only_passing: settings.only_passing,
+        empty_service: settings.empty_service,
+        address_order: settings.address_order,
+        srv_subset: settings.srv_subset,
+        srv_weight_scale: settings.srv_weight_scale,
+        record_limit: settings.record_limit,
+        txt: settings.txt,
     }
 }
 
@@ -120,6 +162,7 @@ mod tests {
     fn the_zone_of_the_hosts_follows_the_domain() {
         let mut settings = Config::default().dns;
         settings.domain = "example.org".into();
+        settings.kubernetes_zone = None;
         assert_eq!(served(&settings), [("service.example.org.".into(), Grammar::Service)]);
     }
 
@@ -127,10 +170,27 @@ mod tests {
     fn files_are_zones_of_their_own_or_that_of_the_hosts() {
         let (_kept, mut settings) =
             settings(&[("internal.zone", SOA), ("service.local.zone", SOA), ("README", "no zone")]);
-        let expected = [("service.local.".into(), Grammar::Service), ("internal.".into(), Grammar::Static)];
+        let expected = [
+            ("service.local.".into(), Grammar::Service),
+            ("cluster.local.".into(), Grammar::Kubernetes),
+            ("internal.".into(), Grammar::Static),
+        ];
         assert_eq!(served(&settings), expected);
         settings.zones_dir = None;
-        assert_eq!(served(&settings), expected[..1]);
+        assert_eq!(served(&settings), expected[..2]);
+    }
+
+    #[test]
+    fn hosts_are_in_every_zone_that_is_asked_for() {
+        let mut settings = Config::default().dns;
+        settings.apexes = vec!["internal".into()];
+        settings.reverse = vec![("10.0.0.0".parse().expect("an address"), 15)];
+        let zones: Vec<String> = served(&settings).into_iter().map(|(origin, _)| origin).collect();
+        let expected = ["service.local.", "internal.", "cluster.local.", "0.10.in-addr.arpa.", "1.10.in-addr.arpa."];
+        assert_eq!(zones, expected);
+        settings.apexes.push("cluster.local".into());
+        let error = read(&settings, &[]).expect_err("twice").to_string();
+        assert!(error.contains("cluster.local. is named twice"), "{error}");
     }
 
     #[test]

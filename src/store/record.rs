@@ -16,6 +16,7 @@
 //! | `m` | meta pairs, `[key, value]` | none |
 //! | `w`, `r` | weight, priority | 1, 0 |
 //! | `z`, `g` | availability zone, region | none |
+//! | `h` | host name | none |
 //! | `c` | checks: `{i: id, k: kind, s: status, o: output, t: since, microseconds}` | none; `reported`; `passing`; empty; 0 |
 //! | `l` | lease, microseconds | for ever |
 //! | `d` | draining | `false` |
@@ -33,7 +34,7 @@ use crate::clock::Timestamp;
 use crate::limits;
 use crate::table::{
     Check, CheckKind, Dialect, Host, HostId, Invalid, Lease, Namespace, Place, Port, Protocol, Revision, ServiceName,
-    Status, Target, parse_meta, parse_tags,
+    Status, Target, parse_label, parse_meta, parse_tags,
 };
 
 /// The version this code writes, and the newest it reads.
@@ -129,6 +130,8 @@ struct Stored<'a> {
     zone: Option<Text<'a>>,
     #[serde(rename = "g", borrow, default, skip_serializing_if = "Option::is_none")]
     region: Option<Text<'a>>,
+    #[serde(rename = "h", borrow, default, skip_serializing_if = "Option::is_none")]
+    hostname: Option<Text<'a>>,
     #[serde(rename = "c", borrow, default, skip_serializing_if = "Vec::is_empty")]
     checks: Vec<StoredCheck<'a>>,
     #[serde(rename = "l", default, skip_serializing_if = "is_default")]
@@ -198,6 +201,7 @@ impl<'a> Stored<'a> {
             meta,
             zone,
             region,
+            hostname,
             checks,
             lease,
             repo,
@@ -219,6 +223,7 @@ impl<'a> Stored<'a> {
             priority: *priority,
             zone: place(zone),
             region: place(region),
+            hostname: hostname.as_deref().map(Text::of),
             checks: checks.iter().map(StoredCheck::of).collect(),
             lease: lease.ttl().map_or(0, |ttl| u64::try_from(ttl.as_micros()).unwrap_or(u64::MAX)),
             draining: *draining,
@@ -253,6 +258,7 @@ impl<'a> Stored<'a> {
             meta: parse_meta("meta", self.meta.iter().map(|(key, value)| (&*key.0, &*value.0)))?,
             zone: place("zone", self.zone)?,
             region: place("region", self.region)?,
+            hostname: self.hostname.map(|text| parse_label("hostname", &text.0)).transpose()?,
             checks: self.checks.into_iter().map(StoredCheck::check).collect::<Result<_, _>>()?,
             lease: Lease::new(ttl, Timestamp::default()),
             repo: place("repo", self.repo)?,

@@ -40,6 +40,8 @@ pub struct Registration {
     pub zone: Option<Place>,
     /// Region.
     pub region: Option<Place>,
+    /// What the host is called, see [`Host::hostname`].
+    pub hostname: Option<Box<str>>,
     /// The lease; `None` never ends.
     pub ttl: Option<Duration>,
     /// Its checks; `None` keeps those of the row with their verdicts.

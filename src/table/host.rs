@@ -47,6 +47,8 @@ pub struct Host {
     pub zone: Option<Place>,
     /// Region.
     pub region: Option<Place>,
+    /// What the host is called, a DNS label in lower case: `<hostname>.<service>.<namespace>.svc`.
+    pub hostname: Option<Box<str>>,
     /// What is known of its health.
     pub checks: Box<[Check]>,
     /// The repository of the service, by which Lyft's API lists hosts.
@@ -92,6 +94,7 @@ impl Host {
             meta,
             zone,
             region,
+            hostname,
             checks,
             lease,
             repo,
@@ -112,6 +115,7 @@ impl Host {
             && *meta == other.meta
             && *zone == other.zone
             && *region == other.region
+            && *hostname == other.hostname
             && checks.len() == other.checks.len()
             && checks.iter().zip(&other.checks).all(|(mine, theirs)| mine.same_content(theirs))
             && lease.ttl() == other.lease.ttl()

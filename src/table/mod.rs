@@ -34,7 +34,9 @@ pub use key::{Dialect, HostKey, Row};
 pub use lease::Lease;
 pub use rows::Hosts;
 pub use target::{Port, Protocol, Target};
-pub use text::{HostId, Invalid, Meta, Namespace, Place, ServiceName, Tag, is_label, parse_meta, parse_tags};
+pub use text::{
+    HostId, Invalid, Meta, Namespace, Place, ServiceName, Tag, is_label, parse_label, parse_meta, parse_tags,
+};
 
 /// The rows, their deadlines and the revision they are at.
 #[derive(Debug, Default)]
@@ -276,6 +278,7 @@ fn registered(registration: Registration, current: Option<&Host>, now: Timestamp
         meta: registration.meta,
         zone: registration.zone,
         region: registration.region,
+        hostname: registration.hostname,
         checks,
         lease: Lease::new(registration.ttl, now),
         repo: registration.repo,

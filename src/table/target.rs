@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use super::text::{Invalid, is_label};
+use super::text::{Invalid, is_label, parse_label};
 use crate::limits;
 
 /// Transport protocol of a port, as in `_http._tcp`.
@@ -61,11 +61,7 @@ impl Port {
 
     /// Parses a port name: a DNS label, kept in lower case.
     pub fn parse_name(field: &str, value: &str) -> Result<Box<str>, Invalid> {
-        if is_label(value) {
-            Ok(value.to_ascii_lowercase().into_boxed_str())
-        } else {
-            Err(Invalid::new(field, "must be a DNS label: 1 to 63 letters, digits and hyphens, no hyphen at an end"))
-        }
+        parse_label(field, value)
     }
 
     /// Parses a port number.

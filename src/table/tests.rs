@@ -20,6 +20,7 @@ fn registration(service: &str, id: &str) -> Registration {
         priority: 0,
         zone: None,
         region: None,
+        hostname: None,
         ttl: Some(Duration::from_secs(10)),
         checks: None,
         repo: None,

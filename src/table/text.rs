@@ -135,6 +135,15 @@ pub fn is_label(text: &str) -> bool {
         && bytes[bytes.len() - 1] != b'-'
 }
 
+/// Parses a DNS label (RFC 1123 2.1); it is kept in lower case.
+pub fn parse_label(field: &str, value: &str) -> Result<Box<str>, Invalid> {
+    if is_label(value) {
+        Ok(value.to_ascii_lowercase().into_boxed_str())
+    } else {
+        Err(Invalid::new(field, "must be a DNS label: 1 to 63 letters, digits and hyphens, no hyphen at an end"))
+    }
+}
+
 /// Pairs that a host carries, ordered by key.
 pub type Meta = Box<[(Box<str>, Box<str>)]>;
 

@@ -4,20 +4,24 @@
 //! TTLs come out, and the zone they point into is borrowed. What does not fit a message is the affair of
 //! whoever writes it.
 
+mod census;
 mod hosts;
+mod statics;
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::ops::Bound;
+use smallvec::SmallVec;
 
 use super::file::rtype;
-use super::members::HostSet;
 use super::name::NameKey;
-use super::node::{Dynamic, Node, StaticSet};
 use super::order::Random;
-use super::schema::View;
-use super::{Soa, Zone};
+use super::record::{Data, Owner, Record};
+use super::schema::resolve::{Found, Look};
+use super::statics::StaticNode;
+use super::tree::Tree;
+use super::{Apex, Name, Policy, Zones};
 use crate::clock::Timestamp;
 use crate::limits;
+
+pub use census::Words;
 
 /// What is asked, class IN.
 #[derive(Clone, Copy, Debug)]
@@ -26,6 +30,26 @@ pub struct Question<'q> {
     pub name: &'q [u8],
     /// The type (RFC 1035 3.2.3).
     pub qtype: u16,
+}
+
+/// Who asks, as far as the answer depends on it.
+#[derive(Clone, Copy, Debug)]
+pub struct Asker {
+    /// The moment of the question.
+    pub now: Timestamp,
+    /// The records of one set that the reply has room for, at most: of more, some are enough.
+    pub room: usize,
+    /// Stands for the client's address: what is stable for a client depends on it.
+    pub client: u64,
+    /// Whether the reply can say why there is nothing.
+    pub explain: bool,
+}
+
+impl Asker {
+    /// Somebody with room for every record.
+    pub fn at(now: Timestamp) -> Asker {
+        Asker { now, room: usize::MAX, client: 0, explain: true }
+    }
 }
 
 /// Response codes this server gives (RFC 1035 4.1.1, RFC 6891 9).
@@ -63,77 +87,12 @@ pub struct ExtendedError {
     /// The IANA info code.
     pub code: u16,
     /// For people.
-    pub text: &'static str,
-}
-
-/// Whose record it is.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Owner<'z> {
-    /// The name that was asked for.
-    Question,
-    /// A name in lower-case wire form.
-    Name(&'z [u8]),
-    /// `<hex-ip>.addr` in the zone.
-    Address(IpAddr),
-}
-
-/// Where an SRV record points.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum SrvTarget<'z> {
-    /// `<hex-ip>.addr` in the zone.
-    Address(IpAddr),
-    /// A domain name in text, absolute, without the final dot.
-    Name(&'z str),
-}
-
-/// What a record says.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[allow(missing_docs, reason = "the fields are the RFCs'")]
-pub enum Data<'z> {
-    A(Ipv4Addr),
-    Aaaa(Ipv6Addr),
-    Srv {
-        priority: u16,
-        weight: u16,
-        port: u16,
-        target: SrvTarget<'z>,
-    },
-    Soa {
-        soa: &'z Soa,
-        serial: u32,
-    },
-    /// From a zone file: the type and uncompressed RDATA.
-    Static {
-        rtype: u16,
-        rdata: &'z [u8],
-    },
-}
-
-impl Data<'_> {
-    /// The type number.
-    pub fn rtype(&self) -> u16 {
-        match self {
-            Data::A(_) => rtype::A,
-            Data::Aaaa(_) => rtype::AAAA,
-            Data::Srv { .. } => rtype::SRV,
-            Data::Soa { .. } => rtype::SOA,
-            Data::Static { rtype, .. } => *rtype,
-        }
-    }
-}
-
-/// One record.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Record<'z> {
-    /// Whose it is.
-    pub owner: Owner<'z>,
-    /// Seconds.
-    pub ttl: u32,
-    /// What it says.
-    pub data: Data<'z>,
+    pub text: Words,
 }
 
 /// A reply without its message.
+///
+/// The lists hold an ordinary answer without memory of their own: ten hosts with the addresses of both families.
 #[derive(Clone, Debug)]
 pub struct Answer<'z> {
     /// NOERROR, NXDOMAIN, ...
@@ -141,11 +100,11 @@ pub struct Answer<'z> {
     /// The AA bit: not on referrals (R2).
     pub authoritative: bool,
     /// The answer section, in the order to be sent.
-    pub answer: Vec<Record<'z>>,
+    pub answer: SmallVec<[Record<'z>; 16]>,
     /// SOA of a negative answer, NS of a referral: part of what must arrive.
-    pub authority: Vec<Record<'z>>,
+    pub authority: SmallVec<[Record<'z>; 2]>,
     /// Addresses of targets, sent as far as they fit.
-    pub additional: Vec<Record<'z>>,
+    pub additional: SmallVec<[Record<'z>; 24]>,
     /// Why, for people.
     pub extended: Option<ExtendedError>,
 }
@@ -156,9 +115,9 @@ impl<'z> Answer<'z> {
         Answer {
             rcode: Rcode::NoError,
             authoritative: true,
-            answer: Vec::new(),
-            authority: Vec::new(),
-            additional: Vec::new(),
+            answer: SmallVec::new(),
+            authority: SmallVec::new(),
+            additional: SmallVec::new(),
             extended: None,
         }
     }
@@ -169,267 +128,185 @@ impl<'z> Answer<'z> {
     }
 }
 
-impl Zone {
+/// A zone that a name is in, with the hosts.
+#[derive(Clone, Copy, Debug)]
+pub struct Authority<'z> {
+    /// The place of the zone in [`Zones::iter`].
+    pub place: usize,
+    pub(super) zone: &'z Apex,
+    pub(super) zones: &'z Zones,
+}
+
+impl<'z> Authority<'z> {
+    /// The apex.
+    pub fn origin(&self) -> &'z Name {
+        &self.zone.origin
+    }
+
+    /// Whether the zone is its file and nothing else.
+    pub fn is_static(&self) -> bool {
+        self.zone.grammar == super::Grammar::Static
+    }
+
     /// Answers a question about a name at or below the origin.
-    pub fn answer<'z>(&'z self, question: &Question<'_>, now: Timestamp, random: &mut Random) -> Answer<'z> {
-        let mut answer = Answer::positive();
-        let relative = self.apex.origin.relative(question.name).unwrap_or_default();
-        let mut key = NameKey::from_relative(relative);
+    pub fn answer(&self, question: &Question<'_>, asker: &Asker, random: &mut Random) -> Answer<'z> {
+        let look = Look { tree: &self.zones.tree, now: asker.now };
+        let mut search =
+            Search { place: *self, look, asker, random, qtype: question.qtype, answer: Answer::positive() };
+        search.run(question.name);
+        search.answer
+    }
+
+    fn tree(&self) -> &'z Tree {
+        &self.zones.tree
+    }
+
+    fn policy(&self) -> &'z Policy {
+        self.zones.tree.policy()
+    }
+}
+
+/// One answer in the making.
+struct Search<'z, 'a> {
+    place: Authority<'z>,
+    look: Look<'z>,
+    asker: &'a Asker,
+    random: &'a mut Random,
+    qtype: u16,
+    answer: Answer<'z>,
+}
+
+impl<'z> Search<'z, '_> {
+    /// Follows the name, and the aliases it leads to.
+    fn run(&mut self, name: &[u8]) {
+        let zone = self.place.zone;
+        let mut key = NameKey::from_relative(zone.origin.relative(name).unwrap_or_default());
         let mut owner = Owner::Question;
         // The chain ends at a name outside the zone, at a loop, or after the bound: what was found stands (R20).
         for _ in 0..limits::CNAME_CHAIN {
-            let Some(alias) = self.answer_at(&key, owner, question.qtype, now, random, &mut answer) else { break };
+            let Some(alias) = self.at(&key, owner) else { break };
             let seen = |record: &Record<'_>| record.owner == Owner::Name(alias);
-            if alias == question.name || answer.answer.iter().any(seen) {
+            if alias == name || self.answer.answer.iter().any(seen) {
                 break;
             }
-            let Some(relative) = self.apex.origin.relative(alias) else { break };
+            let Some(relative) = zone.origin.relative(alias) else { break };
             key.set_relative(relative);
             owner = Owner::Name(alias);
         }
-        answer
     }
 
     /// One step: adds what stands at `key`; gives the target if it was a CNAME to be followed.
-    fn answer_at<'z>(
-        &'z self,
+    fn at(&mut self, key: &NameKey, owner: Owner<'z>) -> Option<&'z [u8]> {
+        let zone = self.place.zone;
+        if zone.statics.cuts > 0 && self.refer(key) {
+            return None;
+        }
+        let node = zone.statics.get(key.as_bytes());
+        let found = self.look.find(&zone.grammar, key);
+        if node.is_none() && matches!(found, Found::Nothing) && !zone.statics.any_below(key.as_bytes()) {
+            return match self.wildcard(key) {
+                Some(node) => self.take(Some(node), Found::Nothing, key, owner),
+                None => {
+                    self.answer.rcode = Rcode::NxDomain;
+                    self.deny(key);
+                    None
+                }
+            };
+        }
+        self.take(node, found, key, owner)
+    }
+
+    /// Adds what a name has of the type that is asked for; gives the target if it is a CNAME to be followed.
+    fn take(
+        &mut self,
+        node: Option<&'z StaticNode>,
+        found: Found<'z>,
         key: &NameKey,
         owner: Owner<'z>,
-        qtype: u16,
-        now: Timestamp,
-        random: &mut Random,
-        answer: &mut Answer<'z>,
     ) -> Option<&'z [u8]> {
-        if self.cuts > 0 && self.refer(key, qtype, now, answer) {
-            return None;
-        }
-        let node = match self.names.get(key) {
-            Some(node) if self.is_live(node, now) => Some(node),
-            _ if self.lives_below(key, now) => None,
-            _ => match self.wildcard(key, now) {
-                Some(node) => Some(node),
-                None => {
-                    answer.rcode = Rcode::NxDomain;
-                    self.deny(answer);
-                    return None;
-                }
-            },
-        };
-        let Some(node) = node else {
-            self.deny(answer);
-            return None;
-        };
-        if let Some(set) = node.static_set(rtype::CNAME) {
-            push_static(&mut answer.answer, owner, set);
-            let followed = qtype != rtype::CNAME && qtype != rtype::ANY;
+        if let Some(set) = node.and_then(|node| node.set(rtype::CNAME)) {
+            self.push_static(owner, set);
+            let followed = self.qtype != rtype::CNAME && self.qtype != rtype::ANY;
             return set.rdata.first().map(|target| &**target).filter(|_| followed);
         }
-        let found = answer.answer.len();
-        if qtype == rtype::ANY {
-            self.any(node, key, owner, now, random, answer);
+        let start = self.answer.answer.len();
+        if self.qtype == rtype::ANY {
+            self.any(node, &found, key, owner);
         } else {
-            self.records(node, key, owner, qtype, now, random, answer);
+            self.records(node, &found, key, owner, self.qtype);
         }
-        if answer.answer.len() == found {
-            self.deny(answer);
+        if self.answer.answer.len() == start {
+            self.deny(key);
         }
         None
     }
 
-    /// The records of one type at a node, and the addresses of their targets.
-    #[allow(clippy::too_many_arguments, reason = "one step of answer_at")]
-    fn records<'z>(
-        &'z self,
-        node: &'z Node,
+    /// The records of one type at a name, and the addresses of their targets.
+    fn records(
+        &mut self,
+        node: Option<&'z StaticNode>,
+        found: &Found<'z>,
         key: &NameKey,
         owner: Owner<'z>,
         qtype: u16,
-        now: Timestamp,
-        random: &mut Random,
-        answer: &mut Answer<'z>,
     ) {
+        let zone = self.place.zone;
         if qtype == rtype::SOA && key.is_apex() {
-            answer.answer.push(self.soa(owner, self.apex.soa.ttl));
+            self.answer.answer.push(self.soa(owner, zone.soa.ttl));
             return;
         }
-        let start = answer.answer.len();
-        if let Some((view, set)) = self.shown(node) {
-            self.host_records(view, set, owner, qtype, now, answer);
+        let start = self.answer.answer.len();
+        match found {
+            Found::Hosts(facet, members) => self.host_records(*facet, members, owner, qtype),
+            Found::Types if qtype == rtype::PTR => self.service_types(owner),
+            Found::Types | Found::Empty | Found::Nothing => {}
         }
-        if let Some(set) = node.static_set(qtype) {
-            merge_static(&mut answer.answer, start, owner, set);
-            self.static_additional(set, now, answer);
+        if let Some(set) = node.and_then(|node| node.set(qtype)) {
+            statics::merge(&mut self.answer.answer, start, owner, set);
+            self.random.shuffle(&mut self.answer.answer[start..]);
+            self.static_additional(set);
         }
-        random.shuffle(&mut answer.answer[start..]);
     }
 
-    /// ANY gets one set, whichever is there (RFC 8482 4.1).
-    fn any<'z>(
-        &'z self,
-        node: &'z Node,
-        key: &NameKey,
-        owner: Owner<'z>,
-        now: Timestamp,
-        random: &mut Random,
-        answer: &mut Answer<'z>,
-    ) {
-        let found = answer.answer.len();
-        let statics = node.statics.iter().flat_map(|sets| sets.iter().map(|set| set.rtype));
-        let types = [rtype::A, rtype::AAAA, rtype::SRV].into_iter().chain(statics).chain([rtype::SOA]);
+    /// ANY gets one set (RFC 8482 4.1): the smallest.
+    fn any(&mut self, node: Option<&'z StaticNode>, found: &Found<'z>, key: &NameKey, owner: Owner<'z>) {
+        let start = self.answer.answer.len();
+        let made = [rtype::A, rtype::AAAA, rtype::SRV, rtype::PTR, rtype::TXT].into_iter();
+        let mut best: Option<(usize, u16)> = None;
+        let types: SmallVec<[u16; 8]> = made
+            .chain(node.into_iter().flat_map(|node| node.iter().map(|set| set.rtype)))
+            .chain([rtype::SOA])
+            .collect();
         for qtype in types {
-            self.records(node, key, owner, qtype, now, random, answer);
-            if answer.answer.len() > found {
-                answer.additional.clear();
-                return;
+            self.records(node, found, key, owner, qtype);
+            let count = self.answer.answer.len() - start;
+            self.answer.answer.truncate(start);
+            self.answer.additional.clear();
+            if count > 0 && best.is_none_or(|(fewest, _)| count < fewest) {
+                best = Some((count, qtype));
             }
+        }
+        if let Some((_, qtype)) = best {
+            self.records(node, found, key, owner, qtype);
+            self.answer.additional.clear();
         }
     }
 
     /// Puts the SOA where a resolver reads how long "no" may be kept (RFC 2308 3).
-    fn deny<'z>(&'z self, answer: &mut Answer<'z>) {
-        let ttl = self.apex.soa.ttl.min(self.apex.soa.minimum);
-        let owner = Owner::Name(self.apex.origin.as_wire());
-        answer.authority.push(self.soa(owner, ttl));
-    }
-
-    fn soa<'z>(&'z self, owner: Owner<'z>, ttl: u32) -> Record<'z> {
-        Record { owner, ttl, data: Data::Soa { soa: &self.apex.soa, serial: self.serial } }
-    }
-
-    /// The hosts that a node shows, and how much of them.
-    fn shown<'z>(&'z self, node: &'z Node) -> Option<(&'z View, &'z HostSet)> {
-        match node.dynamic.as_ref()? {
-            Dynamic::Service(service) => service.part(&View::Service).map(|set| (&View::Service, set)),
-            Dynamic::Address(hosts) => Some((&View::Address, &hosts.set)),
-            Dynamic::Alias(alias) => {
-                let (key, view) = &**alias;
-                let set = self.names.get(key)?.service()?.part(view)?;
-                Some((view, set))
-            }
+    fn deny(&mut self, key: &NameKey) {
+        let zone = self.place.zone;
+        let ttl = zone.soa.ttl.min(zone.soa.minimum);
+        let owner = Owner::Name(zone.origin.as_wire());
+        self.answer.authority.push(self.soa(owner, ttl));
+        if self.asker.explain {
+            self.answer.extended = self.place.why_empty(key, self.look);
         }
     }
 
-    /// Whether anything stands at a node at `now`.
-    fn is_live(&self, node: &Node, now: Timestamp) -> bool {
-        node.statics.is_some() || self.shown(node).is_some_and(|(_, set)| set.live(now).next().is_some())
-    }
-
-    /// Whether anything stands below `key`: an empty non-terminal exists (RFC 8020 2).
-    fn lives_below(&self, key: &NameKey, now: Timestamp) -> bool {
-        let mut visited = 0;
-        let below = (Bound::Excluded(key.as_bytes()), Bound::Unbounded);
-        for (name, node) in self.names.range::<_, [u8]>(below) {
-            if !name.as_bytes().starts_with(key.as_bytes()) {
-                return false;
-            }
-            visited += 1;
-            if self.is_live(node, now) || visited > limits::LAPSED_NAMES_VISITED {
-                return true;
-            }
-        }
-        false
-    }
-
-    /// The wildcard that covers a name that does not exist (RFC 4592 3.3.1).
-    fn wildcard(&self, key: &NameKey, now: Timestamp) -> Option<&Node> {
-        if self.wildcards == 0 {
-            return None;
-        }
-        let bytes = key.as_bytes();
-        let ends: smallvec::SmallVec<[usize; 16]> = key.ends().collect();
-        for &end in ends[..ends.len().saturating_sub(1)].iter().rev().chain([&0]) {
-            let encloser = NameKey::from_bytes(&bytes[..end]);
-            let exists = end == 0
-                || self.names.get(&encloser).is_some_and(|node| self.is_live(node, now))
-                || self.lives_below(&encloser, now);
-            if exists {
-                let mut star = encloser;
-                star.push_label(b"*");
-                return self.names.get(&star);
-            }
-        }
-        None
-    }
-
-    /// A name at or below a delegation gets a referral (RFC 1034 4.3.2 step 3b).
-    fn refer<'z>(&'z self, key: &NameKey, qtype: u16, now: Timestamp, answer: &mut Answer<'z>) -> bool {
-        for end in key.ends() {
-            let cut = NameKey::from_bytes(&key.as_bytes()[..end]);
-            let Some((cut, node)) = self.names.get_key_value(&cut) else { continue };
-            let Some(set) = node.static_set(rtype::NS) else { continue };
-            // DS at the cut belongs to this side of it (RFC 4035 3.1.4.1).
-            if cut == key && qtype == rtype::DS {
-                return false;
-            }
-            answer.authoritative = !answer.answer.is_empty();
-            let owner =
-                if cut == key && answer.answer.is_empty() { Owner::Question } else { Owner::Name(set.owner.as_wire()) };
-            push_static(&mut answer.authority, owner, set);
-            self.static_additional(set, now, answer);
-            return true;
-        }
-        false
-    }
-
-    /// The addresses, in this zone, of the names in a static set.
-    fn static_additional<'z>(&'z self, set: &'z StaticSet, now: Timestamp, answer: &mut Answer<'z>) {
-        let skip = match set.rtype {
-            rtype::NS => 0,
-            rtype::MX => 2,
-            rtype::SRV => 6,
-            _ => return,
-        };
-        for rdata in &set.rdata {
-            let Some(target) = rdata.get(skip..) else { continue };
-            let owner = Owner::Name(target);
-            if answer.additional.iter().any(|record| record.owner == owner) {
-                continue;
-            }
-            let Some(relative) = self.apex.origin.relative(target) else { continue };
-            let Some(node) = self.names.get(&NameKey::from_relative(relative)) else { continue };
-            for qtype in [rtype::A, rtype::AAAA] {
-                self.addresses(node, owner, qtype, now, &mut answer.additional);
-            }
-        }
-    }
-
-    /// The A or AAAA records at a node.
-    fn addresses<'z>(&self, node: &'z Node, owner: Owner<'z>, qtype: u16, now: Timestamp, into: &mut Vec<Record<'z>>) {
-        let start = into.len();
-        if let Some((_, set)) = self.shown(node).filter(|(view, _)| view.shows_addresses()) {
-            hosts::push_addresses(set, owner, qtype, self.apex.policy.record_ttl, now, into);
-        }
-        if let Some(set) = node.static_set(qtype) {
-            merge_static(into, start, owner, set);
-        }
-    }
-}
-
-fn push_static<'z>(into: &mut Vec<Record<'z>>, owner: Owner<'z>, set: &'z StaticSet) {
-    let rtype = set.rtype;
-    into.extend(set.rdata.iter().map(|rdata| Record { owner, ttl: set.ttl, data: Data::Static { rtype, rdata } }));
-}
-
-/// Adds a static set to what hosts gave: one TTL (RFC 2181 5.2), no record twice.
-fn merge_static<'z>(into: &mut Vec<Record<'z>>, start: usize, owner: Owner<'z>, set: &'z StaticSet) {
-    let ttl = into[start..].first().map_or(set.ttl, |first| first.ttl.min(set.ttl));
-    for record in &mut into[start..] {
-        record.ttl = ttl;
-    }
-    let hosts = start..into.len();
-    for rdata in &set.rdata {
-        let twice = into[hosts.clone()].iter().any(|record| same_address(&record.data, rdata));
-        if !twice {
-            into.push(Record { owner, ttl, data: Data::Static { rtype: set.rtype, rdata } });
-        }
-    }
-}
-
-fn same_address(data: &Data<'_>, rdata: &[u8]) -> bool {
-    match data {
-        Data::A(address) => address.octets() == rdata,
-        Data::Aaaa(address) => address.octets() == rdata,
-        Data::Srv { .. } | Data::Soa { .. } | Data::Static { .. } => false,
+    fn soa(&self, owner: Owner<'z>, ttl: u32) -> Record<'z> {
+        let zone = self.place.zone;
+        let serial = if self.place.is_static() { zone.soa.serial } else { self.place.zones.serial };
+        Record { owner, ttl, data: Data::Soa { soa: &zone.soa, serial } }
     }
 }
 

@@ -11,7 +11,7 @@ use std::str::FromStr;
 use hickory_proto::rr::RecordType;
 
 use super::name::Name;
-use super::node::StaticSet;
+use super::statics::StaticSet;
 use crate::limits;
 
 /// Numbers of the record types that have rules of their own here.
@@ -36,6 +36,8 @@ pub mod rtype {
     pub const MAILB: u16 = 253;
     pub const MAILA: u16 = 254;
     pub const ANY: u16 = 255;
+    pub const SVCB: u16 = 64;
+    pub const HTTPS: u16 = 65;
     pub const CAA: u16 = 257;
     pub const NXNAME: u16 = 128;
 }

@@ -1,14 +1,16 @@
-//! The hosts that a name shows: a plain list while they are few, a persistent set when they are many, so that a
-//! change costs the same in a service of ten hosts and in one of ten thousand.
+//! The hosts that a name shows: a plain list while they are few, a persistent vector when they are many, so that a
+//! change costs the same in a service of ten hosts and in one of ten thousand, and any of them is found by its place.
 
+use std::cmp::Ordering;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use imbl::OrdSet;
+use imbl::Vector;
 use smallvec::SmallVec;
 
+use super::file::rtype;
 use crate::clock::Timestamp;
-use crate::table::{Host, Row};
+use crate::table::{Dialect, Host};
 
 /// The longest plain list.
 const FEW: usize = 64;
@@ -20,16 +22,63 @@ pub(super) type Others<'a> = &'a dyn Fn(IpAddr) -> usize;
 #[derive(Clone, Debug, Default)]
 pub(super) struct HostSet {
     members: Members,
+    /// What is known of all of them.
+    facts: Facts,
+}
+
+/// What is known of a set without looking at its members.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+struct Facts {
     /// How often an address of a host is also one of another host here.
-    shared: usize,
+    shared: u32,
     /// How many hosts have a name instead of addresses.
-    named: usize,
+    named: u32,
+    /// How many hosts have an IPv4 address.
+    v4: u32,
+    /// How many hosts have an IPv6 address.
+    v6: u32,
+    /// How many hosts have not exactly one port, or more than one address of a family.
+    irregular: u32,
+    /// How many hosts have a weight that is not [`Facts::weight`].
+    weighted: u32,
+    /// The weight of the first host that there was.
+    weight: u16,
+}
+
+impl Facts {
+    fn add(&mut self, host: &Host) {
+        if self.v4 == 0 && self.v6 == 0 && self.named == 0 {
+            self.weight = host.weight;
+        }
+        self.count(host, |count| *count += 1);
+    }
+
+    fn subtract(&mut self, host: &Host) {
+        self.count(host, |count| *count -= 1);
+    }
+
+    fn count(&mut self, host: &Host, change: impl Fn(&mut u32)) {
+        let addresses = host.target.addresses();
+        let v4 = addresses.iter().filter(|address| address.is_ipv4()).count();
+        let v6 = addresses.len() - v4;
+        for (counts, counter) in [
+            (addresses.is_empty(), &mut self.named),
+            (v4 > 0, &mut self.v4),
+            (v6 > 0, &mut self.v6),
+            (v4 > 1 || v6 > 1 || host.ports.len() != 1, &mut self.irregular),
+            (host.weight != self.weight, &mut self.weighted),
+        ] {
+            if counts {
+                change(counter);
+            }
+        }
+    }
 }
 
 #[derive(Clone, Debug)]
 enum Members {
     Few(Box<[Arc<Host>]>),
-    Many(OrdSet<Row>),
+    Many(Vector<Arc<Host>>),
 }
 
 impl Default for Members {
@@ -41,13 +90,16 @@ impl Default for Members {
 impl HostSet {
     /// A set of hosts that come in order.
     pub(super) fn new(members: Vec<Arc<Host>>) -> HostSet {
-        let (shared, named) = count(&members);
+        let mut facts = Facts { shared: count_shared(&members), ..Facts::default() };
+        for host in &members {
+            facts.add(host);
+        }
         let members = if members.len() <= FEW {
             Members::Few(members.into_boxed_slice())
         } else {
-            Members::Many(members.into_iter().map(Row).collect())
+            Members::Many(members.into_iter().collect())
         };
-        HostSet { members, shared, named }
+        HostSet { members, facts }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -68,14 +120,53 @@ impl HostSet {
         }
     }
 
-    /// The members whose lease has not ended.
+    /// The member at a place.
+    pub(super) fn get(&self, place: usize) -> Option<&Arc<Host>> {
+        match &self.members {
+            Members::Few(list) => list.get(place),
+            Members::Many(rows) => rows.get(place),
+        }
+    }
+
+    /// The row of a key.
+    pub(super) fn find(&self, service: &str, dialect: Dialect, id: &str) -> Option<&Arc<Host>> {
+        let order = |host: &Arc<Host>| host.order().cmp(&(service, dialect, id));
+        self.get(self.search(order).ok()?)
+    }
+
+    /// The members whose lease has not ended and which no operator took out.
     pub(super) fn live(&self, now: Timestamp) -> impl Iterator<Item = &Arc<Host>> {
-        self.iter().filter(move |host| host.lease.is_live(now))
+        self.iter().filter(move |host| is_live(host, now))
     }
 
     /// Whether records may come twice: an address stands in two hosts, or two have names.
     pub(super) fn repeats(&self) -> bool {
-        self.shared > 0 || self.named > 1
+        self.facts.shared > 0 || self.facts.named > 1
+    }
+
+    /// Whether every member makes one record of its own, none of them twice: any few of them make as many records.
+    pub(super) fn is_regular(&self, qtype: u16) -> bool {
+        let makers = match qtype {
+            rtype::A => self.facts.v4,
+            rtype::AAAA => self.facts.v6,
+            _ => self.len() as u32,
+        };
+        self.facts.irregular == 0 && self.facts.shared == 0 && self.facts.named == 0 && makers as usize == self.len()
+    }
+
+    /// Whether any member has an address of a family.
+    pub(super) fn has_family(&self, v6: bool) -> bool {
+        (if v6 { self.facts.v6 } else { self.facts.v4 }) > 0
+    }
+
+    /// Whether any member may make more than one record.
+    pub(super) fn is_irregular(&self) -> bool {
+        self.facts.irregular > 0
+    }
+
+    /// Whether the members have different weights.
+    pub(super) fn is_weighted(&self) -> bool {
+        self.facts.weighted > 0
     }
 
     /// Whether the members have different addresses.
@@ -85,83 +176,76 @@ impl HostSet {
         members.any(|host| Some(host.target.addresses()) != first)
     }
 
-    /// The set with `host` in it, in the place of the row of the same key.
-    pub(super) fn with(&self, host: &Arc<Host>, others: Others<'_>) -> HostSet {
+    fn search(&self, order: impl FnMut(&Arc<Host>) -> Ordering) -> Result<usize, usize> {
         match &self.members {
-            Members::Few(list) => self.with_few(list, host),
-            Members::Many(rows) => {
-                let mut rows = rows.clone();
-                let old = rows.insert(Row(Arc::clone(host)));
-                let mut next = HostSet { members: Members::Many(rows), ..*self };
-                if old.as_ref().is_none_or(|old| old.0.target != host.target) {
-                    if let Some(old) = &old {
-                        next.forget(&old.0, others);
-                    }
-                    next.remember(host, others);
-                }
-                next
-            }
+            Members::Few(list) => list.binary_search_by(order),
+            Members::Many(rows) => rows.binary_search_by(order),
         }
     }
 
-    fn with_few(&self, list: &[Arc<Host>], host: &Arc<Host>) -> HostSet {
-        let mut members = Vec::with_capacity(list.len() + 1);
-        match place(list, host) {
-            Ok(place) => {
-                members.extend_from_slice(list);
-                let moved = members[place].target != host.target;
-                members[place] = Arc::clone(host);
-                if !moved {
-                    return HostSet { members: Members::Few(members.into_boxed_slice()), ..*self };
-                }
-            }
-            Err(place) => {
-                members.extend_from_slice(&list[..place]);
+    fn place(&self, host: &Arc<Host>) -> Result<usize, usize> {
+        self.search(|member| member.order().cmp(&host.order()))
+    }
+
+    /// The set with `host` in it, in the place of the row of the same key.
+    pub(super) fn with(&self, host: &Arc<Host>, others: Others<'_>) -> HostSet {
+        let place = self.place(host);
+        match &self.members {
+            Members::Few(list) => {
+                let mut members = Vec::with_capacity(list.len() + 1);
+                let (before, after) = list.split_at(place.unwrap_or_else(|place| place));
+                members.extend_from_slice(before);
                 members.push(Arc::clone(host));
-                members.extend_from_slice(&list[place..]);
+                members.extend_from_slice(&after[usize::from(place.is_ok())..]);
+                HostSet::new(members)
+            }
+            Members::Many(rows) => {
+                let mut rows = rows.clone();
+                let mut facts = self.facts;
+                match place {
+                    Ok(place) => {
+                        let old = rows.set(place, Arc::clone(host));
+                        facts.subtract(&old);
+                        facts.shared = facts.shared.saturating_sub(shared(&old, others));
+                    }
+                    Err(place) => rows.insert(place, Arc::clone(host)),
+                }
+                facts.add(host);
+                facts.shared += shared(host, others);
+                HostSet { members: Members::Many(rows), facts }
             }
         }
-        HostSet::new(members)
     }
 
     /// The set without the row of that key.
     pub(super) fn without(&self, host: &Arc<Host>, others: Others<'_>) -> HostSet {
+        let Ok(place) = self.place(host) else { return self.clone() };
         match &self.members {
-            Members::Few(list) => match place(list, host) {
-                Ok(place) => {
-                    let mut members = Vec::with_capacity(list.len() - 1);
-                    members.extend_from_slice(&list[..place]);
-                    members.extend_from_slice(&list[place + 1..]);
-                    HostSet::new(members)
-                }
-                Err(_) => self.clone(),
-            },
+            Members::Few(list) => {
+                let mut members = Vec::with_capacity(list.len() - 1);
+                members.extend_from_slice(&list[..place]);
+                members.extend_from_slice(&list[place + 1..]);
+                HostSet::new(members)
+            }
             Members::Many(rows) => {
                 let mut rows = rows.clone();
-                let Some(old) = rows.remove(&Row(Arc::clone(host))) else { return self.clone() };
+                let old = rows.remove(place);
                 if rows.len() <= FEW {
-                    return HostSet::new(rows.iter().map(|row| Arc::clone(&row.0)).collect());
+                    return HostSet::new(rows.into_iter().collect());
                 }
-                let mut next = HostSet { members: Members::Many(rows), ..*self };
-                next.forget(&old.0, others);
-                next
+                let mut facts = self.facts;
+                facts.subtract(&old);
+                facts.shared = facts.shared.saturating_sub(shared(&old, others));
+                HostSet { members: Members::Many(rows), facts }
             }
         }
     }
 
-    fn remember(&mut self, host: &Host, others: Others<'_>) {
-        self.named += usize::from(host.target.addresses().is_empty());
-        self.shared += host.target.addresses().iter().map(|address| newly_shared(others(*address))).sum::<usize>();
-    }
-
-    fn forget(&mut self, host: &Host, others: Others<'_>) {
-        self.named -= usize::from(host.target.addresses().is_empty());
-        self.shared -= host.target.addresses().iter().map(|address| newly_shared(others(*address))).sum::<usize>();
-    }
-
     /// Whether two sets hold the same rows, and know the same of them.
     pub(super) fn same(&self, other: &HostSet) -> bool {
-        self.shared == other.shared && self.named == other.named && self.same_members(other)
+        // Which weight the others are compared with depends on who came first.
+        let known = |facts: Facts| Facts { weight: 0, weighted: 0, ..facts };
+        known(self.facts) == known(other.facts) && self.same_members(other)
     }
 
     /// Whether two sets hold the same rows.
@@ -170,37 +254,37 @@ impl HostSet {
     }
 }
 
-/// What one more host with an address adds to the count of shared ones: its own, and the first other's.
-fn newly_shared(others: usize) -> usize {
-    match others {
+/// Whether a host may be in an answer, its health aside.
+pub(super) fn is_live(host: &Host, now: Timestamp) -> bool {
+    !host.draining && host.lease.is_live(now)
+}
+
+/// What one more host with these addresses adds to the count of shared ones: its own, and the first other's.
+fn shared(host: &Host, others: Others<'_>) -> u32 {
+    let newly = |address: &IpAddr| match others(*address) {
         0 => 0,
         1 => 2,
         _ => 1,
+    };
+    host.target.addresses().iter().map(newly).sum()
+}
+
+fn count_shared(members: &[Arc<Host>]) -> u32 {
+    if members.len() < 2 {
+        return 0;
     }
-}
-
-fn place(list: &[Arc<Host>], host: &Arc<Host>) -> Result<usize, usize> {
-    list.binary_search_by(|member| member.order().cmp(&host.order()))
-}
-
-fn count(members: &[Arc<Host>]) -> (usize, usize) {
-    let mut all: SmallVec<[IpAddr; 32]> = SmallVec::new();
-    let mut named = 0;
+    let mut all: SmallVec<[IpAddr; 64]> = SmallVec::new();
     for host in members {
-        match host.target.addresses() {
-            [] => named += 1,
-            addresses => all.extend_from_slice(addresses),
-        }
+        all.extend_from_slice(host.target.addresses());
     }
     all.sort_unstable();
-    let shared = all.chunk_by(|one, next| one == next).filter(|run| run.len() > 1).map(<[IpAddr]>::len).sum();
-    (shared, named)
+    all.chunk_by(|one, next| one == next).filter(|run| run.len() > 1).map(|run| run.len() as u32).sum()
 }
 
 /// The members in order.
 pub(super) enum Iter<'a> {
     Few(std::slice::Iter<'a, Arc<Host>>),
-    Many(imbl::ordset::Iter<'a, Row, imbl::shared_ptr::DefaultSharedPtr>),
+    Many(imbl::vector::Iter<'a, Arc<Host>, imbl::shared_ptr::DefaultSharedPtr>),
 }
 
 impl<'a> Iterator for Iter<'a> {
@@ -209,7 +293,7 @@ impl<'a> Iterator for Iter<'a> {
     fn next(&mut self) -> Option<&'a Arc<Host>> {
         match self {
             Iter::Few(list) => list.next(),
-            Iter::Many(rows) => rows.next().map(|row| &row.0),
+            Iter::Many(rows) => rows.next(),
         }
     }
 }

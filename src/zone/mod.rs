@@ -1,10 +1,11 @@
-//! The zone as a value. Pure: no clock, no lock, no IO; `now` and randomness are arguments.
+//! The zones as a value. Pure: no clock, no lock, no IO; `now` and randomness are arguments.
 //!
-//! A [`Zone`] is an ordered map from names to what stands there: static records of a zone file, hosts of
-//! the table, or both. [`Zones::with`] makes the next value from changes and shares with this one all that
-//! they do not touch; [`Zones::render`] makes it from a whole table, and both always agree. Records of
-//! hosts are made when they are asked for, from the rows themselves: a row's lease decides at that moment
-//! whether it is in the answer, and how long the answer may be kept.
+//! [`Zones`] are the zones of files with the hosts of the table in them. What hosts make is kept once, in a tree of
+//! names that all zones share ([`tree`]); a [`Zone`] has the records of its file and a [`Grammar`], the way in which
+//! its names lead into the tree ([`schema`]). [`Zones::with`] makes the next value from changes and shares with this
+//! one all that they do not touch; [`Zones::render`] makes it from a whole table, and both always agree. Records of
+//! hosts are made when they are asked for, from the rows themselves: a row's lease decides at that moment whether it
+//! is in the answer, and how long the answer may be kept.
 //!
 //! Names sort by reversed labels ([`NameKey`]), so the question whether anything exists below a name is
 //! one look-up: NXDOMAIN costs what a hit costs, at any size.
@@ -15,39 +16,30 @@ mod members;
 mod name;
 mod node;
 mod order;
-mod render;
+mod policy;
+mod record;
 mod schema;
+mod statics;
+mod tree;
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use imbl::OrdMap;
+use crate::table::{Change, Hosts};
 
-pub use answer::{Answer, Data, ExtendedError, Owner, Question, Rcode, Record, SrvTarget};
+pub use answer::{Answer, Asker, Authority, ExtendedError, Question, Rcode, Words};
 pub use file::{FileError, Soa, ZoneFile, parse as parse_file, rtype};
 pub use name::{NAME_OCTETS, Name, NameKey, write_name};
-pub use node::StaticSet;
 pub use order::Random;
+pub use policy::{AddressOrder, EmptyService, Policy, SrvSubset};
+pub use record::{Data, Derived, Owner, Record, Row, Target, Text};
+pub use schema::reverse::{Prefix, origins as reverse_origins};
 pub use schema::service::{address_label, check_service_label};
+pub use statics::StaticSet;
 
-use node::Node;
-
-/// How hosts are rendered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Policy {
-    /// TTL of records made from hosts, in seconds; a lease that ends earlier lowers it.
-    pub record_ttl: u32,
-    /// TTL of negative answers, in seconds.
-    pub negative_ttl: u32,
-    /// Whether hosts with the status warning are left out too.
-    pub only_passing: bool,
-}
-
-impl Default for Policy {
-    fn default() -> Policy {
-        Policy { record_ttl: 5, negative_ttl: 5, only_passing: false }
-    }
-}
+use statics::Statics;
+use tree::Tree;
 
 /// Which names the hosts of the table get in a zone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,112 +48,66 @@ pub enum Grammar {
     Static,
     /// `web.service.local`.
     Service,
+    /// `web.default.svc.cluster.local`.
+    Kubernetes,
+    /// `1.0.0.10.in-addr.arpa`.
+    Reverse(Prefix),
 }
 
-/// What a zone has once and for all.
+/// What a zone has until its file is read anew.
 #[derive(Debug)]
 struct Apex {
     origin: Name,
     soa: Soa,
     grammar: Grammar,
-    policy: Policy,
+    statics: Statics,
 }
 
 /// One zone.
 #[derive(Clone, Debug)]
-pub struct Zone {
-    apex: Arc<Apex>,
-    serial: u32,
-    names: OrdMap<NameKey, Node>,
-    /// Static names whose leftmost label is `*`.
-    wildcards: usize,
-    /// Static names below the apex with NS records: the zone ends there.
-    cuts: usize,
-    /// Names of addresses whose hosts have different further addresses; while there is none, the addresses of an SRV
-    /// target are known from the host alone.
-    uneven: usize,
-}
+pub struct Zone(Arc<Apex>);
 
 impl Zone {
     /// A zone of static records. Where the apex' NS names have no address here, they get `own` addresses.
-    pub fn new(file: ZoneFile, grammar: Grammar, policy: Policy, own: &[IpAddr]) -> Zone {
+    pub fn new(file: ZoneFile, grammar: Grammar, policy: &Policy, own: &[IpAddr]) -> Zone {
         let ZoneFile { origin, mut soa, mut records } = file;
-        if grammar == Grammar::Service {
+        if grammar != Grammar::Static {
             soa.minimum = policy.negative_ttl;
         }
-        give_addresses(&origin, &soa, &mut records, own);
-        let mut zone = Zone {
-            serial: soa.serial,
-            names: OrdMap::new(),
-            wildcards: 0,
-            cuts: 0,
-            uneven: 0,
-            apex: Arc::new(Apex { origin, soa, grammar, policy }),
-        };
-        for (owner, sets) in records {
-            let Some(relative) = zone.apex.origin.relative(owner.as_wire()) else { continue };
-            let key = NameKey::from_relative(relative);
-            zone.wildcards += usize::from(relative.starts_with(b"\x01*"));
-            zone.cuts += usize::from(!key.is_apex() && sets.iter().any(|set| set.rtype == rtype::NS));
-            zone.names.insert(key, Node { statics: Some(sets.into()), dynamic: None });
+        if grammar == Grammar::Service {
+            give_browsing_domains(&origin, policy, &mut records);
         }
-        // The apex exists whatever the file says of it: it has the SOA.
-        zone.names.entry(NameKey::default()).or_insert_with(|| Node { statics: Some(Arc::from([])), dynamic: None });
-        zone
+        let mut servers = vec!["ns.dns"];
+        if matches!(grammar, Grammar::Service | Grammar::Kubernetes) {
+            give_version(&origin, &mut records);
+        } else {
+            servers.clear();
+        }
+        give_addresses(&origin, &soa, &servers, &mut records, own);
+        let statics = Statics::new(&origin, records);
+        Zone(Arc::new(Apex { origin, soa, grammar, statics }))
     }
 
     /// The apex.
     pub fn origin(&self) -> &Name {
-        &self.apex.origin
-    }
-
-    /// The SOA serial; it grows whenever a record changes (RFC 1982).
-    pub fn serial(&self) -> u32 {
-        self.serial
+        &self.0.origin
     }
 
     /// Which names hosts get here.
     pub fn grammar(&self) -> Grammar {
-        self.apex.grammar
-    }
-
-    /// How many names there are.
-    pub fn len(&self) -> usize {
-        self.names.len()
-    }
-
-    /// Whether there is none; never, the apex is one.
-    pub fn is_empty(&self) -> bool {
-        self.names.is_empty()
-    }
-
-    /// The first name at which two zones differ, if they do; serials do not count.
-    pub fn difference(&self, other: &Zone) -> Option<String> {
-        let mut theirs = other.names.iter();
-        for (key, node) in &self.names {
-            match theirs.next() {
-                Some((name, _)) if name != key => return Some(format!("{key:?} here, {name:?} there")),
-                Some((_, there)) if !node.same(there) => {
-                    return Some(format!("{key:?}: {node:?} here, {there:?} there"));
-                }
-                None => return Some(format!("{key:?} only here")),
-                Some(_) => {}
-            }
-        }
-        if let Some((name, _)) = theirs.next() {
-            return Some(format!("{name:?} only there"));
-        }
-        (self.uneven != other.uneven).then(|| format!("{} uneven here, {} there", self.uneven, other.uneven))
+        self.0.grammar
     }
 }
 
 fn give_addresses(
     origin: &Name,
     soa: &Soa,
-    records: &mut std::collections::BTreeMap<Name, Vec<StaticSet>>,
+    further: &[&str],
+    records: &mut BTreeMap<Name, Vec<StaticSet>>,
     own: &[IpAddr],
 ) {
     let mut servers = vec![soa.mname.clone()];
+    servers.extend(further.iter().filter_map(|label| Name::parse("name", label, origin).ok()));
     for set in records.get(origin).into_iter().flatten().filter(|set| set.rtype == rtype::NS) {
         servers.extend(set.rdata.iter().map(|rdata| Name::from_wire(rdata)));
     }
@@ -180,46 +126,110 @@ fn give_addresses(
         });
         let sets: [(u16, Vec<Box<[u8]>>); 2] = [(rtype::A, v4.collect()), (rtype::AAAA, v6.collect())];
         let sets = sets.into_iter().filter(|(_, rdata)| !rdata.is_empty());
-        let sets = sets.map(|(rtype, rdata)| StaticSet { owner: server.clone(), rtype, ttl, rdata }).collect();
-        records.insert(server, sets);
+        let sets: Vec<_> = sets.map(|(rtype, rdata)| StaticSet { owner: server.clone(), rtype, ttl, rdata }).collect();
+        if !sets.is_empty() {
+            records.insert(server, sets);
+        }
     }
 }
 
-/// All zones the server answers for.
+/// The version of Kubernetes' DNS specification that is kept to (its section 2.2).
+fn give_version(origin: &Name, records: &mut BTreeMap<Name, Vec<StaticSet>>) {
+    if let Ok(owner) = Name::parse("name", "dns-version", origin) {
+        records.entry(owner.clone()).or_insert_with(|| {
+            vec![StaticSet { owner, rtype: rtype::TXT, ttl: 28_800, rdata: vec![b"\x051.1.0".as_slice().into()] }]
+        });
+    }
+}
+
+/// Where to browse for services: here (RFC 6763 11).
+fn give_browsing_domains(origin: &Name, policy: &Policy, records: &mut BTreeMap<Name, Vec<StaticSet>>) {
+    for label in ["b", "db", "lb"] {
+        let Ok(owner) = Name::parse("name", &format!("{label}._dns-sd._udp"), origin) else { continue };
+        records.entry(owner.clone()).or_insert_with(|| {
+            vec![StaticSet { owner, rtype: rtype::PTR, ttl: policy.record_ttl, rdata: vec![origin.as_wire().into()] }]
+        });
+    }
+}
+
+/// All zones the server answers for, and the hosts in them.
 #[derive(Clone, Debug, Default)]
-pub struct Zones(Arc<[Zone]>);
+pub struct Zones {
+    places: Arc<Places>,
+    tree: Tree,
+    /// Of the zones that hosts have names in (RFC 1035 3.3.13).
+    serial: u32,
+}
+
+/// The zones by origin.
+#[derive(Debug, Default)]
+struct Places {
+    /// In the order given.
+    zones: Vec<Zone>,
+    by_origin: BTreeMap<Name, usize>,
+    /// The most labels that an origin has.
+    depth: usize,
+    /// The origin below which hosts have the names that reverse zones give.
+    called: Name,
+}
 
 impl Zones {
-    /// The zones, in any order; of two with one origin the first counts.
-    pub fn new(mut zones: Vec<Zone>) -> Zones {
-        zones.sort_by_key(|zone| std::cmp::Reverse(zone.origin().as_wire().len()));
-        Zones(zones.into())
+    /// Zones without hosts yet; of two with one origin the first counts.
+    pub fn new(zones: Vec<Zone>, policy: Policy) -> Zones {
+        let places = Places::new(zones);
+        Zones { serial: places.serial(0), places: Arc::new(places), tree: Tree::new(policy) }
     }
 
-    /// The zone with the longest origin that `name` (lower-case wire form) is at or below, with its place.
-    pub fn find(&self, name: &[u8]) -> Option<(usize, &Zone)> {
-        self.0.iter().enumerate().find(|(_, zone)| zone.apex.origin.relative(name).is_some())
+    /// The zones after `changes`.
+    #[must_use]
+    pub fn with(&self, changes: &[Change]) -> Zones {
+        let mut next = self.clone();
+        if next.tree.apply(changes) {
+            next.serial = self.serial.wrapping_add(1);
+        }
+        next
+    }
+
+    /// The zones of a whole table, with serials past `serial`.
+    #[must_use]
+    pub fn render(&self, hosts: &Hosts, serial: u32) -> Zones {
+        let serial = self.places.serial(serial).wrapping_add(1);
+        Zones { places: Arc::clone(&self.places), tree: self.tree.render(hosts), serial }
+    }
+
+    /// The same hosts in the zones of files that were read anew, with the policy that holds from now on.
+    #[must_use]
+    pub fn with_zones(&self, zones: Vec<Zone>, policy: Policy, hosts: &Hosts) -> Zones {
+        let next = Zones { places: Arc::new(Places::new(zones)), serial: self.serial, tree: self.tree.clone() };
+        if *self.tree.policy() == policy {
+            return Zones { serial: next.serial.wrapping_add(1), ..next };
+        }
+        Zones { tree: Tree::new(policy), ..next }.render(hosts, self.serial)
+    }
+
+    /// The zone with the longest origin that `name` (lower-case wire form) is at or below.
+    pub fn find(&self, name: &[u8]) -> Option<Authority<'_>> {
+        self.places.find(name, false).map(|place| self.authority(place))
     }
 
     /// [`Zones::find`] for a question: DS at an apex is the parent's, where that is ours too (RFC 4035 3.1.4.1).
-    pub fn find_for(&self, question: &Question<'_>) -> Option<(usize, &Zone)> {
-        let found = self.find(question.name)?;
-        if question.qtype != rtype::DS || found.1.origin().as_wire() != question.name {
-            return Some(found);
-        }
-        let above = |(_, zone): &(usize, &Zone)| {
-            zone.origin() != found.1.origin() && zone.apex.origin.relative(question.name).is_some()
-        };
-        self.0.iter().enumerate().find(above).or(Some(found))
+    pub fn find_for(&self, question: &Question<'_>) -> Option<Authority<'_>> {
+        let place = self.places.find(question.name, false)?;
+        let is_apex = self.places.zones[place].origin().as_wire() == question.name;
+        let above = (question.qtype == rtype::DS && is_apex).then(|| self.places.find(question.name, true)).flatten();
+        Some(self.authority(above.unwrap_or(place)))
+    }
+
+    fn authority(&self, place: usize) -> Authority<'_> {
+        Authority { place, zone: &self.places.zones[place].0, zones: self }
     }
 
     /// Why the hosts of a service could not be seen at its name: the record of a zone file that stands there.
     pub fn obstacle(&self, service: &str) -> Option<&'static str> {
         let key = NameKey::of_labels([service]);
-        let nodes =
-            self.0.iter().filter(|zone| zone.grammar() == Grammar::Service).filter_map(|zone| zone.names.get(&key));
-        nodes.into_iter().find_map(|node| {
-            let hides = |rtype| node.static_set(rtype).is_some();
+        let zones = self.places.zones.iter().filter(|zone| zone.grammar() == Grammar::Service);
+        zones.filter_map(|zone| zone.0.statics.get(key.as_bytes())).find_map(|node| {
+            let hides = |rtype| node.set(rtype).is_some();
             match (hides(rtype::CNAME), hides(rtype::NS)) {
                 (true, _) => Some("CNAME"),
                 (_, true) => Some("NS"),
@@ -228,13 +238,73 @@ impl Zones {
         })
     }
 
-    /// The zones, longest origin first.
+    /// The zones, in the order given.
     pub fn iter(&self) -> impl Iterator<Item = &Zone> {
-        self.0.iter()
+        self.places.zones.iter()
     }
 
-    /// The serial of the zones that hosts are rendered into; 0 without one.
+    /// The serial of the zones that hosts are rendered into; it grows whenever a record changes (RFC 1982).
     pub fn serial(&self) -> u32 {
-        self.0.iter().filter(|zone| zone.grammar() != Grammar::Static).map(Zone::serial).max().unwrap_or(0)
+        self.serial
     }
+
+    /// How hosts are rendered.
+    pub fn policy(&self) -> &Policy {
+        self.tree.policy()
+    }
+
+    /// How many names there are, those that are worked out not counted.
+    pub fn len(&self) -> usize {
+        self.tree.len() + self.iter().map(|zone| zone.0.statics.len()).sum::<usize>()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.places.zones.is_empty()
+    }
+
+    /// The first place at which two values differ, if they do; serials do not count.
+    pub fn difference(&self, other: &Zones) -> Option<String> {
+        self.tree.difference(&other.tree)
+    }
+}
+
+impl Places {
+    fn new(zones: Vec<Zone>) -> Places {
+        let mut by_origin = BTreeMap::new();
+        for (place, zone) in zones.iter().enumerate() {
+            by_origin.entry(zone.origin().clone()).or_insert(place);
+        }
+        let depth = zones.iter().map(|zone| zone.origin().labels().count()).max().unwrap_or(0);
+        let called = zones.iter().find(|zone| zone.grammar() == Grammar::Service);
+        let called = called.map_or_else(Name::root, |zone| zone.origin().clone());
+        Places { zones, by_origin, depth, called }
+    }
+
+    /// The greatest of `serial` and those in the files.
+    fn serial(&self, serial: u32) -> u32 {
+        let dynamic = self.zones.iter().filter(|zone| zone.grammar() != Grammar::Static);
+        dynamic.map(|zone| zone.0.soa.serial).fold(serial, later)
+    }
+
+    /// The place of the zone with the longest origin at or above `name`, or only above it.
+    fn find(&self, name: &[u8], above: bool) -> Option<usize> {
+        let mut starts: smallvec::SmallVec<[u8; 32]> = smallvec::SmallVec::new();
+        let mut at = 0;
+        while let Some(&length) = name.get(at) {
+            // A name has at most 255 octets, so a start fits one.
+            starts.push(at as u8);
+            if length == 0 {
+                break;
+            }
+            at += 1 + usize::from(length);
+        }
+        let first = starts.len().saturating_sub(self.depth + 1).max(usize::from(above));
+        starts.get(first..)?.iter().find_map(|start| self.by_origin.get(&name[usize::from(*start)..]).copied())
+    }
+}
+
+/// The greater of both in serial arithmetic (RFC 1982).
+fn later(one: u32, other: u32) -> u32 {
+    if other.wrapping_sub(one) < 1 << 31 { other } else { one }
 }

@@ -126,6 +126,19 @@ fn labels(wire: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
+/// The root.
+impl Default for Name {
+    fn default() -> Name {
+        Name::root()
+    }
+}
+
+impl std::borrow::Borrow<[u8]> for Name {
+    fn borrow(&self) -> &[u8] {
+        &self.0
+    }
+}
+
 /// Presentation form, absolute.
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -208,13 +221,34 @@ impl NameKey {
 
     /// The key of labels given from the origin outwards, lower-cased.
     pub fn of_labels<'a>(outwards: impl IntoIterator<Item = &'a str>) -> NameKey {
-        let mut key = NameKey::default();
+        NameKey::default().below(outwards)
+    }
+
+    /// The key of labels below this one, from here outwards, lower-cased.
+    #[must_use]
+    pub fn below<'a>(&self, outwards: impl IntoIterator<Item = &'a str>) -> NameKey {
+        let mut key = NameKey(SmallVec::from_slice(&self.0));
         for label in outwards {
             let start = key.0.len();
             key.push_label(label.as_bytes());
             key.0[start..].make_ascii_lowercase();
         }
         key
+    }
+
+    /// The key of labels as they are kept in keys, from the origin outwards.
+    pub(super) fn of_kept<'a>(labels: impl IntoIterator<Item = &'a [u8]>) -> NameKey {
+        let mut key = NameKey::default();
+        for label in labels {
+            key.0.extend_from_slice(label);
+            key.0.push(0);
+        }
+        key
+    }
+
+    /// The labels from the origin outwards, as they are kept.
+    pub fn labels(&self) -> impl DoubleEndedIterator<Item = &[u8]> {
+        self.0.strip_suffix(&[0]).unwrap_or(&self.0).split(|byte| *byte == 0).filter(|label| !label.is_empty())
     }
 
     /// The octets.

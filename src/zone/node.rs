@@ -1,65 +1,114 @@
-//! A name of a zone and what stands there: static records, hosts, or both.
+//! What hosts have to do with a name.
 //!
-//! The hosts of a service stand at one name, whole and in parts (by tag, by port). Its other names are
-//! *aliases*: they say which service and which part, and stay as they are while hosts come and go. A change
-//! of one host therefore writes two names, whatever the number of its tags: that of its service, and that of
-//! its address.
+//! The hosts of a service stand at one name, whole and in parts (by tag, by port, by availability zone). Its other
+//! names are *aliases*: they say which service and which part, and stay as they are while hosts come and go. A change
+//! of one host therefore writes two places, whatever the number of its tags: its service, and its address.
 
 use std::sync::Arc;
 
 use super::members::{HostSet, Others};
-use super::name::{Name, NameKey};
+use super::name::NameKey;
 use super::schema::View;
 use crate::table::Host;
 
-/// Records of one type from a zone file.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct StaticSet {
-    /// Whose records they are.
-    pub owner: Name,
-    /// The type (RFC 1035 3.2.2).
-    pub rtype: u16,
-    /// Seconds.
-    pub ttl: u32,
-    /// RDATA in uncompressed wire form, names in lower case; distinct.
-    pub rdata: Vec<Box<[u8]>>,
+/// The hosts of a view: those that are served, and those that are not for now (critical, draining).
+#[derive(Clone, Debug, Default)]
+pub(super) struct Part {
+    pub(super) served: HostSet,
+    pub(super) absent: HostSet,
+}
+
+impl Part {
+    /// A part of hosts that come in order.
+    pub(super) fn new(members: Vec<Arc<Host>>, is_served: impl Fn(&Host) -> bool) -> Part {
+        let (served, absent) = members.into_iter().partition(|host| is_served(host));
+        Part { served: HostSet::new(served), absent: HostSet::new(absent) }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.served.is_empty() && self.absent.is_empty()
+    }
+
+    /// Puts a host into its side, and out of the other; `others` speaks of served ones.
+    pub(super) fn insert(&mut self, host: &Arc<Host>, served: bool, others: Others<'_>) {
+        if served {
+            self.served = self.served.with(host, others);
+            if !self.absent.is_empty() {
+                self.absent = self.absent.without(host, &|_| 0);
+            }
+        } else {
+            self.absent = self.absent.with(host, &|_| 0);
+            if !self.served.is_empty() {
+                self.served = self.served.without(host, others);
+            }
+        }
+    }
+
+    pub(super) fn remove(&mut self, host: &Arc<Host>, others: Others<'_>) {
+        if !self.served.is_empty() {
+            self.served = self.served.without(host, others);
+        }
+        if !self.absent.is_empty() {
+            self.absent = self.absent.without(host, &|_| 0);
+        }
+    }
+
+    /// All hosts, the served ones first.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Arc<Host>> {
+        self.served.iter().chain(self.absent.iter())
+    }
+
+    pub(super) fn same(&self, other: &Part) -> bool {
+        self.served.same(&other.served) && self.absent.same_members(&other.absent)
+    }
+
+    pub(super) fn same_members(&self, other: &Part) -> bool {
+        self.served.same_members(&other.served) && self.absent.same_members(&other.absent)
+    }
 }
 
 /// The hosts of a service: all of them, and the parts that its aliases show.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Service {
-    all: HostSet,
+    all: Part,
     /// By view.
-    parts: Vec<(View, Arc<HostSet>)>,
+    parts: Vec<(View, Arc<Part>)>,
 }
 
 impl Service {
     /// The hosts of a view.
-    pub(super) fn part(&self, view: &View) -> Option<&HostSet> {
+    pub(super) fn part(&self, view: &View) -> Option<&Part> {
         match view {
             View::Service => Some(&self.all),
-            View::Tag(_) | View::Transport(_) | View::Port(..) | View::Address => {
+            View::Tag(_) | View::Transport(_) | View::Port(..) | View::Zone(_) => {
                 self.place(view).ok().map(|place| &*self.parts[place].1)
             }
         }
+    }
+
+    /// The parts, by view.
+    pub(super) fn parts(&self) -> impl Iterator<Item = (&View, &Part)> {
+        self.parts.iter().map(|(view, part)| (view, &**part))
     }
 
     pub(super) fn is_empty(&self) -> bool {
         self.all.is_empty()
     }
 
-    /// Whether a view shows any host.
-    pub(super) fn shows(&self, view: &View) -> bool {
-        self.part(view).is_some_and(|set| !set.is_empty())
+    /// Whether a view has any host.
+    pub(super) fn has(&self, view: &View) -> bool {
+        self.part(view).is_some_and(|part| !part.is_empty())
     }
 
     /// Puts a host into the service, or `view` of it.
-    pub(super) fn insert(&mut self, view: &View, host: &Arc<Host>, others: Others<'_>) {
+    pub(super) fn insert(&mut self, view: &View, host: &Arc<Host>, served: bool, others: Others<'_>) {
         match (view, self.place(view)) {
-            (View::Service, _) => self.all = self.all.with(host, others),
-            (_, Ok(place)) => self.parts[place].1 = Arc::new(self.parts[place].1.with(host, others)),
+            (View::Service, _) => self.all.insert(host, served, others),
+            (_, Ok(place)) => Arc::make_mut(&mut self.parts[place].1).insert(host, served, others),
             (_, Err(place)) => {
-                self.parts.insert(place, (view.clone(), Arc::new(HostSet::new(vec![Arc::clone(host)]))));
+                let mut part = Part::default();
+                part.insert(host, served, others);
+                self.parts.insert(place, (view.clone(), Arc::new(part)));
             }
         }
     }
@@ -67,13 +116,12 @@ impl Service {
     /// Takes a host out of the service, or of `view`.
     pub(super) fn remove(&mut self, view: &View, host: &Arc<Host>, others: Others<'_>) {
         match (view, self.place(view)) {
-            (View::Service, _) => self.all = self.all.without(host, others),
+            (View::Service, _) => self.all.remove(host, others),
             (_, Ok(place)) => {
-                let set = self.parts[place].1.without(host, others);
-                if set.is_empty() {
+                let part = Arc::make_mut(&mut self.parts[place].1);
+                part.remove(host, others);
+                if part.is_empty() {
                     self.parts.remove(place);
-                } else {
-                    self.parts[place].1 = Arc::new(set);
                 }
             }
             (_, Err(_)) => {}
@@ -81,10 +129,9 @@ impl Service {
     }
 
     /// A service of all its hosts at once; `parts` may come in any order.
-    pub(super) fn whole(all: Vec<Arc<Host>>, mut parts: Vec<(View, Vec<Arc<Host>>)>) -> Service {
+    pub(super) fn whole(all: Part, mut parts: Vec<(View, Arc<Part>)>) -> Service {
         parts.sort_by(|one, other| one.0.cmp(&other.0));
-        let parts = parts.into_iter().map(|(view, members)| (view, Arc::new(HostSet::new(members)))).collect();
-        Service { all: HostSet::new(all), parts }
+        Service { all, parts }
     }
 
     fn place(&self, view: &View) -> Result<usize, usize> {
@@ -101,91 +148,75 @@ impl Service {
 /// The hosts registered with one address.
 #[derive(Clone, Debug)]
 pub(super) struct AddressHosts {
-    pub(super) set: HostSet,
-    /// Whether their other addresses differ, so that none of them alone knows all records of the name.
+    pub(super) part: Part,
+    /// Whether the other addresses of those that are served differ, so that none of them alone knows all records of
+    /// the address' name.
     pub(super) uneven: bool,
 }
 
 impl AddressHosts {
-    pub(super) fn new(members: Vec<Arc<Host>>) -> AddressHosts {
-        let set = HostSet::new(members);
-        AddressHosts { uneven: set.is_uneven(), set }
+    pub(super) fn new(part: Part) -> AddressHosts {
+        AddressHosts { uneven: part.served.is_uneven(), part }
     }
 
     /// The hosts with `host` among them.
-    pub(super) fn with(before: Option<&AddressHosts>, host: &Arc<Host>) -> AddressHosts {
-        let Some(before) = before else { return AddressHosts::new(vec![Arc::clone(host)]) };
-        let set = before.set.with(host, &|_| before.set.len());
-        let uneven = match before.uneven {
-            true => set.is_uneven(),
-            false => set.iter().take(2).any(|other| other.target.addresses() != host.target.addresses()),
+    pub(super) fn with(before: Option<&AddressHosts>, host: &Arc<Host>, served: bool) -> AddressHosts {
+        let mut part = before.map(|before| before.part.clone()).unwrap_or_default();
+        let count = part.served.len() + part.absent.len();
+        part.insert(host, served, &|_| count);
+        let was_even = before.is_none_or(|before| !before.uneven);
+        let uneven = if was_even && served {
+            part.served.iter().take(2).any(|other| other.target.addresses() != host.target.addresses())
+        } else {
+            part.served.is_uneven()
         };
-        AddressHosts { set, uneven }
+        AddressHosts { part, uneven }
     }
 
     /// The hosts without `host`; `None` when nothing is left.
     pub(super) fn without(&self, host: &Arc<Host>) -> Option<AddressHosts> {
-        let set = self.set.without(host, &|_| self.set.len());
-        (!set.is_empty()).then(|| AddressHosts { uneven: self.uneven && set.is_uneven(), set })
+        let mut part = self.part.clone();
+        let count = part.served.len() + part.absent.len();
+        part.remove(host, &|_| count);
+        (!part.is_empty()).then(|| AddressHosts { uneven: self.uneven && part.served.is_uneven(), part })
     }
 }
 
-/// What hosts have to do with a name.
+/// What stands at a name made of hosts.
 #[derive(Clone, Debug)]
-pub(super) enum Dynamic {
-    /// The hosts of a service stand here.
+pub(super) enum Node {
+    /// The hosts of a service.
     Service(Arc<Service>),
     /// A view of the hosts that stand at another name.
     Alias(Arc<(NameKey, View)>),
-    /// The hosts with an address.
-    Address(Arc<AddressHosts>),
-}
-
-/// What stands at a name.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Node {
-    pub(super) statics: Option<Arc<[StaticSet]>>,
-    pub(super) dynamic: Option<Dynamic>,
+    /// Hosts of a service that are called so themselves.
+    Endpoint(Arc<Part>),
 }
 
 impl Node {
-    /// The static records of a type.
-    pub(super) fn static_set(&self, rtype: u16) -> Option<&StaticSet> {
-        self.statics.as_deref()?.iter().find(|set| set.rtype == rtype)
-    }
-
-    /// The node with other hosts; `None` when nothing is left.
-    pub(super) fn with_dynamic(&self, dynamic: Option<Dynamic>) -> Option<Node> {
-        (dynamic.is_some() || self.statics.is_some()).then(|| Node { statics: self.statics.clone(), dynamic })
-    }
-
-    /// The hosts with an address, where this is its name.
-    pub(super) fn address(&self) -> Option<&AddressHosts> {
-        match &self.dynamic {
-            Some(Dynamic::Address(hosts)) => Some(hosts),
-            Some(Dynamic::Service(_) | Dynamic::Alias(_)) | None => None,
-        }
-    }
-
     /// The service whose hosts stand here.
     pub(super) fn service(&self) -> Option<&Arc<Service>> {
-        match &self.dynamic {
-            Some(Dynamic::Service(service)) => Some(service),
-            Some(Dynamic::Alias(_) | Dynamic::Address(_)) | None => None,
+        match self {
+            Node::Service(service) => Some(service),
+            Node::Alias(_) | Node::Endpoint(_) => None,
         }
     }
 
-    /// Whether two nodes hold the same rows and records.
+    /// The hosts that are called so.
+    pub(super) fn endpoint(&self) -> Option<&Arc<Part>> {
+        match self {
+            Node::Endpoint(part) => Some(part),
+            Node::Service(_) | Node::Alias(_) => None,
+        }
+    }
+
+    /// Whether two nodes hold the same rows.
     pub(super) fn same(&self, other: &Node) -> bool {
-        let dynamic = match (&self.dynamic, &other.dynamic) {
-            (None, None) => true,
-            (Some(Dynamic::Service(mine)), Some(Dynamic::Service(theirs))) => mine.same(theirs),
-            (Some(Dynamic::Alias(mine)), Some(Dynamic::Alias(theirs))) => mine == theirs,
-            (Some(Dynamic::Address(mine)), Some(Dynamic::Address(theirs))) => {
-                mine.uneven == theirs.uneven && mine.set.same_members(&theirs.set)
-            }
+        match (self, other) {
+            (Node::Service(mine), Node::Service(theirs)) => mine.same(theirs),
+            (Node::Alias(mine), Node::Alias(theirs)) => mine == theirs,
+            (Node::Endpoint(mine), Node::Endpoint(theirs)) => mine.same_members(theirs),
             _ => false,
-        };
-        dynamic && self.statics == other.statics
+        }
     }
 }

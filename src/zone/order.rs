@@ -3,6 +3,14 @@
 //! Records of a set leave in random order, so that a client that takes the first spreads its load (R25),
 //! and a set that is cut for size is cut at random (R26).
 
+use std::cmp::Ordering;
+use std::net::IpAddr;
+
+use super::record::{Data, Derived, Record, Target};
+
+/// What a weight of 0 counts among others: a very small chance of being first (RFC 2782).
+pub(super) const LEAST_WEIGHT: f64 = 0.01;
+
 /// A small, fast generator for load spreading (SplitMix64); of no use for secrets.
 #[derive(Clone, Debug)]
 pub struct Random(u64);
@@ -27,12 +35,78 @@ impl Random {
         ((u128::from(self.next_u64()) * bound as u128) >> 64) as usize
     }
 
+    /// A number whose chances fall exponentially, of mean 1.
+    pub fn exponential(&mut self) -> f64 {
+        // 53 random bits in (0, 1].
+        let uniform = ((self.next_u64() >> 11) + 1) as f64 / (1_u64 << 53) as f64;
+        -uniform.ln()
+    }
+
     /// Puts `items` in random order.
     pub fn shuffle<T>(&mut self, items: &mut [T]) {
         for end in (1..items.len()).rev() {
             items.swap(end, self.below(end + 1));
         }
     }
+}
+
+/// Puts records in an order that is another for each client and always the same for one: hosts that come and go change
+/// the places of no others (rendezvous hashing).
+pub(super) fn by_client(records: &mut [Record<'_>], client: u64) {
+    records.sort_by_cached_key(|record| Random::new(client ^ identity(&record.data)).next_u64());
+}
+
+/// A number for the target and port of an SRV record.
+fn identity(data: &Data<'_>) -> u64 {
+    let mix = |seed: u64, octets: &[u8]| {
+        octets.iter().fold(seed, |hash, octet| (hash ^ u64::from(*octet)).wrapping_mul(0x0100_0000_01b3))
+    };
+    let seed = 0xcbf2_9ce4_8422_2325;
+    match service(data) {
+        Some(service) => {
+            let seed = mix(seed, &service.port.to_be_bytes());
+            match (service.address, service.name) {
+                (Some(IpAddr::V4(v4)), _) => mix(seed, &v4.octets()),
+                (Some(IpAddr::V6(v6)), _) => mix(seed, &v6.octets()),
+                (None, name) => mix(seed, name.as_bytes()),
+            }
+        }
+        None => seed,
+    }
+}
+
+/// What tells two SRV or SVCB records of a set apart.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Service<'a> {
+    address: Option<IpAddr>,
+    name: &'a str,
+    port: u16,
+    priority: u16,
+    weight: u16,
+}
+
+fn service<'a>(data: &Data<'a>) -> Option<Service<'a>> {
+    let (priority, weight, port, target) = match *data {
+        Data::Srv { priority, weight, port, target } => (priority, weight, port, target),
+        Data::Svcb { priority, port, target, .. } => (priority, 0, port, target),
+        Data::A(_) | Data::Aaaa(_) | Data::Ptr { .. } | Data::Txt(_) | Data::Soa { .. } | Data::Static { .. } => {
+            return None;
+        }
+    };
+    let (address, name) = match target {
+        Target::Name(name) => (None, name),
+        Target::Derived(Derived::Address(address)) => (Some(address), ""),
+        Target::Derived(Derived::Endpoint(row)) => {
+            (row.0.target.addresses().first().copied(), row.0.hostname.as_deref().unwrap_or_default())
+        }
+        Target::Derived(_) => (None, ""),
+    };
+    Some(Service { address, name, port, priority, weight })
+}
+
+/// The order of SRV or SVCB records in which equal ones stand together.
+pub(super) fn services(one: &Data<'_>, other: &Data<'_>) -> Ordering {
+    service(one).cmp(&service(other))
 }
 
 #[cfg(test)]

@@ -8,7 +8,6 @@ use std::time::Duration;
 use rollcall::clock::{Clock, Timestamp};
 use rollcall::registry::{CommitError, Durability, Registry};
 use rollcall::table::{Dialect, Event, HostId, Namespace, Registration, Revision, ServiceName, Target};
-use rollcall::zone::Zones;
 
 use crate::ask;
 
@@ -27,6 +26,7 @@ fn host(service: &str, address: &str) -> Event {
         priority: 0,
         zone: None,
         region: None,
+        hostname: None,
         ttl: Some(Duration::from_secs(10)),
         checks: None,
         repo: None,
@@ -36,7 +36,7 @@ fn host(service: &str, address: &str) -> Event {
 
 fn registry() -> Registry {
     let clock = Arc::new(Clock::manual(Timestamp::from_micros(1_000_000)));
-    let registry = Registry::new(clock, Zones::new(vec![ask::empty_zone(false)]), Durability::Grouped);
+    let registry = Registry::new(clock, ask::empty_zones(false), Durability::Grouped);
     registry.load([], Revision::default(), 0);
     registry
 }

@@ -333,6 +333,8 @@ impl Model {
                 truth.records.entry(name).or_default().push((record, row.keep(now)));
             }
         }
+        // What a zone of hosts has by itself.
+        truth.names.extend(["b._dns-sd._udp", "dns-version"].map(str::to_owned));
         for (name, address) in STATICS {
             truth.names.insert(name.to_owned());
             truth.records.entry(name.to_owned()).or_default().push((Record::A(address), STATIC_TTL));

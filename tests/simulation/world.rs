@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rollcall::clock::Timestamp;
 use rollcall::table::{Applied, Cause, Change, Dialect, HostTable, Hosts, Journal, Rejection, Revision};
-use rollcall::zone::Zone;
+use rollcall::zone::Zones;
 
 use crate::ask;
 use crate::dice::Dice;
@@ -20,7 +20,7 @@ struct World {
     dice: Dice,
     now: u64,
     table: HostTable,
-    zone: Zone,
+    zone: Zones,
     journal: Journal,
     model: Model,
     published: Published,
@@ -35,7 +35,7 @@ struct World {
 struct Published {
     hosts: Hosts,
     revision: Revision,
-    zone: Zone,
+    zone: Zones,
     model: Model,
 }
 
@@ -43,7 +43,7 @@ struct Published {
 pub(crate) fn history(seed: u64, steps: u64) {
     let mut dice = Dice::new(seed);
     let model = Model { only_passing: dice.one_in(3), ..Model::default() };
-    let zone = ask::empty_zone(model.only_passing).render(&Hosts::default(), 7);
+    let zone = ask::empty_zones(model.only_passing).render(&Hosts::default(), 7);
     let table = HostTable::default();
     let published = Published {
         hosts: table.hosts().clone(),

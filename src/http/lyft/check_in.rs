@@ -104,6 +104,7 @@ impl CheckIn {
             priority: PRIORITY,
             zone: place_of(&stored, "az"),
             region: place_of(&stored, "region"),
+            hostname: None,
             ttl: Some(ttl),
             checks: None,
             repo: self.repo.clone(),

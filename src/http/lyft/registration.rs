@@ -272,6 +272,7 @@ mod tests {
             priority: 0,
             zone: None,
             region: None,
+            hostname: None,
             ttl: None,
             checks: None,
             repo: None,

@@ -12,7 +12,7 @@ use crate::http::problem::Problem;
 use crate::limits;
 use crate::table::{
     Check, CheckDefinition, Dialect, HostId, Invalid, Lease, Namespace, Place, Port, Protocol, Registration,
-    ServiceName, Status, Tag, Target, is_label, parse_meta, parse_tags,
+    ServiceName, Status, Tag, Target, is_label, parse_label, parse_meta, parse_tags,
 };
 use crate::zone;
 
@@ -55,6 +55,9 @@ pub(super) struct Register<'a> {
     /// Region.
     #[schema(value_type = Option<String>)]
     region: Option<Text<'a>>,
+    /// What the host is called, a DNS label: `<hostname>.<service>.<namespace>.svc` finds it.
+    #[schema(value_type = Option<String>)]
+    hostname: Option<Text<'a>>,
     /// Checks that somebody reports. Left out, those of the host stay with their verdicts.
     #[schema(value_type = Option<Vec<CheckBody>>)]
     checks: Option<Vec<Object<CheckBody<'a>>>>,
@@ -172,6 +175,7 @@ pub(super) fn registration(
         priority: body.priority.map_or(Ok(0), priority)?,
         zone: place("zone", body.zone)?,
         region: place("region", body.region)?,
+        hostname: body.hostname.map(|text| parse_label("hostname", text.as_str())).transpose()?,
         ttl: body.ttl.map(ttl).transpose()?.or(default_ttl),
         checks: body.checks.map(checks).transpose()?,
         repo: None,

@@ -105,6 +105,7 @@ impl Server {
             priority: 0,
             zone: None,
             region: None,
+            hostname: None,
             ttl: Some(Duration::from_secs(600)),
             checks: None,
             repo: None,
@@ -130,7 +131,7 @@ async fn registers_creates_then_replaces_then_renews() {
     let expected = json!({
         "service": "web", "id": "a", "origin": "native", "namespace": "prod",
         "addresses": ["10.0.0.1", "fd00::1"], "ports": [{"name": "http", "protocol": "tcp", "port": 80}],
-        "tags": ["v1"], "meta": {"k": "v"}, "weight": 5, "priority": 1, "zone": "az-a", "region": "r",
+        "tags": ["v1"], "meta": {"k": "v"}, "weight": 5, "priority": 1, "zone": "az-a", "region": "r", "hostname": null,
         "status": "warning",
         "checks": [{"id": "c", "status": "warning", "output": "slow", "since": "2027-01-15T08:00:00.000000Z"}],
         "draining": false, "ttl": "30s", "last_renewed": "2027-01-15T08:00:00.000000Z",

@@ -42,6 +42,8 @@ pub(super) struct HostView<'a> {
     zone: Option<&'a str>,
     /// Region.
     region: Option<&'a str>,
+    /// What the host is called in DNS; null without a name of its own.
+    hostname: Option<&'a str>,
     /// The worst status of its checks; `passing` without any.
     status: &'static str,
     /// Its checks.
@@ -82,6 +84,7 @@ impl<'a> HostView<'a> {
             priority: host.priority,
             zone: host.zone.as_ref().map(|zone| zone.as_str()),
             region: host.region.as_ref().map(|region| region.as_str()),
+            hostname: host.hostname.as_deref(),
             status: host.status().as_str(),
             checks: Checks(&host.checks),
             draining: host.draining,

@@ -78,7 +78,7 @@ fn check_target(app: &App, target: &Target) -> Result<(), Problem> {
     let name = Name::parse("address", text, &Name::root())?;
     match app.registry.snapshot().zones.find(name.as_wire()) {
         None => Ok(()),
-        Some((_, zone)) => {
+        Some(zone) => {
             let rule = format!("must be outside the zones of this server; {text:?} is in {}", zone.origin());
             Err(Problem::invalid("address", rule))
         }

@@ -34,6 +34,7 @@ pub(super) fn registration(service: &str, id: &str) -> Registration {
         priority: 0,
         zone: None,
         region: None,
+        hostname: None,
         ttl: Some(TTL),
         checks: None,
         repo: None,

@@ -51,6 +51,7 @@ prop_compose! {
         tags in words(4),
         meta in prop::collection::btree_map("[a-z./_-]{1,9}", any::<String>(), 0..4),
         places in (place(), place(), place()),
+        hostname in prop::option::of("[a-z][a-z0-9]{0,9}"),
         checks in prop::collection::vec(check(), 0..4),
         original in prop::option::of(any::<String>()),
     ) -> Host {
@@ -70,6 +71,7 @@ prop_compose! {
             meta: parse_meta("meta", meta.iter().map(|(k, v)| (&**k, &**v))).expect("meta"),
             zone: places.0,
             region: places.1,
+            hostname: hostname.map(String::into_boxed_str),
             checks: checks.into_boxed_slice(),
             lease: Lease::new(ttl, Timestamp::from_micros(9)),
             repo: places.2,

@@ -1,177 +1,524 @@
 //! Records made from rows at the moment of the question.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
-use super::{Answer, Data, Owner, Record, SrvTarget};
+use smallvec::SmallVec;
+
+use super::{Data, Owner, Record, Search};
 use crate::clock::Timestamp;
-use crate::table::{Host, Target};
-use crate::zone::Zone;
+use crate::limits;
+use crate::table::{self, Host, Port, Protocol};
+use crate::zone::Grammar;
 use crate::zone::file::rtype;
-use crate::zone::members::HostSet;
-use crate::zone::schema::View;
-use crate::zone::schema::service::address_key;
+use crate::zone::members::{Iter, is_live};
+use crate::zone::name::NameKey;
+use crate::zone::order::{self, Random};
+use crate::zone::policy::{AddressOrder, SrvSubset};
+use crate::zone::record::{Derived, Row, Target, Text};
+use crate::zone::schema::resolve::Members;
+use crate::zone::schema::service::instance_label;
+use crate::zone::schema::{Facet, View};
 
-impl Zone {
-    /// The records of one type that the hosts behind a name make, and the addresses of SRV targets.
-    pub(super) fn host_records<'z>(
-        &'z self,
-        view: &View,
-        set: &'z HostSet,
-        owner: Owner<'z>,
-        qtype: u16,
-        now: Timestamp,
-        answer: &mut Answer<'z>,
-    ) {
-        let ttl = self.apex.policy.record_ttl;
+impl<'z> Members<'z> {
+    fn iter(&self) -> MemberIter<'z, '_> {
+        match self {
+            Members::Set(set) => MemberIter::Set(set.iter()),
+            Members::List(list) => MemberIter::List(list.iter()),
+        }
+    }
+
+    /// Those whose lease has not ended.
+    fn live(&self, now: Timestamp) -> impl Iterator<Item = &'z Arc<Host>> {
+        self.iter().filter(move |host| is_live(host, now))
+    }
+
+    fn len(&self) -> usize {
+        match self {
+            Members::Set(set) => set.len(),
+            Members::List(list) => list.len(),
+        }
+    }
+
+    /// Whether two hosts may make the same record.
+    fn repeats(&self) -> bool {
+        match self {
+            Members::Set(set) => set.repeats(),
+            Members::List(list) => list.len() > 1,
+        }
+    }
+
+    fn is_weighted(&self) -> bool {
+        match self {
+            Members::Set(set) => set.is_weighted(),
+            Members::List(list) => list.len() > 1,
+        }
+    }
+
+    /// A few of many hosts that make one record each, none twice: no more than `room` and one, so that whoever has that
+    /// room sees that there are more. Any host is as likely as any other.
+    fn sample(&self, qtype: u16, asker: &super::Asker, first: u64) -> Option<SmallVec<[&'z Arc<Host>; 4]>> {
+        let Members::Set(set) = self else { return None };
+        if set.len() <= asker.room || !set.is_regular(qtype) {
+            return None;
+        }
+        let first = (first % set.len() as u64) as usize;
+        let places = (first..set.len()).chain(0..first);
+        let live = places.filter_map(|place| set.get(place)).filter(|host| is_live(host, asker.now));
+        Some(live.take(asker.room + 1).collect())
+    }
+}
+
+enum MemberIter<'z, 'l> {
+    Set(Iter<'z>),
+    List(std::slice::Iter<'l, &'z Arc<Host>>),
+}
+
+impl<'z> Iterator for MemberIter<'z, '_> {
+    type Item = &'z Arc<Host>;
+
+    fn next(&mut self) -> Option<&'z Arc<Host>> {
+        match self {
+            MemberIter::Set(set) => set.next(),
+            MemberIter::List(list) => list.next().copied(),
+        }
+    }
+}
+
+impl<'z> Search<'z, '_> {
+    /// The records of one type that the hosts behind a name make, and the addresses of their targets.
+    pub(super) fn host_records(&mut self, facet: Facet<'z>, members: &Members<'z>, owner: Owner<'z>, qtype: u16) {
+        let sampled = match (qtype, self.place.policy().srv_subset) {
+            (rtype::SRV, SrvSubset::Stable) => members.sample(qtype, self.asker, self.asker.client),
+            (rtype::A | rtype::AAAA | rtype::SRV, _) if members.len() > self.asker.room => {
+                let first = self.random.next_u64();
+                members.sample(qtype, self.asker, first)
+            }
+            _ => None,
+        };
+        let sampled = sampled.map(Members::List);
+        let members = sampled.as_ref().unwrap_or(members);
         match qtype {
-            rtype::A | rtype::AAAA if view.shows_addresses() => {
-                push_addresses(set, owner, qtype, ttl, now, &mut answer.answer);
-            }
-            rtype::SRV => {
-                push_services(view, set, owner, ttl, now, &mut answer.answer);
-                self.target_addresses(view, set, ttl, now, &mut answer.additional);
-            }
+            rtype::A | rtype::AAAA if facet.shows_addresses() => self.address_records(members, owner, qtype),
+            rtype::SRV => self.service_records(facet, members, owner),
+            rtype::SVCB | rtype::HTTPS => self.binding_records(facet, members, owner, qtype),
+            rtype::PTR => self.pointer_records(facet, members, owner),
+            rtype::TXT => self.text_records(facet, members, owner),
             _ => {}
         }
     }
 
-    /// A and AAAA of every SRV target, each once (R23).
-    fn target_addresses<'z>(
-        &'z self,
-        view: &View,
-        set: &'z HostSet,
-        ttl: u32,
-        now: Timestamp,
-        into: &mut Vec<Record<'z>>,
-    ) {
-        let start = into.len();
-        into.reserve(set.len());
-        for host in set.live(now).filter(|host| view.shows_service_of(host)) {
-            let Some(&first) = host.target.addresses().first() else { continue };
-            let owner = Owner::Address(first);
-            if set.repeats() && into[start..].iter().any(|record| record.owner == owner) {
-                continue;
+    fn address_records(&mut self, members: &Members<'z>, owner: Owner<'z>, qtype: u16) {
+        let start = self.answer.answer.len();
+        let order = self.place.policy().address_order;
+        if order == AddressOrder::Weighted && members.is_weighted() {
+            let mut drawn = draw(members, qtype, self.asker.now, self.random);
+            let ttl = lowest(self.place.policy().record_ttl, drawn.iter().map(|(_, host, _)| *host), self.asker.now);
+            drawn.sort_unstable_by(|one, other| one.0.total_cmp(&other.0));
+            self.answer.answer.extend(drawn.iter().map(|(_, _, data)| Record { owner, ttl, data: *data }));
+        } else {
+            let (ttl, now) = (self.place.policy().record_ttl, self.asker.now);
+            push_addresses(members, owner, qtype, ttl, now, &mut self.answer.answer);
+            if order != AddressOrder::Fixed {
+                self.random.shuffle(&mut self.answer.answer[start..]);
             }
-            // While no two hosts of one address differ in their others, this host knows all records of the target.
-            if self.uneven == 0 && !set.repeats() {
-                push_host_addresses(host, owner, ttl, now, into);
-            } else if let Some(node) = self.names.get(&address_key(first)) {
-                for qtype in [rtype::A, rtype::AAAA] {
-                    self.addresses(node, owner, qtype, now, into);
+        }
+        self.limit(start);
+    }
+
+    /// Cuts a set at what the operator wants of it at most.
+    fn limit(&mut self, start: usize) {
+        let most = usize::from(self.place.policy().record_limit);
+        if most > 0 {
+            self.answer.answer.truncate(start + most);
+        }
+    }
+
+    /// The A or AAAA records of hosts, into the additional section.
+    pub(super) fn push_addresses(&mut self, members: &Members<'z>, owner: Owner<'z>, qtype: u16) {
+        let ttl = self.place.policy().record_ttl;
+        push_addresses(members, owner, qtype, ttl, self.asker.now, &mut self.answer.additional);
+    }
+
+    /// SRV for each port that a name shows, and the addresses of the targets (RFC 2782).
+    fn service_records(&mut self, facet: Facet<'z>, members: &Members<'z>, owner: Owner<'z>) {
+        let start = self.answer.answer.len();
+        let (now, policy) = (self.asker.now, *self.place.policy());
+        for host in members.live(now) {
+            let Some(target) = self.target(host) else { continue };
+            for port in host.ports.iter().filter(|port| facet.shows_port(port)) {
+                let weight = host.weight.saturating_mul(policy.srv_weight_scale);
+                let data = Data::Srv { priority: host.priority, weight, port: port.number, target };
+                self.answer.answer.push(Record { owner, ttl: 0, data });
+            }
+        }
+        self.drop_same(members, start);
+        let shown = members.live(now).filter(|host| host.ports.iter().any(|port| facet.shows_port(port)));
+        let ttl = lowest(policy.record_ttl, shown.map(|host| &**host), now);
+        for record in &mut self.answer.answer[start..] {
+            record.ttl = ttl;
+        }
+        match policy.srv_subset {
+            SrvSubset::Random => self.random.shuffle(&mut self.answer.answer[start..]),
+            SrvSubset::Stable => order::by_client(&mut self.answer.answer[start..], self.asker.client),
+        }
+        self.limit(start);
+        self.target_addresses(facet, members);
+    }
+
+    /// SVCB says of a port what SRV says, and its protocols and addresses too; HTTPS of the ports called `https`, as a
+    /// browser takes it for the promise that there is HTTPS (RFC 9460 9.5).
+    fn binding_records(&mut self, facet: Facet<'z>, members: &Members<'z>, owner: Owner<'z>, rtype: u16) {
+        let start = self.answer.answer.len();
+        let now = self.asker.now;
+        let is_shown = |port: &Port| {
+            facet.shows_port(port)
+                && (rtype == rtype::SVCB || port.name.as_deref() == Some("https") && facet.shows_addresses())
+        };
+        for host in members.live(now) {
+            let Some(target) = self.target(host) else { continue };
+            for port in host.ports.iter().filter(|port| is_shown(port)) {
+                let priority = host.priority.saturating_add(1);
+                let data = Data::Svcb { rtype, priority, port: port.number, target, host: Row(host) };
+                self.answer.answer.push(Record { owner, ttl: 0, data });
+            }
+        }
+        let shown = members.live(now).filter(|host| host.ports.iter().any(is_shown));
+        let ttl = lowest(self.place.policy().record_ttl, shown.map(|host| &**host), now);
+        self.drop_same(members, start);
+        for record in &mut self.answer.answer[start..] {
+            record.ttl = ttl;
+        }
+        self.random.shuffle(&mut self.answer.answer[start..]);
+        self.limit(start);
+        if self.answer.answer.len() > start {
+            self.target_addresses(facet, members);
+        }
+    }
+
+    /// The name that a host is reached by, as SRV says it: it has addresses, and is no alias (RFC 2782).
+    fn target(&self, host: &'z Host) -> Option<Target<'z>> {
+        match &host.target {
+            table::Target::Name(name) => Some(Target::Name(name)),
+            table::Target::Addresses(addresses) => {
+                let derived = match self.place.zone.grammar {
+                    Grammar::Kubernetes => Derived::Endpoint(Row(host)),
+                    Grammar::Service | Grammar::Static | Grammar::Reverse(_) => Derived::Address(addresses[0]),
+                };
+                derived.fits(&self.place.zone.origin).then_some(Target::Derived(derived))
+            }
+        }
+    }
+
+    /// A and AAAA of every target, each once (R23).
+    fn target_addresses(&mut self, facet: Facet<'z>, members: &Members<'z>) {
+        let tree = self.place.tree();
+        let shows = |host: &&'z Arc<Host>| host.ports.iter().any(|port| facet.shows_port(port));
+        let hosts = members.live(self.asker.now).filter(shows).take(self.asker.room);
+        // While no two hosts of one address differ in their others, a host knows all records of its target.
+        if tree.is_even() && !members.repeats() && self.place.zone.grammar == Grammar::Service {
+            for host in hosts {
+                let Some(&first) = host.target.addresses().first() else { continue };
+                self.push_host_addresses(host, Owner::Derived(Derived::Address(first)));
+            }
+            return;
+        }
+        let mut hosts: SmallVec<[&'z Arc<Host>; 16]> = hosts.collect();
+        let name = |host: &&'z Arc<Host>| (host.target.addresses().first(), host.hostname.as_deref());
+        hosts.sort_unstable_by_key(name);
+        hosts.dedup_by_key(|host| name(host));
+        for host in hosts {
+            let Some(&first) = host.target.addresses().first() else { continue };
+            match self.target(host) {
+                Some(Target::Derived(derived @ Derived::Endpoint(_))) => {
+                    self.endpoint_addresses(host, Owner::Derived(derived));
+                }
+                Some(Target::Derived(derived)) => {
+                    let set = tree.address(first).and_then(|hosts| tree.shown(&hosts.part, self.asker.now));
+                    for qtype in [rtype::A, rtype::AAAA] {
+                        if let Some(set) = set {
+                            self.push_addresses(&Members::Set(set), Owner::Derived(derived), qtype);
+                        }
+                    }
+                }
+                Some(Target::Name(_)) | None => {}
+            }
+        }
+    }
+
+    /// The addresses of all hosts of a service that are called as one of them.
+    fn endpoint_addresses(&mut self, host: &'z Host, owner: Owner<'z>) {
+        let Owner::Derived(derived) = owner else { return };
+        let mut wire = Vec::with_capacity(crate::zone::NAME_OCTETS);
+        derived.write_relative(&mut wire);
+        // A host name that two addresses share was taken with the first of them.
+        let again = |record: &Record<'z>| match (record.owner, &host.hostname) {
+            (Owner::Derived(Derived::Endpoint(row)), Some(hostname)) => row.0.hostname.as_ref() == Some(hostname),
+            _ => false,
+        };
+        if self.answer.additional.iter().any(again) {
+            return;
+        }
+        let key = NameKey::from_relative(&wire);
+        for qtype in [rtype::A, rtype::AAAA] {
+            self.addresses(&key, owner, qtype);
+        }
+    }
+
+    /// All addresses of one host as records of one name.
+    fn push_host_addresses(&mut self, host: &Host, owner: Owner<'z>) {
+        let ttl = clip(self.place.policy().record_ttl, host, self.asker.now);
+        for address in host.target.addresses() {
+            let data = match *address {
+                IpAddr::V4(v4) => Data::A(v4),
+                IpAddr::V6(v6) => Data::Aaaa(v6),
+            };
+            self.answer.additional.push(Record { owner, ttl, data });
+        }
+    }
+
+    /// The instances of a service (RFC 6763 4.1) with their SRV, TXT and addresses (12.1); the names of an address.
+    fn pointer_records(&mut self, facet: Facet<'z>, members: &Members<'z>, owner: Owner<'z>) {
+        let start = self.answer.answer.len();
+        let origin = self.pointer_origin(facet);
+        let mut ttl = self.place.policy().record_ttl;
+        let mut named: Vec<(Vec<u8>, Derived<'z>)> = Vec::new();
+        for host in members.live(self.asker.now) {
+            let Some(target) = self.pointer(facet, host) else { continue };
+            let mut wire = Vec::new();
+            target.write_relative(&mut wire);
+            named.push((wire, target));
+            ttl = clip(ttl, host, self.asker.now);
+        }
+        // Two dialects may have a row of one id.
+        named.sort_unstable_by(|one, other| one.0.cmp(&other.0));
+        named.dedup_by(|later, earlier| later.0 == earlier.0);
+        let data = named.into_iter().map(|(_, target)| Data::Ptr { target, origin });
+        self.answer.answer.extend(data.map(|data| Record { owner, ttl, data }));
+        self.random.shuffle(&mut self.answer.answer[start..]);
+        if let Some(protocol) = facet.browses() {
+            self.instance_additional(protocol, members, start);
+        }
+    }
+
+    fn pointer_origin(&self, facet: Facet<'z>) -> &'z crate::zone::Name {
+        if facet == Facet::Names { &self.place.zones.places.called } else { &self.place.zone.origin }
+    }
+
+    fn pointer(&self, facet: Facet<'z>, host: &'z Host) -> Option<Derived<'z>> {
+        let row = Row(host);
+        let derived = match (facet, facet.browses()) {
+            (Facet::Names, _) => Derived::Called(row, *host.target.addresses().first()?),
+            (_, Some(protocol)) => {
+                let offers = host.ports.iter().any(|port| port.protocol == protocol);
+                instance_label(host.id.as_str()).filter(|_| offers)?;
+                Derived::Instance(row, protocol)
+            }
+            _ => return None,
+        };
+        derived.fits(self.pointer_origin(facet)).then_some(derived)
+    }
+
+    /// SRV, TXT and addresses of the instances that are in the answer.
+    fn instance_additional(&mut self, protocol: Protocol, members: &Members<'z>, start: usize) {
+        let now = self.asker.now;
+        if self.answer.answer.len() - start > limits::INSTANCES_DESCRIBED {
+            return;
+        }
+        let policy = *self.place.policy();
+        for host in members.live(now) {
+            let Some(target) = self.target(host) else { continue };
+            let owner = Owner::Derived(Derived::Instance(Row(host), protocol));
+            let ttl = clip(policy.record_ttl, host, now);
+            for port in host.ports.iter().filter(|port| port.protocol == protocol) {
+                let weight = host.weight.saturating_mul(policy.srv_weight_scale);
+                let data = Data::Srv { priority: host.priority, weight, port: port.number, target };
+                self.answer.additional.push(Record { owner, ttl, data });
+            }
+            let text = Text { host: Row(host), told: policy.txt, with_id: false };
+            self.answer.additional.push(Record { owner, ttl, data: Data::Txt(text) });
+        }
+        self.target_addresses(Facet::Instance(protocol), members);
+    }
+
+    /// What hosts say of themselves: of a service where the operator wants it, of an instance always (RFC 6763 6.1).
+    fn text_records(&mut self, facet: Facet<'z>, members: &Members<'z>, owner: Owner<'z>) {
+        let told = self.place.policy().txt;
+        let with_id = match facet {
+            Facet::Instance(_) => false,
+            Facet::View(View::Service | View::Tag(_) | View::Zone(_)) if told => true,
+            Facet::View(_) | Facet::Addresses | Facet::Instances(_) | Facet::Names => return,
+        };
+        let start = self.answer.answer.len();
+        let hosts = || members.live(self.asker.now).map(|host| &**host);
+        let ttl = lowest(self.place.policy().record_ttl, hosts(), self.asker.now);
+        for host in hosts() {
+            let data = Data::Txt(Text { host: Row(host), told, with_id });
+            self.answer.answer.push(Record { owner, ttl, data });
+        }
+        if members.len() > 1 {
+            drop_same_texts(&mut self.answer.answer, start);
+        }
+        self.limit(start);
+    }
+
+    /// The types of services that have an instance, a bounded number (RFC 6763 9).
+    pub(super) fn service_types(&mut self, owner: Owner<'z>) {
+        let start = self.answer.answer.len();
+        let (tree, now) = (self.place.tree(), self.asker.now);
+        let most = self.asker.room.min(limits::SERVICE_TYPES).saturating_add(1);
+        let keys = tree.aliases_below(b"_tcp\0", now, most).chain(tree.aliases_below(b"_udp\0", now, most));
+        let (ttl, origin) = (self.place.policy().record_ttl, &self.place.zone.origin);
+        self.answer.answer.extend(keys.take(most).map(|key| {
+            let data = Data::Ptr { target: Derived::Type(key), origin };
+            Record { owner, ttl, data }
+        }));
+        self.random.shuffle(&mut self.answer.answer[start..]);
+    }
+
+    /// Two hosts on one address and port are one record; so is one port for two protocols.
+    fn drop_same(&mut self, members: &Members<'z>, start: usize) {
+        let irregular = match members {
+            Members::Set(set) => set.repeats() || set.is_irregular(),
+            Members::List(_) => true,
+        };
+        if irregular && self.answer.answer.len() > start + 1 {
+            self.answer.answer[start..].sort_unstable_by(|one, other| order::services(&one.data, &other.data));
+            let mut kept = start + 1;
+            for index in start + 1..self.answer.answer.len() {
+                let (one, other) = (&self.answer.answer[kept - 1].data, &self.answer.answer[index].data);
+                if order::services(one, other).is_ne() {
+                    self.answer.answer[kept] = self.answer.answer[index];
+                    kept += 1;
                 }
             }
+            self.answer.answer.truncate(kept);
         }
     }
 }
 
-/// All addresses of one host as records of one name.
-fn push_host_addresses<'z>(host: &Host, owner: Owner<'z>, ttl: u32, now: Timestamp, into: &mut Vec<Record<'z>>) {
-    let ttl = clip(ttl, host, now);
-    for address in host.target.addresses() {
-        let data = match *address {
-            IpAddr::V4(v4) => Data::A(v4),
-            IpAddr::V6(v6) => Data::Aaaa(v6),
-        };
-        into.push(Record { owner, ttl, data });
-    }
+fn drop_same_texts(into: &mut SmallVec<[Record<'_>; 16]>, start: usize) {
+    let wire = |record: &Record<'_>| {
+        let mut wire = Vec::new();
+        if let Data::Txt(text) = &record.data {
+            text.write(&mut wire);
+        }
+        wire
+    };
+    into[start..].sort_by_cached_key(wire);
+    let mut last = None;
+    let mut at = 0;
+    into.retain(|record| {
+        at += 1;
+        let octets = wire(record);
+        let is_new = at <= start || last.as_ref() != Some(&octets);
+        last = Some(octets);
+        is_new
+    });
 }
 
-/// The A or AAAA records of a set: one TTL for all, no address twice (R21).
-pub(super) fn push_addresses<'z>(
-    set: &HostSet,
+/// The A or AAAA records of a set: one TTL for all, none twice.
+fn push_addresses<'z, A: smallvec::Array<Item = Record<'z>>>(
+    members: &Members<'z>,
     owner: Owner<'z>,
     qtype: u16,
     ttl: u32,
     now: Timestamp,
-    into: &mut Vec<Record<'z>>,
+    into: &mut SmallVec<A>,
 ) {
+    if let Members::Set(set) = members
+        && !set.has_family(qtype == rtype::AAAA)
+    {
+        return;
+    }
     let start = into.len();
     let mut lowest = ttl;
-    into.reserve(set.len());
-    for host in set.live(now) {
-        for address in host.target.addresses() {
-            let data = match (*address, qtype) {
-                (IpAddr::V4(v4), rtype::A) => Data::A(v4),
-                (IpAddr::V6(v6), rtype::AAAA) => Data::Aaaa(v6),
-                _ => continue,
-            };
+    into.reserve(members.len());
+    for host in members.live(now) {
+        for data in addresses(host, qtype) {
             lowest = clip(lowest, host, now);
             into.push(Record { owner, ttl, data });
         }
     }
-    if set.repeats() {
-        let mut addresses: Vec<Data<'z>> = into.drain(start..).map(|record| record.data).collect();
-        addresses.sort_unstable_by_key(address_of);
-        addresses.dedup();
-        into.extend(addresses.into_iter().map(|data| Record { owner, ttl, data }));
+    if members.repeats() || matches!(owner, Owner::Derived(_)) {
+        into[start..].sort_unstable_by_key(|record| address_of(&record.data));
+        let mut last = None;
+        let mut at = 0;
+        into.retain(|record| {
+            at += 1;
+            let address = address_of(&record.data);
+            let is_new = at <= start || last != address;
+            last = address;
+            is_new
+        });
     }
     for record in &mut into[start..] {
         record.ttl = lowest;
     }
+}
+
+/// The records of a set with a random number each, in whose order a host of twice the weight comes first twice as often
+/// (Efraimidis and Spirakis, 2006); an address of several hosts has their weights together.
+fn draw<'z>(
+    members: &Members<'z>,
+    qtype: u16,
+    now: Timestamp,
+    random: &mut Random,
+) -> SmallVec<[(f64, &'z Host, Data<'z>); 32]> {
+    let mut drawn: SmallVec<[(f64, &'z Host, Data<'z>); 32]> = SmallVec::new();
+    for host in members.live(now) {
+        for data in addresses(host, qtype) {
+            drawn.push((f64::from(host.weight), host, data));
+        }
+    }
+    if members.repeats() {
+        drawn.sort_unstable_by_key(|(_, _, data)| address_of(data));
+        drawn.dedup_by(|later, earlier| {
+            let same = later.2 == earlier.2;
+            if same {
+                earlier.0 += later.0;
+                // The lease that ends first counts for the TTL.
+                if later
+                    .1
+                    .lease
+                    .left(now)
+                    .is_some_and(|left| earlier.1.lease.left(now).is_none_or(|other| left < other))
+                {
+                    earlier.1 = later.1;
+                }
+            }
+            same
+        });
+    }
+    for (key, _, _) in &mut drawn {
+        *key = random.exponential() / key.max(order::LEAST_WEIGHT);
+    }
+    drawn
+}
+
+fn addresses<'z>(host: &Host, qtype: u16) -> impl Iterator<Item = Data<'z>> {
+    host.target.addresses().iter().filter_map(move |address| match (*address, qtype) {
+        (IpAddr::V4(v4), rtype::A) => Some(Data::A(v4)),
+        (IpAddr::V6(v6), rtype::AAAA) => Some(Data::Aaaa(v6)),
+        _ => None,
+    })
 }
 
 fn address_of(data: &Data<'_>) -> Option<IpAddr> {
     match data {
         Data::A(v4) => Some(IpAddr::V4(*v4)),
         Data::Aaaa(v6) => Some(IpAddr::V6(*v6)),
-        Data::Srv { .. } | Data::Soa { .. } | Data::Static { .. } => None,
+        Data::Srv { .. }
+        | Data::Svcb { .. }
+        | Data::Ptr { .. }
+        | Data::Txt(_)
+        | Data::Soa { .. }
+        | Data::Static { .. } => None,
     }
 }
 
-/// The SRV records of a set: one TTL for all, none twice.
-fn push_services<'z>(
-    view: &View,
-    set: &'z HostSet,
-    owner: Owner<'z>,
-    ttl: u32,
-    now: Timestamp,
-    into: &mut Vec<Record<'z>>,
-) {
-    let start = into.len();
-    let mut lowest = ttl;
-    into.reserve(set.len());
-    for host in set.live(now) {
-        let target = match &host.target {
-            Target::Addresses(addresses) => SrvTarget::Address(addresses[0]),
-            Target::Name(name) => SrvTarget::Name(name),
-        };
-        for port in host.ports.iter().filter(|port| view.shows_port(port)) {
-            lowest = clip(lowest, host, now);
-            let data = Data::Srv { priority: host.priority, weight: host.weight, port: port.number, target };
-            into.push(Record { owner, ttl, data });
-        }
-    }
-    if set.repeats() || set.iter().any(|host| host.ports.len() > 1) {
-        drop_same_services(into, start);
-    }
-    for record in &mut into[start..] {
-        record.ttl = lowest;
-    }
-}
-
-/// Two hosts on one address and port are one record; so is one port for two protocols.
-fn drop_same_services(into: &mut Vec<Record<'_>>, start: usize) {
-    type Fields<'a> = (Option<IpAddr>, Option<&'a str>, u16, u16, u16);
-    fn sort_key<'a>(data: &Data<'a>) -> Option<Fields<'a>> {
-        match *data {
-            Data::Srv { priority, weight, port, target: SrvTarget::Address(address) } => {
-                Some((Some(address), None, port, priority, weight))
-            }
-            Data::Srv { priority, weight, port, target: SrvTarget::Name(name) } => {
-                Some((None, Some(name), port, priority, weight))
-            }
-            Data::A(_) | Data::Aaaa(_) | Data::Soa { .. } | Data::Static { .. } => None,
-        }
-    }
-    into[start..].sort_unstable_by_key(|record| sort_key(&record.data));
-    let mut kept = start;
-    for index in start..into.len() {
-        if index == start || into[index].data != into[kept - 1].data {
-            into[kept] = into[index];
-            kept += 1;
-        }
-    }
-    into.truncate(kept);
+fn lowest<'a>(ttl: u32, hosts: impl Iterator<Item = &'a Host>, now: Timestamp) -> u32 {
+    hosts.fold(ttl, |ttl, host| clip(ttl, host, now))
 }
 
 /// No record outlives the lease it stands on (R24): whole seconds left, rounded down.

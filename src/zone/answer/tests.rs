@@ -6,7 +6,8 @@ use crate::table::{
     Applied, Change, CheckDefinition, Dialect, Event, HostId, HostTable, Namespace, Port, Protocol, Registration,
     ServiceName, Status, Target, parse_tags,
 };
-use crate::zone::{Grammar, Name, Policy, Zone, parse_file, write_name};
+use crate::zone::{Derived, Target as Pointed};
+use crate::zone::{Grammar, Name, Policy, Zone, Zones, parse_file, write_name};
 
 const FILE: &str = "$TTL 3600\n@ SOA ns hostmaster 1 4h 1h 1w 5\n@ NS ns\nwww CNAME web\nloop CNAME loop2\nloop2 CNAME loop\n\
     gone CNAME nothing\nout CNAME www.example.com.\n*.wild TXT \"any\"\nhost.wild A 10.9.9.9\na.b.c TXT deep\n\
@@ -23,14 +24,15 @@ fn at(millis: u64) -> Timestamp {
 /// A table and its zone, kept in step the incremental way and checked against the whole one.
 struct World {
     table: HostTable,
-    zone: Zone,
+    zones: Zones,
 }
 
 impl World {
     fn new() -> World {
         let file = parse_file(FILE, &n("@")).expect("zone file");
         let own = ["127.0.0.1".parse().expect("address")];
-        World { table: HostTable::default(), zone: Zone::new(file, Grammar::Service, Policy::default(), &own) }
+        let zone = Zone::new(file, Grammar::Service, &Policy::default(), &own);
+        World { table: HostTable::default(), zones: Zones::new(vec![zone], Policy::default()) }
     }
 
     fn apply(&mut self, event: Event, now: u64) {
@@ -39,8 +41,8 @@ impl World {
     }
 
     fn render(&mut self, changes: Vec<Change>) {
-        self.zone = self.zone.with(&changes);
-        assert_eq!(self.zone.difference(&self.zone.render(self.table.hosts(), 0)), None);
+        self.zones = self.zones.with(&changes);
+        assert_eq!(self.zones.difference(&self.zones.render(self.table.hosts(), 0)), None);
     }
 
     fn register(&mut self, service: &str, addresses: &[&str], port: u16, change: impl FnOnce(&mut Registration)) {
@@ -57,6 +59,7 @@ impl World {
             priority: 0,
             zone: None,
             region: None,
+            hostname: None,
             ttl: Some(Duration::from_secs(10)),
             checks: None,
             repo: None,
@@ -70,12 +73,14 @@ impl World {
     fn dig(&self, name: &str, qtype: u16, now: u64) -> String {
         let name = n(name);
         let question = Question { name: name.as_wire(), qtype };
-        let answer = self.zone.answer(&question, at(now), &mut Random::new(1));
+        let zone = self.zones.find_for(&question).expect("a zone");
+        let answer = zone.answer(&question, &Asker::at(at(now)), &mut Random::new(1));
         let mut text = answer.rcode.as_str().to_owned();
         if !answer.authoritative {
             text.push_str(" not authoritative");
         }
-        for (mark, records) in [("", &answer.answer), ("; ", &answer.authority), ("+ ", &answer.additional)] {
+        for (mark, records) in [("", &answer.answer[..]), ("; ", &answer.authority[..]), ("+ ", &answer.additional[..])]
+        {
             let mut lines: Vec<String> = records.iter().map(|record| format!("\n{mark}{}", print(record))).collect();
             lines.sort();
             text.extend(lines);
@@ -88,23 +93,40 @@ fn print(record: &Record<'_>) -> String {
     let mut text = match record.owner {
         Owner::Question => "@".to_owned(),
         Owner::Name(name) => Name::from_wire(name).to_string(),
-        Owner::Address(address) => format!("<{address}>"),
+        Owner::Derived(derived) => print_derived(derived),
     };
     let _ = write!(text, " {} ", record.ttl);
     let _ = match record.data {
         Data::A(address) => write!(text, "A {address}"),
         Data::Aaaa(address) => write!(text, "AAAA {address}"),
-        Data::Srv { priority, weight, port, target: SrvTarget::Address(address) } => {
-            write!(text, "SRV {priority} {weight} {port} <{address}>")
+        Data::Srv { priority, weight, port, target: Pointed::Derived(derived) } => {
+            write!(text, "SRV {priority} {weight} {port} {}", print_derived(derived))
         }
-        Data::Srv { priority, weight, port, target: SrvTarget::Name(name) } => {
+        Data::Srv { priority, weight, port, target: Pointed::Name(name) } => {
             write!(text, "SRV {priority} {weight} {port} {name}.")
+        }
+        Data::Svcb { rtype, priority, port, target, .. } => write!(text, "TYPE{rtype} {priority} {port} {target:?}"),
+        Data::Ptr { target, origin } => write!(text, "PTR {}.{origin}", print_derived(target)),
+        Data::Txt(strings) => {
+            let mut wire = Vec::new();
+            strings.write(&mut wire);
+            write!(text, "TXT {:?}", String::from_utf8_lossy(&wire))
         }
         Data::Soa { serial, .. } => write!(text, "SOA {serial}"),
         Data::Static { rtype: rtype::NS | rtype::CNAME, rdata } => write_name(&mut text, rdata),
         Data::Static { rtype, rdata } => write!(text, "TYPE{rtype} {rdata:?}"),
     };
     text
+}
+
+fn print_derived(derived: Derived<'_>) -> String {
+    if let Derived::Address(address) = derived {
+        return format!("<{address}>");
+    }
+    let mut wire = Vec::new();
+    derived.write_relative(&mut wire);
+    wire.push(0);
+    Name::from_wire(&wire).to_string().trim_end_matches('.').to_owned()
 }
 
 fn with_tags(tags: &'static [&'static str]) -> impl FnOnce(&mut Registration) {
@@ -294,17 +316,17 @@ fn static_names_follow_the_rules() {
 fn the_serial_grows_with_the_records_only() {
     let mut world = World::new();
     world.register("web", &["10.0.0.1"], 80, |_| ());
-    let serial = world.zone.serial();
+    let serial = world.zones.serial();
     world.register("web", &["10.0.0.1"], 80, |registration| {
         registration.meta = crate::table::parse_meta("meta", [("k", "v")]).expect("meta");
     });
-    assert_eq!(world.zone.serial(), serial);
+    assert_eq!(world.zones.serial(), serial);
     let key = world.table.hosts().iter().next().expect("row").key();
     let applied = world.table.apply(Event::Renew(key), at(1));
     assert!(matches!(applied, Ok(Applied::Unchanged(_))));
     world.register("web", &["10.0.0.2"], 80, |_| ());
-    assert_eq!(world.zone.serial(), serial + 1);
-    assert!(world.zone.render(world.table.hosts(), 900).serial() == 901);
+    assert_eq!(world.zones.serial(), serial + 1);
+    assert!(world.zones.render(world.table.hosts(), 900).serial() == 901);
 }
 
 /// Past the length of a plain list and back, with addresses that come to be shared and cease to be.

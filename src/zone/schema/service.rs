@@ -1,16 +1,18 @@
-//! The grammar of `service.local.`: every SRV target and its addresses inside the zone.
+//! The names that a host makes, by the labels left of a zone's origin.
 //!
 //! | name | records |
 //! | --- | --- |
 //! | `web` | A, AAAA, SRV of every port |
 //! | `<tag>.web`, `_web._<tag>` | the same of the hosts with that tag; tags may hold dots in the first form |
-//! | `_web._tcp` | A, AAAA, SRV of the TCP ports (`_udp`, `_sctp` likewise) |
+//! | `_web._tcp` | A, AAAA, SRV of the TCP ports (`_udp`, `_sctp` likewise), PTR to the instances (RFC 6763) |
 //! | `_<port>._<proto>.web` | SRV of that named port |
-//! | `<hex-ip>.addr` | A and AAAA of the hosts registered with that address |
+//! | `<az>.pin._zone.web` | A, AAAA, SRV of the hosts in that availability zone |
 //! | `web.<namespace>.svc` | A, AAAA, SRV; the way to services outside the namespace `default` |
+//! | `<hostname>.web.<namespace>.svc` | A and AAAA of the hosts called so |
 //!
 //! The names without a namespace hold the hosts of the namespace `default`: two namespaces may have a
-//! service of one name, and neither may get the other's traffic.
+//! service of one name, and neither may get the other's traffic. Names that can be worked out from these are not
+//! kept, but found (see `resolve`): `web.default.svc`, names of addresses, ids and instances.
 //!
 //! Labels that begin with `_` and the words of [`RESERVED`] are never services or tags, so no two forms can
 //! mean the same name.
@@ -24,7 +26,7 @@ use crate::table::{Host, Namespace, Protocol, Tag, is_label};
 use crate::zone::name::NameKey;
 
 /// Labels directly below the origin that no service may have.
-pub(crate) const RESERVED: [&str; 7] = ["addr", "dns", "dns-version", "node", "ns", "pod", "svc"];
+pub(in crate::zone) const RESERVED: [&str; 7] = ["addr", "dns", "dns-version", "node", "ns", "pod", "svc"];
 
 /// Whether `service` can be a name of this zone; the error is the rule it breaks, as a sentence without a subject.
 pub fn check_service_label(service: &str) -> Result<(), String> {
@@ -43,9 +45,11 @@ pub(in crate::zone) struct Names {
     /// The name that the hosts of the service are kept under; `None` for a service that DNS cannot name.
     pub(in crate::zone) service: Option<NameKey>,
     /// Every other name of the service that shows this host, and what it shows; sorted, each name once.
-    pub(in crate::zone) aliases: SmallVec<[(NameKey, View); 6]>,
-    /// The names of its addresses.
-    pub(in crate::zone) addresses: SmallVec<[NameKey; 2]>,
+    pub(in crate::zone) aliases: SmallVec<[(NameKey, View); 4]>,
+    /// The names by which the host itself is called.
+    pub(in crate::zone) endpoints: SmallVec<[NameKey; 1]>,
+    /// Its addresses.
+    pub(in crate::zone) addresses: SmallVec<[IpAddr; 2]>,
 }
 
 impl Names {
@@ -60,54 +64,84 @@ impl Names {
     }
 }
 
+/// The name that the hosts of this one's service are kept under.
+pub(in crate::zone) fn home(host: &Host) -> Option<NameKey> {
+    let service = host.service.as_str();
+    check_service_label(service).ok()?;
+    Some(if host.namespace == Namespace::DEFAULT {
+        NameKey::of_labels([service])
+    } else {
+        NameKey::of_labels(["svc", host.namespace.as_str(), service])
+    })
+}
+
 /// The names of a host.
 pub(in crate::zone) fn names(host: &Host) -> Names {
-    let service = host.service.as_str();
-    if check_service_label(service).is_err() {
-        return Names::default();
-    }
+    let Some(home) = home(host) else { return Names::default() };
     let mut names = Names {
         service: None,
         aliases: SmallVec::new(),
-        addresses: host.target.addresses().iter().map(|address| address_key(*address)).collect(),
+        endpoints: endpoints(host),
+        addresses: host.target.addresses().iter().copied().collect(),
     };
-    let namespaced = NameKey::of_labels(["svc", host.namespace.as_str(), service]);
-    if host.namespace == Namespace::DEFAULT {
-        names.service = Some(NameKey::of_labels([service]));
-        names.aliases.push((namespaced, View::Service));
-        alias_names(host, service, &mut names.aliases);
-        names.aliases.sort_unstable();
-        names.aliases.dedup_by(|later, earlier| later.0 == earlier.0);
-    } else {
-        names.service = Some(namespaced);
+    for port in &host.ports {
+        if let Some(name) = &port.name {
+            let key = home.below([underscore(port.protocol), &format!("_{name}")]);
+            names.aliases.push((key, View::Port(port.protocol, name.clone())));
+        }
     }
+    if let Some(zone) = host.zone.as_ref().map(|zone| zone.as_str()).filter(|zone| is_dotted(zone)) {
+        let labels = ["_zone", "pin"].into_iter().chain(zone.rsplit('.'));
+        names.aliases.push((home.below(labels), View::Zone(zone.to_ascii_lowercase().into())));
+    }
+    if host.namespace == Namespace::DEFAULT {
+        short_names(host, &home, &mut names.aliases);
+    }
+    names.service = Some(home);
+    names.aliases.sort_unstable();
+    names.aliases.dedup_by(|later, earlier| later.0 == earlier.0);
     names
 }
 
-fn alias_names(host: &Host, service: &str, aliases: &mut SmallVec<[(NameKey, View); 6]>) {
-    let underscored = format!("_{service}");
+/// The names that only services of the namespace `default` have.
+fn short_names(host: &Host, home: &NameKey, aliases: &mut SmallVec<[(NameKey, View); 4]>) {
+    let underscored = format!("_{}", host.service);
     for protocol in Protocol::ALL {
         if host.ports.iter().any(|port| port.protocol == protocol) {
             aliases.push((NameKey::of_labels([underscore(protocol), &underscored]), View::Transport(protocol)));
         }
     }
-    for port in &host.ports {
-        if let Some(name) = &port.name {
-            let key = NameKey::of_labels([service, underscore(port.protocol), &format!("_{name}")]);
-            aliases.push((key, View::Port(port.protocol, name.clone())));
-        }
-    }
-    for tag in host.tags.iter().map(Tag::as_str) {
-        if tag.len() > 200 || !tag.split('.').all(is_tag_label) {
-            continue;
-        }
+    for tag in host.tags.iter().map(Tag::as_str).filter(|tag| is_dotted(tag)) {
         let view = View::Tag(tag.to_ascii_lowercase().into());
         let shadowed = Protocol::ALL.iter().any(|protocol| protocol.as_str().eq_ignore_ascii_case(tag));
         if !tag.contains('.') && tag.len() < 63 && !shadowed {
             aliases.push((NameKey::of_labels([format!("_{tag}").as_str(), &underscored]), view.clone()));
         }
-        aliases.push((NameKey::of_labels(std::iter::once(service).chain(tag.rsplit('.'))), view));
+        aliases.push((home.below(tag.rsplit('.')), view));
     }
+}
+
+/// A host has a name of its own where it says one, and where its id or its service has capitals: DNS knows none, and an
+/// id is found by its text.
+fn endpoints(host: &Host) -> SmallVec<[NameKey; 1]> {
+    let service = host.service.as_str();
+    let has_capitals = |text: &str| text.bytes().any(|byte| byte.is_ascii_uppercase());
+    let id = host.id.as_str();
+    let odd = (has_capitals(id) || has_capitals(service)) && instance_label(id).is_some();
+    let labels = host.hostname.as_deref().into_iter().chain(Some(id).filter(|_| odd));
+    let mut keys: SmallVec<[NameKey; 1]> =
+        labels.map(|label| NameKey::of_labels(["svc", host.namespace.as_str(), service, label])).collect();
+    keys.dedup();
+    keys
+}
+
+/// An id as the label of an instance (RFC 6763 4.1.1: any text); not one that begins like a protocol.
+pub(in crate::zone) fn instance_label(id: &str) -> Option<&str> {
+    ((1..=63).contains(&id.len()) && !id.starts_with('_')).then_some(id)
+}
+
+fn is_dotted(text: &str) -> bool {
+    text.len() <= 200 && text.split('.').all(is_tag_label)
 }
 
 fn is_tag_label(label: &str) -> bool {
@@ -116,7 +150,7 @@ fn is_tag_label(label: &str) -> bool {
         && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
 }
 
-const fn underscore(protocol: Protocol) -> &'static str {
+pub(in crate::zone) const fn underscore(protocol: Protocol) -> &'static str {
     match protocol {
         Protocol::Tcp => "_tcp",
         Protocol::Udp => "_udp",
@@ -139,14 +173,6 @@ pub fn address_label(address: IpAddr) -> smallvec::SmallVec<[u8; 32]> {
         IpAddr::V6(v6) => push(&v6.octets()),
     }
     label
-}
-
-/// The key of `<hex-ip>.addr`.
-pub(in crate::zone) fn address_key(address: IpAddr) -> NameKey {
-    let mut key = NameKey::default();
-    key.push_label(b"addr");
-    key.push_label(&address_label(address));
-    key
 }
 
 #[cfg(test)]

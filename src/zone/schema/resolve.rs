@@ -1,0 +1,321 @@
+//! From a name to the hosts behind it: one grammar a zone.
+//!
+//! What the tree keeps is looked up; what follows from it (endpoints by id and address, instances, zonal names, the
+//! addresses of reverse zones) is worked out, so that a host does not cost a name for each way to ask for it. A name
+//! exists if something here says so, and every type asks here.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+
+use super::reverse::Prefix;
+use super::service::{RESERVED, underscore};
+use super::{Facet, View};
+use crate::clock::Timestamp;
+use crate::table::{Dialect, Host, Protocol, is_label};
+use crate::zone::Grammar;
+use crate::zone::members::{HostSet, is_live};
+use crate::zone::name::NameKey;
+use crate::zone::node::{Node, Part, Service};
+use crate::zone::record::undashed;
+use crate::zone::tree::Tree;
+
+/// The hosts that a name shows.
+pub(in crate::zone) enum Members<'z> {
+    /// A set that is kept.
+    Set(&'z HostSet),
+    /// A few that were found.
+    List(SmallVec<[&'z Arc<Host>; 4]>),
+}
+
+/// What hosts have to do with a name.
+pub(in crate::zone) enum Found<'z> {
+    /// They stand there: some are in the answers now.
+    Hosts(Facet<'z>, Members<'z>),
+    /// The types of services are listed there (RFC 6763 9).
+    Types,
+    /// Something stands below, or the name is kept though nobody is in the answers.
+    Empty,
+    /// Nothing.
+    Nothing,
+}
+
+type Labels<'a> = SmallVec<[&'a [u8]; 8]>;
+
+/// A look at a tree at one moment.
+#[derive(Clone, Copy)]
+pub(in crate::zone) struct Look<'z> {
+    pub(in crate::zone) tree: &'z Tree,
+    pub(in crate::zone) now: Timestamp,
+}
+
+impl<'z> Look<'z> {
+    /// What stands at a name of a zone.
+    pub(in crate::zone) fn find(&self, grammar: &Grammar, key: &NameKey) -> Found<'z> {
+        match grammar {
+            Grammar::Static => Found::Nothing,
+            Grammar::Service => self.service(key),
+            Grammar::Kubernetes => {
+                let labels: Labels<'_> = key.labels().collect();
+                match &labels[..] {
+                    [b"svc", rest @ ..] => self.kubernetes(rest),
+                    _ => Found::Nothing,
+                }
+            }
+            Grammar::Reverse(prefix) => self.reverse(*prefix, key),
+        }
+    }
+
+    /// The home of the service that a name speaks of, whether or not it exists.
+    pub(in crate::zone) fn subject(&self, grammar: &Grammar, key: &NameKey) -> Option<NameKey> {
+        let labels: Labels<'_> = key.labels().collect();
+        match (grammar, &labels[..]) {
+            (Grammar::Service | Grammar::Kubernetes, [b"svc", namespace, service, ..]) => home(namespace, service),
+            (Grammar::Service, [first, second, ..]) if first.starts_with(b"_") => {
+                home(b"default", second.strip_prefix(b"_")?)
+            }
+            (Grammar::Service, [service, ..]) => home(b"default", service),
+            _ => None,
+        }
+    }
+
+    fn service(&self, key: &NameKey) -> Found<'z> {
+        let labels: Labels<'_> = key.labels().collect();
+        match &labels[..] {
+            [] => Found::Empty,
+            [b"svc", rest @ ..] => self.kubernetes(rest),
+            [b"addr"] => self.any_address(),
+            [b"addr", hex] => address_of(hex).map_or(Found::Nothing, |address| self.address(address)),
+            [b"addr", ..] => Found::Nothing,
+            [b"_udp", b"_dns-sd", b"_services"] => self.types(),
+            [first, service, rest @ ..] if first.starts_with(b"_") && !rest.is_empty() => {
+                self.browsed(first, service, rest)
+            }
+            [service, b"_zone", rest @ ..] => match home(b"default", service) {
+                Some(home) => self.zonal(key, &home, rest),
+                None => Found::Nothing,
+            },
+            _ => self.kept(key),
+        }
+    }
+
+    /// What the tree keeps at a name or below.
+    fn kept(&self, key: &NameKey) -> Found<'z> {
+        if let Some(node) = self.tree.get(key.as_bytes()) {
+            match self.node(node) {
+                Found::Nothing => {}
+                found @ (Found::Hosts(..) | Found::Types | Found::Empty) => return found,
+            }
+        }
+        if self.tree.any_below(key.as_bytes(), self.now) { Found::Empty } else { Found::Nothing }
+    }
+
+    fn node(&self, node: &'z Node) -> Found<'z> {
+        match self.tree.part(node) {
+            Some((view, part)) => self.part(Facet::View(view), part),
+            None => Found::Nothing,
+        }
+    }
+
+    fn part(&self, facet: Facet<'z>, part: &'z Part) -> Found<'z> {
+        match self.tree.shown(part, self.now) {
+            Some(set) => Found::Hosts(facet, Members::Set(set)),
+            None if self.tree.exists(part, self.now) => Found::Empty,
+            None => Found::Nothing,
+        }
+    }
+
+    fn any_address(&self) -> Found<'z> {
+        let (first, last) = (IpAddr::from([0; 4]), IpAddr::from([255; 16]));
+        if self.tree.any_address(first, last, self.now) { Found::Empty } else { Found::Nothing }
+    }
+
+    fn address(&self, address: IpAddr) -> Found<'z> {
+        self.tree.address(address).map_or(Found::Nothing, |hosts| self.part(Facet::Addresses, &hosts.part))
+    }
+
+    fn reverse(&self, prefix: Prefix, key: &NameKey) -> Found<'z> {
+        let Some(prefix) = prefix.below(key.labels()) else { return Found::Nothing };
+        if let Some(address) = prefix.address() {
+            return self.tree.address(address).map_or(Found::Nothing, |hosts| self.part(Facet::Names, &hosts.part));
+        }
+        let (first, last) = prefix.range();
+        if self.tree.any_address(first, last, self.now) { Found::Empty } else { Found::Nothing }
+    }
+
+    // ---- Kubernetes ----
+
+    /// `[[<endpoint>.|_<port>._<proto>.|<az>.pin._zone.]<service>.]<namespace>`, from the right.
+    fn kubernetes(&self, labels: &[&[u8]]) -> Found<'z> {
+        let exists = |exists: bool| if exists { Found::Empty } else { Found::Nothing };
+        match labels {
+            [] => exists(self.tree.any_short(self.now) || self.tree.any_below(b"svc\0", self.now)),
+            [b"default"] => exists(self.tree.any_short(self.now)),
+            [namespace] => exists(self.tree.any_below(NameKey::of_kept([b"svc", *namespace]).as_bytes(), self.now)),
+            [namespace, service, rest @ ..] => match home(namespace, service) {
+                Some(home) => self.of_service(&home, namespace, service, rest),
+                None => Found::Nothing,
+            },
+        }
+    }
+
+    fn of_service(&self, home: &NameKey, namespace: &[u8], service: &[u8], rest: &[&[u8]]) -> Found<'z> {
+        match rest {
+            [] => self.tree.get(home.as_bytes()).map_or(Found::Nothing, |node| self.node(node)),
+            [b"_zone", zonal @ ..] => {
+                let key = NameKey::of_kept(home.labels().chain(rest.iter().copied()));
+                self.zonal(&key, home, zonal)
+            }
+            [first, ..] if first.starts_with(b"_") => {
+                self.kept(&NameKey::of_kept(home.labels().chain(rest.iter().copied())))
+            }
+            [label] => {
+                let found = match std::str::from_utf8(label) {
+                    Ok(text) if is_label(text) => self.endpoints(home, namespace, service, text),
+                    _ => SmallVec::new(),
+                };
+                listed(Facet::Addresses, found)
+            }
+            _ => Found::Nothing,
+        }
+    }
+
+    /// The hosts of a service that are called `label`: by host name, by id, by address.
+    fn endpoints(&self, home: &NameKey, namespace: &[u8], service: &[u8], label: &str) -> SmallVec<[&'z Arc<Host>; 4]> {
+        let mut found = SmallVec::new();
+        let Some(hosts) = self.tree.service(home.as_bytes()) else { return found };
+        self.by_label(hosts, namespace, service, label, &mut found);
+        if let Some(address) = undashed(label) {
+            for host in self.tree.of_service(address, hosts, self.now) {
+                push_once(&mut found, host);
+            }
+        }
+        found
+    }
+
+    /// By host name or id.
+    fn by_label(
+        &self,
+        hosts: &'z Service,
+        namespace: &[u8],
+        service: &[u8],
+        label: &str,
+        found: &mut SmallVec<[&'z Arc<Host>; 4]>,
+    ) {
+        let key = NameKey::of_kept([b"svc", namespace, service]).below([label]);
+        if let Some(part) = self.tree.get(key.as_bytes()).and_then(Node::endpoint)
+            && let Some(set) = self.tree.shown(part, self.now)
+        {
+            for host in set.live(self.now) {
+                push_once(found, host);
+            }
+        }
+        let Some(set) = hosts.part(&View::Service).and_then(|part| self.tree.shown(part, self.now)) else { return };
+        let Ok(service) = std::str::from_utf8(service) else { return };
+        for dialect in Dialect::ALL {
+            if let Some(host) = set.find(service, dialect, label).filter(|host| is_live(host, self.now)) {
+                push_once(found, host);
+            }
+        }
+    }
+
+    // ---- zonal names ----
+
+    /// `<az>.pin._zone` holds the hosts of one availability zone; `<az>.prefer._zone` holds them while there are any,
+    /// and all of the service else.
+    fn zonal(&self, key: &NameKey, home: &NameKey, rest: &[&[u8]]) -> Found<'z> {
+        let Some(service) = self.tree.service(home.as_bytes()) else { return Found::Nothing };
+        let whole = |facet| service.part(&View::Service).map_or(Found::Nothing, |part| self.part(facet, part));
+        match rest {
+            [] | [b"prefer"] => match whole(Facet::Addresses) {
+                Found::Nothing => Found::Nothing,
+                Found::Hosts(..) | Found::Types | Found::Empty => Found::Empty,
+            },
+            [b"prefer", zone @ ..] => {
+                let labels: SmallVec<[&str; 4]> =
+                    zone.iter().rev().filter_map(|label| std::str::from_utf8(label).ok()).collect();
+                let view = View::Zone(labels.join(".").into());
+                match service.part(&view).and_then(|part| self.tree.shown(part, self.now)) {
+                    Some(set) => Found::Hosts(Facet::View(&View::Service), Members::Set(set)),
+                    None => whole(Facet::View(&View::Service)),
+                }
+            }
+            _ => self.kept(key),
+        }
+    }
+
+    // ---- DNS-SD ----
+
+    fn types(&self) -> Found<'z> {
+        let any = |label: &[u8]| self.tree.any_below(label, self.now);
+        if any(b"_tcp\0") || any(b"_udp\0") { Found::Types } else { Found::Nothing }
+    }
+
+    /// `<id>._<service>._<proto>`, `<tag>._sub._<service>._<proto>`.
+    fn browsed(&self, first: &[u8], second: &[u8], rest: &[&[u8]]) -> Found<'z> {
+        let protocol = Protocol::ALL.into_iter().find(|protocol| underscore(*protocol).as_bytes() == first);
+        let (Some(protocol), Some(label)) = (protocol, second.strip_prefix(b"_")) else { return Found::Nothing };
+        let Some(hosts) = home(b"default", label).and_then(|home| self.tree.service(home.as_bytes())) else {
+            return Found::Nothing;
+        };
+        let offers = |host: &Host| host.ports.iter().any(|port| port.protocol == protocol);
+        let shows =
+            |part: &'z Part| self.tree.shown(part, self.now).filter(|set| set.live(self.now).any(|host| offers(host)));
+        match rest {
+            [b"_sub"] => {
+                let is_subtype = |view: &View| matches!(view, View::Tag(tag) if !tag.contains('.'));
+                let any = hosts.parts().any(|(view, part)| is_subtype(view) && shows(part).is_some());
+                if any { Found::Empty } else { Found::Nothing }
+            }
+            [b"_sub", tag] => {
+                let view =
+                    std::str::from_utf8(tag).ok().filter(|tag| !tag.contains('.')).map(|tag| View::Tag(tag.into()));
+                match view.and_then(|view| hosts.part(&view)).and_then(shows) {
+                    Some(set) => Found::Hosts(Facet::Instances(protocol), Members::Set(set)),
+                    None => Found::Nothing,
+                }
+            }
+            [id] if !id.starts_with(b"_") => {
+                let Ok(id) = std::str::from_utf8(id) else { return Found::Nothing };
+                let mut found = SmallVec::new();
+                self.by_label(hosts, b"default", label, id, &mut found);
+                found.retain(|host| host.id.as_str().eq_ignore_ascii_case(id) && offers(host));
+                listed(Facet::Instance(protocol), found)
+            }
+            _ => Found::Nothing,
+        }
+    }
+}
+
+fn listed<'z>(facet: Facet<'z>, found: SmallVec<[&'z Arc<Host>; 4]>) -> Found<'z> {
+    if found.is_empty() { Found::Nothing } else { Found::Hosts(facet, Members::List(found)) }
+}
+
+fn push_once<'z>(found: &mut SmallVec<[&'z Arc<Host>; 4]>, host: &'z Arc<Host>) {
+    if !found.iter().any(|other| Arc::ptr_eq(other, host)) {
+        found.push(host);
+    }
+}
+
+/// Where the hosts of a service are kept; `None` for what is no service.
+fn home(namespace: &[u8], service: &[u8]) -> Option<NameKey> {
+    let is_service = !service.starts_with(b"_") && !RESERVED.iter().any(|reserved| reserved.as_bytes() == service);
+    is_service.then(|| match namespace {
+        b"default" => NameKey::of_kept([service]),
+        _ => NameKey::of_kept([b"svc", namespace, service]),
+    })
+}
+
+/// The address whose label has these digits.
+fn address_of(hex: &[u8]) -> Option<IpAddr> {
+    if !hex.iter().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f')) {
+        return None;
+    }
+    let digits = std::str::from_utf8(hex).ok()?;
+    match digits.len() {
+        8 => u32::from_str_radix(digits, 16).ok().map(|bits| IpAddr::V4(bits.into())),
+        32 => u128::from_str_radix(digits, 16).ok().map(|bits| IpAddr::V6(bits.into())),
+        _ => None,
+    }
+}

@@ -1,0 +1,416 @@
+//! The names that hosts make, once for all zones: services with their views, endpoints, addresses.
+//!
+//! Zones differ in what stands around these names and in how they are asked for (see `schema`), not in the hosts
+//! behind them; so a change of one host is rendered once, whatever the number of zones.
+
+mod ended;
+mod gather;
+
+use std::net::IpAddr;
+use std::ops::Bound;
+use std::sync::Arc;
+
+use imbl::OrdMap;
+
+pub(super) use ended::Ended;
+
+use super::Policy;
+use super::members::{HostSet, is_live};
+use super::name::NameKey;
+use super::node::{AddressHosts, Node, Part, Service};
+use super::schema::View;
+use super::schema::service::{Names, check_service_label, names};
+use crate::clock::Timestamp;
+use crate::limits;
+use crate::table::{Cause, Change, Host, Status};
+use crate::zone::EmptyService;
+
+/// The dynamic names of all zones.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Tree {
+    /// By the labels left of a zone's origin.
+    names: OrdMap<NameKey, Node>,
+    addresses: OrdMap<IpAddr, Arc<AddressHosts>>,
+    /// Addresses whose hosts have different further addresses; while there is none, the addresses of an SRV target
+    /// are known from the host alone.
+    uneven: usize,
+    /// The last hosts whose lease has ended.
+    ended: Ended,
+    policy: Policy,
+}
+
+impl Tree {
+    /// A tree without hosts.
+    pub(super) fn new(policy: Policy) -> Tree {
+        Tree { policy, ..Tree::default() }
+    }
+
+    pub(super) fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    pub(super) fn ended(&self) -> &Ended {
+        &self.ended
+    }
+
+    /// How many names there are, those of addresses included.
+    pub(super) fn len(&self) -> usize {
+        self.names.len() + self.addresses.len()
+    }
+
+    pub(super) fn get(&self, key: &[u8]) -> Option<&Node> {
+        self.names.get(key)
+    }
+
+    /// The service whose hosts stand at a name.
+    pub(super) fn service(&self, key: &[u8]) -> Option<&Service> {
+        self.names.get(key)?.service().map(|service| &**service)
+    }
+
+    pub(super) fn address(&self, address: IpAddr) -> Option<&AddressHosts> {
+        self.addresses.get(&address).map(|hosts| &**hosts)
+    }
+
+    /// Whether every host knows all addresses of the name of its first one.
+    pub(super) fn is_even(&self) -> bool {
+        self.uneven == 0
+    }
+
+    /// The part that an alias shows, or a service as a whole.
+    pub(super) fn part<'t>(&'t self, node: &'t Node) -> Option<(&'t View, &'t Part)> {
+        match node {
+            Node::Service(service) => service.part(&View::Service).map(|part| (&View::Service, part)),
+            Node::Endpoint(part) => Some((&View::Service, part)),
+            Node::Alias(alias) => {
+                let (key, view) = &**alias;
+                Some((view, self.service(key.as_bytes())?.part(view)?))
+            }
+        }
+    }
+
+    /// The hosts of a part that are in the answers at `now`; `None` when no host of it is.
+    pub(super) fn shown<'t>(&self, part: &'t Part, now: Timestamp) -> Option<&'t HostSet> {
+        if part.served.live(now).next().is_some() {
+            return Some(&part.served);
+        }
+        let all = self.policy.empty_service == EmptyService::All && part.absent.live(now).next().is_some();
+        all.then_some(&part.absent)
+    }
+
+    /// Whether the name of a part exists at `now`: somebody is in the answers, or the name is kept without.
+    pub(super) fn exists(&self, part: &Part, now: Timestamp) -> bool {
+        self.shown(part, now).is_some()
+            || self.policy.empty_service == EmptyService::NoData
+                && part.absent.iter().any(|host| host.lease.is_live(now))
+    }
+
+    fn node_exists(&self, node: &Node, now: Timestamp) -> bool {
+        self.part(node).is_some_and(|(_, part)| self.exists(part, now))
+    }
+
+    /// Whether any name from `from` on that begins with `prefix` exists at `now`.
+    fn any(&self, from: Bound<&[u8]>, prefix: &[u8], until: Option<&[u8]>, now: Timestamp) -> bool {
+        let mut visited = 0;
+        for (name, node) in self.names.range::<_, [u8]>((from, Bound::Unbounded)) {
+            let name = name.as_bytes();
+            if !name.starts_with(prefix) || until.is_some_and(|until| name >= until) {
+                return false;
+            }
+            visited += 1;
+            if visited > limits::LAPSED_NAMES_VISITED || self.node_exists(node, now) {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Whether anything stands below `key`: an empty non-terminal exists (RFC 8020 2).
+    pub(super) fn any_below(&self, key: &[u8], now: Timestamp) -> bool {
+        self.any(Bound::Excluded(key), key, None, now)
+    }
+
+    /// Whether any service has a short name, which those of the namespace `default` have.
+    pub(super) fn any_short(&self, now: Timestamp) -> bool {
+        self.any(Bound::Unbounded, &[], Some(b"svc\0"), now) || self.any(Bound::Included(b"svc\x01"), &[], None, now)
+    }
+
+    /// Whether any host has an address from `first` to `last`.
+    pub(super) fn any_address(&self, first: IpAddr, last: IpAddr, now: Timestamp) -> bool {
+        for (visited, (_, hosts)) in self.addresses.range(first..=last).enumerate() {
+            if visited >= limits::LAPSED_NAMES_VISITED || self.exists(&hosts.part, now) {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// The aliases directly below `key` that exist, at most `most`.
+    pub(super) fn aliases_below<'t>(
+        &'t self,
+        key: &'t [u8],
+        now: Timestamp,
+        most: usize,
+    ) -> impl Iterator<Item = &'t NameKey> {
+        let is_child =
+            move |name: &NameKey| name.as_bytes()[key.len()..].iter().filter(|byte| **byte == 0).count() == 1;
+        self.names
+            .range::<_, [u8]>((Bound::Excluded(key), Bound::Unbounded))
+            .take_while(move |(name, _)| name.as_bytes().starts_with(key))
+            .filter(move |(name, node)| is_child(name) && self.node_exists(node, now))
+            .take(most)
+            .map(|(name, _)| name)
+    }
+
+    /// Whether a host is in the answers while its lease lasts.
+    pub(super) fn is_served(&self, host: &Host) -> bool {
+        !host.draining
+            && match host.status() {
+                Status::Passing => true,
+                Status::Warning => !self.policy.only_passing,
+                Status::Critical => false,
+            }
+    }
+
+    /// Takes in changes; says whether any record differs.
+    pub(super) fn apply(&mut self, changes: &[Change]) -> bool {
+        let mut differs = false;
+        for change in changes {
+            let (before, after) = (change.before.as_ref(), change.after.as_ref());
+            self.move_host(before, after);
+            self.remember_end(change);
+            // A service that DNS cannot name has no records.
+            differs |= !self.same_records(before, after) && check_service_label(change.host().service.as_str()).is_ok();
+        }
+        differs
+    }
+
+    fn remember_end(&mut self, change: &Change) {
+        match (&change.before, &change.after) {
+            (Some(before), None) if change.cause == Cause::Expiry => self.ended.add(before),
+            (None, Some(after)) => self.ended.remove(after),
+            _ => {}
+        }
+    }
+
+    /// Takes a host out of the names it had and puts it into those it has.
+    fn move_host(&mut self, before: Option<&Arc<Host>>, after: Option<&Arc<Host>>) {
+        if let (Some(before), Some(after)) = (before, after)
+            && same_names(before, after)
+            && self.is_served(before) == self.is_served(after)
+        {
+            return self.replace_host(after);
+        }
+        let old = before.map(|host| names(host)).unwrap_or_default();
+        let new = after.map(|host| names(host)).unwrap_or_default();
+        if old.service == new.service {
+            self.edit_service(old.service.as_ref(), before.map(|host| (host, &old)), after.map(|host| (host, &new)));
+        } else {
+            self.edit_service(old.service.as_ref(), before.map(|host| (host, &old)), None);
+            self.edit_service(new.service.as_ref(), None, after.map(|host| (host, &new)));
+        }
+        if let Some(before) = before {
+            for key in old.endpoints.iter().filter(|key| !new.endpoints.contains(key)) {
+                self.edit_endpoint(key, |part| part.remove(before, &|_| 0));
+            }
+            for &address in old.addresses.iter().filter(|address| !new.addresses.contains(address)) {
+                self.edit_address(address, |hosts| hosts.and_then(|hosts| hosts.without(before)));
+            }
+        }
+        if let Some(after) = after {
+            self.put_own(after, &new);
+        }
+    }
+
+    /// Puts a row in the place of one that has the same names: no alias comes or goes.
+    fn replace_host(&mut self, host: &Arc<Host>) {
+        let names = names(host);
+        let Some(key) = &names.service else { return };
+        let served = self.is_served(host);
+        if let Some(service) = self.service(key.as_bytes()) {
+            let mut service = Service::clone(service);
+            service.insert(&View::Service, host, served, &|_| 0);
+            for view in names.parts() {
+                service.insert(view, host, served, &|_| 0);
+            }
+            self.names.insert(key.clone(), Node::Service(Arc::new(service)));
+        }
+        self.put_own(host, &names);
+    }
+
+    /// Puts a host at the names that are its own.
+    fn put_own(&mut self, host: &Arc<Host>, names: &Names) {
+        let served = self.is_served(host);
+        for key in &names.endpoints {
+            self.edit_endpoint(key, |part| part.insert(host, served, &|_| 0));
+        }
+        for &address in &names.addresses {
+            self.edit_address(address, |hosts| Some(AddressHosts::with(hosts, host, served)));
+        }
+    }
+
+    /// Changes the hosts of the service at `key`, and its aliases where a view gets its first host or loses its last.
+    fn edit_service(
+        &mut self,
+        key: Option<&NameKey>,
+        leaves: Option<(&Arc<Host>, &Names)>,
+        joins: Option<(&Arc<Host>, &Names)>,
+    ) {
+        let Some(key) = key else { return };
+        let mut service = self.service(key.as_bytes()).cloned().unwrap_or_default();
+        let kept = |view: &View| joins.is_some_and(|(_, names)| names.parts().any(|other| other == view));
+        if let Some((host, names)) = leaves {
+            for view in names.parts().filter(|view| !kept(view)) {
+                service.remove(view, host, &|address| self.others(host, view, address));
+            }
+            if joins.is_none() {
+                service.remove(&View::Service, host, &|address| self.others(host, &View::Service, address));
+            }
+        }
+        if let Some((host, names)) = joins {
+            let served = self.is_served(host);
+            service.insert(&View::Service, host, served, &|address| self.others(host, &View::Service, address));
+            for view in names.parts() {
+                service.insert(view, host, served, &|address| self.others(host, view, address));
+            }
+        }
+        for (alias, view) in leaves.into_iter().flat_map(|(_, names)| &names.aliases) {
+            if !service.has(view) {
+                self.names.remove(alias);
+            }
+        }
+        for (alias, view) in joins.into_iter().flat_map(|(_, names)| &names.aliases) {
+            if !self.names.contains_key(alias) {
+                self.names.insert(alias.clone(), Node::Alias(Arc::new((key.clone(), view.clone()))));
+            }
+        }
+        if service.is_empty() {
+            self.names.remove(key);
+        } else {
+            self.names.insert(key.clone(), Node::Service(Arc::new(service)));
+        }
+    }
+
+    fn edit_endpoint(&mut self, key: &NameKey, change: impl FnOnce(&mut Part)) {
+        let mut part = self.names.get(key).and_then(Node::endpoint).map(|part| Part::clone(part)).unwrap_or_default();
+        change(&mut part);
+        if part.is_empty() {
+            self.names.remove(key);
+        } else {
+            self.names.insert(key.clone(), Node::Endpoint(Arc::new(part)));
+        }
+    }
+
+    fn edit_address(&mut self, address: IpAddr, change: impl FnOnce(Option<&AddressHosts>) -> Option<AddressHosts>) {
+        let before = self.address(address);
+        let was_uneven = before.is_some_and(|hosts| hosts.uneven);
+        let after = change(before);
+        self.uneven += usize::from(after.as_ref().is_some_and(|hosts| hosts.uneven));
+        self.uneven -= usize::from(was_uneven);
+        match after {
+            Some(hosts) => self.addresses.insert(address, Arc::new(hosts)),
+            None => self.addresses.remove(&address),
+        };
+    }
+
+    /// How many served hosts of a view, `host` not counted, have an address.
+    fn others(&self, host: &Host, view: &View, address: IpAddr) -> usize {
+        let Some(hosts) = self.address(address) else { return 0 };
+        let is_other =
+            |other: &&Arc<Host>| other.order() != host.order() && is_of_service(other, host) && view.shows_host(other);
+        hosts.part.served.iter().filter(is_other).count()
+    }
+
+    /// Whether two rows, as far as they are in the answers, make the same records.
+    fn same_records(&self, before: Option<&Arc<Host>>, after: Option<&Arc<Host>>) -> bool {
+        let hides_absent = self.policy.empty_service == EmptyService::NxDomain;
+        let shown = |host: &&Arc<Host>| !hides_absent || self.is_served(host);
+        match (before.filter(shown), after.filter(shown)) {
+            (None, None) => true,
+            (Some(before), Some(after)) => {
+                same_names(before, after)
+                    && before.weight == after.weight
+                    && before.priority == after.priority
+                    && self.same_meta(before, after)
+                    && self.is_served(before) == self.is_served(after)
+            }
+            (None, Some(_)) | (Some(_), None) => false,
+        }
+    }
+
+    /// Whether the pairs that records are made of are the same.
+    fn same_meta(&self, before: &Host, after: &Host) -> bool {
+        let alpn = |host: &Host| host.meta.iter().find(|(key, _)| &**key == "alpn").map(|(_, value)| value.clone());
+        if self.policy.txt { before.meta == after.meta } else { alpn(before) == alpn(after) }
+    }
+
+    /// The first place at which two trees differ, if they do.
+    pub(super) fn difference(&self, other: &Tree) -> Option<String> {
+        let mut theirs = other.names.iter();
+        for (key, node) in &self.names {
+            match theirs.next() {
+                Some((name, _)) if name != key => return Some(format!("{key:?} here, {name:?} there")),
+                Some((_, there)) if !node.same(there) => {
+                    return Some(format!("{key:?}: {node:?} here, {there:?} there"));
+                }
+                None => return Some(format!("{key:?} only here")),
+                Some(_) => {}
+            }
+        }
+        if let Some((name, _)) = theirs.next() {
+            return Some(format!("{name:?} only there"));
+        }
+        self.address_difference(other)
+    }
+
+    fn address_difference(&self, other: &Tree) -> Option<String> {
+        let same = |mine: &AddressHosts, theirs: &AddressHosts| {
+            mine.uneven == theirs.uneven && mine.part.same_members(&theirs.part)
+        };
+        for (address, hosts) in &self.addresses {
+            if other.address(*address).is_none_or(|theirs| !same(hosts, theirs)) {
+                return Some(format!("{address}: {hosts:?} here, {:?} there", other.address(*address)));
+            }
+        }
+        if self.addresses.len() != other.addresses.len() || self.uneven != other.uneven {
+            return Some(format!(
+                "{} addresses, {} uneven here; {}, {} there",
+                self.addresses.len(),
+                self.uneven,
+                other.addresses.len(),
+                other.uneven
+            ));
+        }
+        None
+    }
+
+    /// The hosts of an address that belong to one service.
+    pub(super) fn of_service<'t>(
+        &'t self,
+        address: IpAddr,
+        service: &'t Service,
+        now: Timestamp,
+    ) -> impl Iterator<Item = &'t Arc<Host>> {
+        let one = service.part(&View::Service).and_then(|part| part.iter().next());
+        self.address(address)
+            .and_then(|hosts| self.shown(&hosts.part, now))
+            .into_iter()
+            .flat_map(move |set| set.live(now))
+            .filter(move |host| one.is_some_and(|one| is_of_service(host, one)) && is_live(host, now))
+    }
+}
+
+/// Whether two hosts offer what DNS cannot tell apart.
+fn is_of_service(one: &Host, other: &Host) -> bool {
+    one.namespace == other.namespace && one.service.as_str().eq_ignore_ascii_case(other.service.as_str())
+}
+
+/// Whether two rows have the same names, and the same addresses at them.
+fn same_names(before: &Host, after: &Host) -> bool {
+    before.target == after.target
+        && before.service == after.service
+        && before.namespace == after.namespace
+        && before.ports == after.ports
+        && before.tags == after.tags
+        && before.zone == after.zone
+        && before.hostname == after.hostname
+}
