@@ -7,15 +7,23 @@
 //! | requirement | file |
 //! | --- | --- |
 //! | header, opcode, class, EDNS (R1 to R11, R39 to R44) | `query.rs` |
+//! | options of EDNS (R42 to R51) | `edns.rs` |
+//! | cookies (R6, R46) | `cookie.rs` |
+//! | class CH (R9) | `chaos.rs` |
+//! | who may ask (R62) | `settings.rs` |
 //! | records, existence, TTL, order (R12 to R32) | `zone/answer.rs` |
 //! | size, truncation, OPT (R31 to R37) | `reply.rs` |
 //! | datagrams | `udp.rs` |
 //! | streams (R53 to R58) | `tcp.rs` |
 
+mod chaos;
+mod cookie;
+mod edns;
 mod engine;
 mod handler;
 mod query;
 mod reply;
+mod settings;
 mod stats;
 mod tcp;
 mod udp;
@@ -27,8 +35,11 @@ use std::sync::Arc;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio_util::sync::CancellationToken;
 
-pub use engine::{Answered, Engine, Outcome, respond};
-pub use query::Transport;
+pub use cookie::{CookiePolicy, CookieSecret, CookieStanding, Cookies};
+pub use engine::{Answered, Engine, Outcome, Request, View, respond};
+pub use query::{DropReason, Transport};
+pub use reply::Code;
+pub use settings::{Networks, Settings};
 pub use stats::{Stats, StatsCollector};
 
 /// How often a port that is free for UDP is tried for TCP when the system picks one.

@@ -17,7 +17,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::{Engine, Transport};
+use super::{Engine, Request, Transport};
 use crate::limits;
 use crate::zone::Random;
 
@@ -41,7 +41,7 @@ pub(super) async fn serve(listener: TcpListener, engine: Arc<Engine>, shutdown: 
             accepted = listener.accept(), if !full => match accepted {
                 Ok((stream, client)) => {
                     let Some(slot) = Sources::enter(&sources, client.ip()) else { continue };
-                    let connection = Connection::new(stream, Arc::clone(&engine));
+                    let connection = Connection::new(stream, client.ip(), Arc::clone(&engine));
                     let shutdown = shutdown.clone();
                     connections.spawn(async move {
                         let _slot = slot;
@@ -102,6 +102,7 @@ impl Drop for Slot {
 
 struct Connection {
     stream: TcpStream,
+    client: IpAddr,
     engine: Arc<Engine>,
     random: Random,
     /// What was read and not answered yet.
@@ -111,9 +112,9 @@ struct Connection {
 }
 
 impl Connection {
-    fn new(stream: TcpStream, engine: Arc<Engine>) -> Connection {
+    fn new(stream: TcpStream, client: IpAddr, engine: Arc<Engine>) -> Connection {
         let random = engine.random();
-        Connection { stream, engine, random, input: Vec::new(), output: Vec::new(), reply: Vec::new() }
+        Connection { stream, client, engine, random, input: Vec::new(), output: Vec::new(), reply: Vec::new() }
     }
 
     async fn run(mut self, shutdown: CancellationToken) -> io::Result<()> {
@@ -154,7 +155,9 @@ impl Connection {
                 break;
             }
             let Some(packet) = self.input.get(at + 2..at + 2 + length) else { break };
-            if self.engine.respond(packet, Transport::Tcp, &mut self.random, &mut self.reply) {
+            let request =
+                Request { packet, transport: Transport::Tcp, client: Some(self.client), spare: 0, keep: None };
+            if self.engine.respond(&request, &mut self.random, &mut self.reply).is_some() {
                 self.output.extend_from_slice(&(self.reply.len() as u16).to_be_bytes());
                 self.output.extend_from_slice(&self.reply);
             }

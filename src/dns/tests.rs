@@ -66,9 +66,12 @@ fn ask(zones: &Zones, packet: &[u8], transport: Transport) -> Option<Vec<u8>> {
 }
 
 fn ask_when(loaded: bool, zones: &Zones, packet: &[u8], transport: Transport) -> Option<Vec<u8>> {
+    let settings = Settings::default();
+    let view = View { zones, loaded, settings: &settings };
+    let request = Request { packet, transport, client: None, spare: 0, keep: None };
     let mut out = Vec::new();
-    let outcome = respond(zones, loaded, packet, transport, 0, Timestamp::default(), &mut Random::new(3), &mut out);
-    (outcome != Outcome::Dropped).then_some(out)
+    let outcome = respond(&view, &request, Timestamp::default(), &mut Random::new(3), &mut out);
+    matches!(outcome, Outcome::Answered(_)).then_some(out)
 }
 
 fn read(reply: &[u8]) -> Message {

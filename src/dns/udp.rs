@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tokio::net::UdpSocket;
 use tokio_util::sync::CancellationToken;
 
-use super::{Engine, Transport};
+use super::{Engine, Request, Transport};
 
 /// Packets answered before other tasks of the thread get their turn.
 const BATCH: usize = 64;
@@ -65,7 +65,9 @@ impl Worker {
         if client.port() == 0 || client.ip().is_unspecified() || client.ip().is_multicast() {
             return;
         }
-        if !self.engine.respond(&self.packet[..octets], Transport::Udp, &mut self.random, &mut self.reply) {
+        let packet = &self.packet[..octets];
+        let request = Request { packet, transport: Transport::Udp, client: Some(client.ip()), spare: 0, keep: None };
+        if self.engine.respond(&request, &mut self.random, &mut self.reply).is_none() {
             return;
         }
         let sent = match socket.try_send_to(&self.reply, client) {

@@ -22,7 +22,7 @@ impl Server {
         let drain = CancellationToken::new();
         let mut tasks = Tasks::default();
 
-        let engine = Arc::new(dns::Engine::new(Arc::clone(&registry), seed()));
+        let engine = Arc::new(dns::Engine::new(Arc::clone(&registry), dns::Settings::default(), seed()));
         metrics.register_collector(Box::new(dns::StatsCollector(Arc::clone(engine.stats()))));
         for listener in dns {
             let (listeners, engine, drain) = (config.dns.listeners, Arc::clone(&engine), drain.clone());
