@@ -67,9 +67,9 @@ pub const STREAM_REPLY_OCTETS: usize = 65_535;
 pub const CNAME_CHAIN: usize = 10;
 /// Names below a name that are looked at to see whether one is still alive when its own hosts have all lapsed.
 pub const LAPSED_NAMES_VISITED: usize = 64;
-/// TCP connections to the DNS listeners in total.
+/// TCP connections of one DNS listener in total.
 pub const DNS_TCP_CONNECTIONS: usize = 1024;
-/// TCP connections from one address.
+/// The same from one address.
 pub const DNS_TCP_CONNECTIONS_PER_SOURCE: usize = 64;
 /// Idle time of a DNS connection (RFC 7766 6.2.3).
 pub const DNS_TCP_IDLE: Duration = Duration::from_secs(10);

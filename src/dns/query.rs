@@ -235,8 +235,7 @@ fn read_body<'p>(packet: &'p [u8], counts: [u16; 4], envelope: &mut Envelope<'p>
         let [_, opt_version, flags, _] = record.ttl;
         version = opt_version;
         options = record.rdata;
-        envelope.edns =
-            Some(Edns { payload: record.class, dnssec_ok: flags & 0x80 != 0, asked: Asked::default() });
+        envelope.edns = Some(Edns { payload: record.class, dnssec_ok: flags & 0x80 != 0, asked: Asked::default() });
     }
     if version > 0 {
         return Err(Rcode::BadVers);

@@ -1,14 +1,14 @@
 //! Counters of the DNS side: fixed arrays of atomics, so that counting takes no lock and no look-up.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 
-use super::engine::Answered;
 use super::cookie::CookieStanding;
+use super::engine::Answered;
 use super::query::{DropReason, Transport};
 use super::reply::Code;
 use crate::zone::{Rcode, rtype};
@@ -52,6 +52,9 @@ pub struct Stats {
     dropped: [AtomicU64; DropReason::ALL.len()],
     edns: AtomicU64,
     cookies: [AtomicU64; CookieStanding::ALL.len()],
+    connections: AtomicUsize,
+    refused: AtomicU64,
+    evicted: AtomicU64,
     panicked: AtomicU64,
     latency: Buckets<11>,
     sizes: Buckets<7>,
@@ -67,6 +70,9 @@ impl Stats {
             dropped: Default::default(),
             edns: AtomicU64::new(0),
             cookies: Default::default(),
+            connections: AtomicUsize::new(0),
+            refused: AtomicU64::new(0),
+            evicted: AtomicU64::new(0),
             panicked: AtomicU64::new(0),
             latency: Buckets::default(),
             sizes: Buckets::default(),
@@ -98,6 +104,29 @@ impl Stats {
 
     pub(super) fn panicked(&self) {
         self.panicked.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn opened_connection(&self) {
+        self.connections.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn closed_connection(&self) {
+        self.connections.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Connections that are open.
+    pub(super) fn open_connections(&self) -> usize {
+        self.connections.load(Ordering::Relaxed)
+    }
+
+    /// Closed at once: too many, in total or from one address.
+    pub(super) fn refused_connection(&self) {
+        self.refused.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Closed while idle, for another one.
+    pub(super) fn evicted_connection(&self) {
+        self.evicted.fetch_add(1, Ordering::Relaxed);
     }
 
     fn cell(&self, zone: usize, qtype: usize, rcode: usize, transport: usize) -> usize {
@@ -203,12 +232,21 @@ impl Collector for StatsCollector {
         }
         for (name, help, count) in [
             ("dns_edns_queries", "Queries with EDNS", &stats.edns),
+            ("dns_tcp_refused", "Connections closed at once: too many, in total or from one address", &stats.refused),
+            (
+                "dns_tcp_evicted",
+                "Connections closed while idle, for a new one where all places are taken",
+                &stats.evicted,
+            ),
             ("dns_panics", "Answers that failed inside the server; each is a fault to report", &stats.panicked),
         ] {
             let counter = prometheus_client::metrics::counter::ConstCounter::new(load(count));
             let metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
             counter.encode(metric)?;
         }
+        let open = prometheus_client::metrics::gauge::ConstGauge::new(stats.open_connections() as i64);
+        let help = "TCP connections that are open";
+        open.encode(encoder.encode_descriptor("dns_tcp_connections", help, None, MetricType::Gauge)?)?;
         let latency_help = "Time from a packet to its reply, without the socket";
         stats.latency.encode(&mut encoder, "dns_answer_seconds", latency_help, &LATENCY, 1e6)?;
         stats.sizes.encode(&mut encoder, "dns_reply_octets", "Size of replies", &SIZES, 1.0)

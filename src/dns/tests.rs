@@ -6,8 +6,11 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::clock::Timestamp;
+use crate::limits;
 use crate::table::{Dialect, Event, HostId, HostTable, Namespace, Port, Registration, ServiceName, Target};
 use crate::zone::{Grammar, Name, Policy, Random, Zone, Zones, parse_file, rtype};
+
+mod messages;
 
 const FILE: &str = "$TTL 3600\n@ SOA ns hostmaster 1 4h 1h 1w 5\n@ NS ns\nwww CNAME web\nmail MX 10 mail\n\
     mail A 10.0.0.9\nbig TXT \"0123456789\"\n";
@@ -41,6 +44,13 @@ fn zones(hosts: u16) -> Zones {
         table.apply(Event::Register(Box::new(registration)), Timestamp::default()).expect("registers");
     }
     Zones::new(vec![zone]).render(table.hosts(), 0)
+}
+
+/// An engine without hosts.
+pub(super) fn engine() -> Arc<Engine> {
+    let clock = Arc::new(crate::clock::Clock::manual(Timestamp::default()));
+    let registry = crate::registry::Registry::new(clock, Zones::default(), crate::registry::Durability::Immediate);
+    Arc::new(Engine::new(Arc::new(registry), Settings::default(), 0))
 }
 
 /// A query as octets; `edns` is payload size and version.
