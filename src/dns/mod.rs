@@ -13,11 +13,12 @@
 //! | who may ask (R62) | `settings.rs` |
 //! | records, existence, TTL, order (R12 to R32) | `zone/answer.rs` |
 //! | size, truncation, OPT (R31 to R37) | `reply.rs` |
-//! | datagrams | `udp.rs` |
-//! | streams (R53 to R58) | `tcp.rs` |
+//! | datagrams, from the address that was asked (R38, R64, R66) | `udp.rs`, `datagram.rs` |
+//! | streams (R47, R53 to R58) | `tcp.rs` |
 
 mod chaos;
 mod cookie;
+mod datagram;
 mod edns;
 mod engine;
 mod handler;
@@ -32,6 +33,7 @@ use std::io;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::sync::Arc;
 
+use rustix::net::sockopt::{self, Ipv4PathMtuDiscovery, Ipv6PathMtuDiscovery};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio_util::sync::CancellationToken;
 
@@ -93,6 +95,12 @@ fn udp_socket(addr: SocketAddr, share_port: bool) -> io::Result<UdpSocket> {
         // A burst waits here while a worker is busy; the system may grant less.
         udp.set_recv_buffer_size(4 << 20).or_else(|_| udp.set_recv_buffer_size(1 << 20)).ok();
     }
+    // What others tell of paths changes nothing of how replies are sent: forged reports could make them be cut in
+    // pieces (RFC 9715). A system that does not know the option has its own way.
+    match addr {
+        SocketAddr::V4(_) => sockopt::set_ip_mtu_discover(&udp, Ipv4PathMtuDiscovery::OMIT).ok(),
+        SocketAddr::V6(_) => sockopt::set_ipv6_mtu_discover(&udp, Ipv6PathMtuDiscovery::OMIT).ok(),
+    };
     udp.bind(&addr.into())?;
     Ok(UdpSocket::from(udp))
 }
@@ -145,7 +153,7 @@ pub async fn serve(
 async fn serve_own(listener: Listener, engine: Arc<Engine>, shutdown: CancellationToken) -> io::Result<()> {
     let mut tasks = tokio::task::JoinSet::new();
     for socket in listener.udp {
-        let socket = tokio::net::UdpSocket::from_std(socket)?;
+        let socket = datagram::Datagrams::new(socket)?;
         tasks.spawn(udp::serve(socket, Arc::clone(&engine), shutdown.clone()));
     }
     let tcp = tokio::net::TcpListener::from_std(listener.tcp)?;
