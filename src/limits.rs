@@ -85,6 +85,12 @@ pub const DNS_COOKIE_RENEWAL: Duration = Duration::from_secs(30 * 60);
 pub const DNS_COOKIE_LIFE: Duration = Duration::from_secs(3600);
 /// How far the clock of another server with our secret may be ahead (RFC 9018 4.3).
 pub const DNS_COOKIE_AHEAD: Duration = Duration::from_secs(300);
+/// Flows whose rate is counted, in 512 kB; more of them share what they have.
+pub const DNS_RATE_BUCKETS: usize = 65_536;
+/// Seconds for which a flood is remembered (BIND's window).
+pub const DNS_RATE_WINDOW: u32 = 15;
+/// Highest rate that can be set: no flow of one name has more.
+pub const DNS_RATE_MOST: u32 = 100_000;
 /// Octets of the server's name in NSID: OPT must fit beside any question in 512 octets.
 pub const NSID_OCTETS: usize = 128;
 /// Networks in the list of those who may ask: each is compared at a query.

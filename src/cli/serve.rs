@@ -22,6 +22,8 @@ else it has its default. These have a variable and a key in the file, no flag:
   ROLLCALL_ZONES_DIR            directory of static zones [none]
   ROLLCALL_ADVERTISE            addresses of ns.<zone> [the listeners']
   ROLLCALL_ALLOW_QUERY          networks that may ask [all]
+  ROLLCALL_RATE_LIMIT           replies a second to one network [0: any]
+  ROLLCALL_RATE_LIMIT_EXEMPT    networks without that limit [private ones]
   ROLLCALL_COOKIES              DNS cookies: off, on, require [on]
   ROLLCALL_COOKIE_SECRET        what signs them, 32 hex digits [random]
   ROLLCALL_NSID                 name of this server by NSID [none]

@@ -1,8 +1,10 @@
 //! Settings of DNS messages: who may ask, cookies, what this server says of itself.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
 use super::value::{self, one};
 use super::{Config, Machine};
-use crate::dns::{CookiePolicy, CookieSecret, Networks};
+use crate::dns::{CookiePolicy, CookieSecret, Networks, RateLimit};
 use crate::limits;
 
 /// Secrets at a time: one that signs, and the one before or after it.
@@ -15,6 +17,31 @@ pub(super) fn set_allow_query(config: &mut Config, values: &[String], _: &Machin
     }
     config.dns.allow_query = networks;
     Ok(())
+}
+
+pub(super) fn set_rate_limit(config: &mut Config, values: &[String], _: &Machine) -> Result<(), String> {
+    let rate = value::number(one(values)?, 0, u64::from(limits::DNS_RATE_MOST))?;
+    config.dns.rate_limit = u32::try_from(rate).unwrap_or_default();
+    Ok(())
+}
+
+pub(super) fn set_rate_limit_exempt(config: &mut Config, values: &[String], _: &Machine) -> Result<(), String> {
+    config.dns.rate_limit_exempt = value::each(values, limits::DNS_NETWORKS, value::network)?;
+    Ok(())
+}
+
+/// The networks of nobody in particular: loopback, private (RFC 1918, RFC 4193) and link-local.
+pub(super) fn private_networks() -> Vec<(IpAddr, u8)> {
+    vec![
+        (Ipv4Addr::new(127, 0, 0, 0).into(), 8),
+        (Ipv4Addr::new(10, 0, 0, 0).into(), 8),
+        (Ipv4Addr::new(172, 16, 0, 0).into(), 12),
+        (Ipv4Addr::new(192, 168, 0, 0).into(), 16),
+        (Ipv4Addr::new(169, 254, 0, 0).into(), 16),
+        (Ipv6Addr::LOCALHOST.into(), 128),
+        (Ipv6Addr::new(0xfc00, 0, 0, 0, 0, 0, 0, 0).into(), 7),
+        (Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0).into(), 10),
+    ]
 }
 
 pub(super) fn set_cookies(config: &mut Config, values: &[String], _: &Machine) -> Result<(), String> {
@@ -53,5 +80,11 @@ impl super::Dns {
     /// The networks that may ask.
     pub fn allowed(&self) -> Networks {
         Networks::new(&self.allow_query)
+    }
+
+    /// The limit of replies, if there is one.
+    pub fn limited(&self) -> Option<RateLimit> {
+        let exempt = Networks::new(&self.rate_limit_exempt);
+        (self.rate_limit > 0).then_some(RateLimit { rate: self.rate_limit, exempt })
     }
 }

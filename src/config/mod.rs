@@ -63,6 +63,10 @@ pub struct Dns {
     pub zones_dir: Option<PathBuf>,
     /// Networks from which queries are answered.
     pub allow_query: Vec<(IpAddr, u8)>,
+    /// Replies a second over UDP to one network about one thing; 0: any number.
+    pub rate_limit: u32,
+    /// Networks that get any number.
+    pub rate_limit_exempt: Vec<(IpAddr, u8)>,
     /// What is done about DNS cookies.
     pub cookies: dns::CookiePolicy,
     /// What signs them, then what else is known; empty: a secret of the process.
@@ -96,6 +100,8 @@ impl Config {
                 only_passing: false,
                 zones_dir: None,
                 allow_query: vec![(Ipv4Addr::UNSPECIFIED.into(), 0), (Ipv6Addr::UNSPECIFIED.into(), 0)],
+                rate_limit: 0,
+                rate_limit_exempt: messages::private_networks(),
                 cookies: dns::CookiePolicy::On,
                 cookie_secrets: Vec::new(),
                 nsid: None,

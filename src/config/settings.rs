@@ -58,6 +58,10 @@ pub(super) const SETTINGS: &[Setting] = &[
     }),
     list("advertise", set_advertise, |config| value::list(&config.dns.advertise, ToString::to_string)),
     list("allow_query", messages::set_allow_query, |config| value::list(&config.dns.allow_query, network)),
+    single("rate_limit", messages::set_rate_limit, |config| config.dns.rate_limit.to_string()),
+    list("rate_limit_exempt", messages::set_rate_limit_exempt, |config| {
+        value::list(&config.dns.rate_limit_exempt, network)
+    }),
     single("cookies", messages::set_cookies, |config| value::quoted(config.dns.cookies.name())),
     // It is a secret here, too: that there is one is all that is said.
     list("cookie_secret", messages::set_cookie_secret, |config| {
@@ -92,7 +96,7 @@ pub(super) fn is_key(key: &str) -> bool {
 
 /// Whether the file has the value of this key without quotes.
 pub(super) fn is_bare(key: &str) -> bool {
-    matches!(key, "only_passing" | "chaos_identity" | "trust_forwarded_for" | "threads")
+    matches!(key, "only_passing" | "rate_limit" | "chaos_identity" | "trust_forwarded_for" | "threads")
 }
 
 /// The setting with this name.

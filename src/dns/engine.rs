@@ -10,6 +10,7 @@ use super::chaos;
 use super::cookie::CookieStanding;
 use super::edns::Given;
 use super::query::{self, DropReason, Envelope, Parsed, Task, Transport};
+use super::rate::{Limiter, Subject, Verdict};
 use super::reply::{Code, Reply};
 use super::settings::Settings;
 use super::stats::Stats;
@@ -31,6 +32,8 @@ pub struct View<'v> {
     pub loaded: bool,
     /// What the operator decided.
     pub settings: &'v Settings,
+    /// Counts of replies, where they are limited.
+    pub limiter: Option<&'v Limiter>,
 }
 
 /// A packet and how it came.
@@ -90,7 +93,12 @@ pub fn respond(
     };
     let (cookie, options) = options(view.settings, &envelope, request, now);
     let exchange = Exchange { view, request, envelope: &envelope, cookie, options };
-    Outcome::Answered(exchange.run(task, now, random, out))
+    let answered = exchange.run(task, now, random, out);
+    match exchange.verdict(&answered, now) {
+        Verdict::Send => Outcome::Answered(answered),
+        Verdict::Slip => Outcome::Answered(exchange.slip(&answered, out)),
+        Verdict::Drop => Outcome::Dropped(DropReason::Rate),
+    }
 }
 
 /// What the query's cookie is worth, and the options of the reply.
@@ -189,6 +197,30 @@ impl Exchange<'_> {
         self.finish(qtype, Some(place), reply, out)
     }
 
+    /// Whether the reply is past the rate of its client.
+    fn verdict(&self, answered: &Answered, now: Timestamp) -> Verdict {
+        let (Some(limiter), Some(client), Transport::Udp) =
+            (self.view.limiter, self.request.client, self.request.transport)
+        else {
+            return Verdict::Send;
+        };
+        if self.cookie == CookieStanding::Valid {
+            return Verdict::Send;
+        }
+        let question = self.envelope.question;
+        let subject = if answered.code == Code::Of(Rcode::NoError) {
+            Subject::Name(&question[..question.len().saturating_sub(4)])
+        } else {
+            Subject::Zone(answered.zone.unwrap_or(usize::MAX), answered.code.number())
+        };
+        limiter.judge(client, subject, now)
+    }
+
+    fn slip(&self, answered: &Answered, out: &mut Vec<u8>) -> Answered {
+        let answer = Answer::error(Rcode::NoError, None);
+        self.finish(answered.qtype, answered.zone, Reply { by_stream: true, ..self.reply(&answer) }, out)
+    }
+
     fn error(&self, out: &mut Vec<u8>, qtype: u16, rcode: Rcode, extended: Option<ExtendedError>) -> Answered {
         let answer = Answer::error(rcode, extended);
         self.finish(qtype, None, self.reply(&answer), out)
@@ -224,6 +256,7 @@ impl Exchange<'_> {
 pub struct Engine {
     registry: Arc<Registry>,
     settings: Settings,
+    limiter: Option<Limiter>,
     stats: Arc<Stats>,
     seed: AtomicU64,
 }
@@ -232,7 +265,8 @@ impl Engine {
     /// An engine over a registry; `seed` starts the random orders of its workers.
     pub fn new(registry: Arc<Registry>, settings: Settings, seed: u64) -> Engine {
         let zones: Vec<String> = registry.snapshot().zones.iter().map(|zone| zone.origin().to_string()).collect();
-        Engine { registry, settings, stats: Arc::new(Stats::new(zones)), seed: AtomicU64::new(seed) }
+        let limiter = settings.rate_limit.clone().map(|limit| Limiter::new(limit, seed));
+        Engine { registry, settings, limiter, stats: Arc::new(Stats::new(zones)), seed: AtomicU64::new(seed) }
     }
 
     /// The counters, for the metrics.
@@ -249,7 +283,8 @@ impl Engine {
     pub fn respond(&self, request: &Request<'_>, random: &mut Random, out: &mut Vec<u8>) -> Option<Answered> {
         let now = self.registry.now();
         let snapshot = self.registry.snapshot();
-        let view = View { zones: &snapshot.zones, loaded: snapshot.loaded, settings: &self.settings };
+        let (settings, limiter) = (&self.settings, self.limiter.as_ref());
+        let view = View { zones: &snapshot.zones, loaded: snapshot.loaded, settings, limiter };
         // A fault in one answer must not end a worker; the client gets silence and asks again.
         match catch_unwind(AssertUnwindSafe(|| respond(&view, request, now, random, out))) {
             Ok(Outcome::Dropped(reason)) => self.stats.dropped(reason),

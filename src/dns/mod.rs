@@ -10,7 +10,7 @@
 //! | options of EDNS (R42 to R51) | `edns.rs` |
 //! | cookies (R6, R46) | `cookie.rs` |
 //! | class CH (R9) | `chaos.rs` |
-//! | who may ask (R62) | `settings.rs` |
+//! | who may ask (R62), and how often (R63) | `settings.rs`, `rate.rs` |
 //! | records, existence, TTL, order (R12 to R32) | `zone/answer.rs` |
 //! | size, truncation, OPT (R31 to R37) | `reply.rs` |
 //! | datagrams, from the address that was asked (R38, R64, R66) | `udp.rs`, `datagram.rs` |
@@ -23,6 +23,7 @@ mod edns;
 mod engine;
 mod handler;
 mod query;
+mod rate;
 mod reply;
 mod settings;
 mod stats;
@@ -40,6 +41,7 @@ use tokio_util::sync::CancellationToken;
 pub use cookie::{CookiePolicy, CookieSecret, CookieStanding, Cookies};
 pub use engine::{Answered, Engine, Outcome, Request, View, respond};
 pub use query::{DropReason, Transport};
+pub use rate::{Limiter, RateLimit};
 pub use reply::Code;
 pub use settings::{Networks, Settings};
 pub use stats::{Stats, StatsCollector};

@@ -136,11 +136,13 @@ pub enum DropReason {
     Response,
     /// From where nobody can be waiting (R66).
     Source,
+    /// Past the rate (R63).
+    Rate,
 }
 
 impl DropReason {
     /// Every reason.
-    pub const ALL: [DropReason; 3] = [DropReason::Short, DropReason::Response, DropReason::Source];
+    pub const ALL: [DropReason; 4] = [DropReason::Short, DropReason::Response, DropReason::Source, DropReason::Rate];
 
     /// The name in metrics.
     pub const fn as_str(self) -> &'static str {
@@ -148,6 +150,7 @@ impl DropReason {
             DropReason::Short => "short",
             DropReason::Response => "response",
             DropReason::Source => "source",
+            DropReason::Rate => "rate",
         }
     }
 }

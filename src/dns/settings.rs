@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use super::cookie::Cookies;
+use super::rate::RateLimit;
 
 /// The settings of an [`Engine`](super::Engine).
 #[derive(Clone, Debug, Default)]
@@ -16,6 +17,8 @@ pub struct Settings {
     pub cookies: Option<Cookies>,
     /// Who may ask.
     pub allow_query: Networks,
+    /// How many replies a network gets, where that is limited.
+    pub rate_limit: Option<RateLimit>,
 }
 
 /// A set of networks.

@@ -123,6 +123,7 @@ fn message_settings(config: &config::Config) -> Result<dns::Settings> {
         identity: settings.chaos_identity.then(|| identity.clone()),
         cookies,
         allow_query: settings.allowed(),
+        rate_limit: settings.limited(),
     })
 }
 

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use rollcall::limits;
 use tokio::io::AsyncWriteExt as _;
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, UdpSocket};
 
-use crate::support::TestServer;
 use crate::support::dns::{Ask, Reply, framed, next_message};
 use crate::support::http::call;
+use crate::support::{TestServer, in_time};
 
 const NSID: u16 = 3;
 const COOKIE: u16 = 10;
@@ -109,4 +109,32 @@ async fn a_client_that_asks_is_told_how_long_its_connection_is_kept() {
     assert!(metrics.lines().any(|line| line == "rollcall_dns_tcp_connections 1"), "{metrics}");
     assert_eq!(question().with(KEEPALIVE, b"").of(server.dns).await.option(KEEPALIVE), None, "not over UDP");
     assert_eq!(question().over_tcp().of(server.dns).await.option(KEEPALIVE), None, "not asked for");
+}
+
+/// The clock stands still: all of it is one second.
+#[tokio::test]
+async fn what_is_past_the_rate_is_silence_or_an_invitation_to_tcp() {
+    let server = with("rate_limit = 5\nrate_limit_exempt = []").await;
+    for _ in 0..5 {
+        assert_eq!(question().of(server.dns).await.message.answers.len(), 1);
+    }
+    // One is dropped, the next one slips; a reply to the second proves both.
+    let socket = UdpSocket::bind("127.0.0.1:0").await.expect("a socket");
+    socket.connect(server.dns).await.expect("a route");
+    let packet = question().packet();
+    for id in [1, 2] {
+        let mut packet = packet.clone();
+        packet[0] = id;
+        socket.send(&packet).await.expect("room");
+    }
+    let mut reply = vec![0; 2048];
+    let length = in_time("a reply", socket.recv(&mut reply)).await.expect("a reply");
+    reply.truncate(length);
+    let reply = Reply::read(reply);
+    assert!(reply.octets[0] == 2 && reply.truncated() && reply.message.answers.is_empty());
+    assert_eq!(question().over_tcp().of(server.dns).await.message.answers.len(), 1);
+    let cookie = question().with(COOKIE, b"12345678").over_tcp().of(server.dns).await.option(COOKIE).expect("a cookie");
+    assert_eq!(question().with(COOKIE, &cookie).of(server.dns).await.message.answers.len(), 1);
+    let metrics = call(server.http, "GET", "/metrics", "").await.body;
+    assert!(metrics.lines().any(|line| line == "rollcall_dns_dropped_total{reason=\"rate\"} 1"), "{metrics}");
 }

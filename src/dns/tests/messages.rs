@@ -12,6 +12,7 @@ fn settings(required: bool) -> Settings {
         identity: Some("node-7".into()),
         cookies: Some(Cookies { secret, other: None, required }),
         allow_query: Networks::All,
+        rate_limit: None,
     }
 }
 
@@ -31,7 +32,7 @@ fn with_options(name: &str, qtype: u16, options: &[(u16, &[u8])]) -> Vec<u8> {
 }
 
 fn ask_as(settings: &Settings, packet: &[u8], transport: Transport) -> (Answered, Vec<u8>) {
-    let view = View { zones: &zones(3), loaded: true, settings };
+    let view = View { zones: &zones(3), loaded: true, settings, limiter: None };
     let client = Some(CLIENT.parse().expect("an address"));
     let keep = Some(Duration::from_secs(30));
     let request = Request { packet, transport, client, spare: 0, keep };
@@ -209,5 +210,28 @@ fn who_may_not_ask_is_refused() {
         assert_eq!(answered.code.number(), 5);
         let prohibited = option(&reply, 15).is_some_and(|data| data[..2] == [0, 18]);
         assert_eq!(prohibited, answered.edns, "EDE 18 where there is OPT");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4000))]
+
+    /// Any options in any OPT give one reply that another codec reads, within its size, with OPT.
+    #[test]
+    fn any_options_are_survived(
+        options in prop::collection::vec((prop::sample::select(vec![3_u16, 8, 10, 11, 15, 65_001]), prop::collection::vec(any::<u8>(), 0..44)), 0..5),
+        cut in 0_usize..20,
+        required in any::<bool>(),
+        tcp in any::<bool>(),
+        class in prop::sample::select(vec![1_u8, 3, 255]),
+    ) {
+        let options: Vec<(u16, &[u8])> = options.iter().map(|(code, data)| (*code, data.as_slice())).collect();
+        let mut packet = with_options("id.server", rtype::TXT, &options);
+        packet[12 + 11 + 3] = class;
+        packet.truncate(packet.len() - cut.min(packet.len() - 12));
+        let transport = if tcp { Transport::Tcp } else { Transport::Udp };
+        let (answered, reply) = ask_as(&settings(required), &packet, transport);
+        prop_assert!(reply.len() <= 1232);
+        prop_assert_eq!(read(&reply).edns.is_some(), answered.edns);
     }
 }
