@@ -73,14 +73,34 @@ pub const ENDED_HOSTS: usize = 1024;
 pub const SERVICE_TYPES: usize = 4096;
 /// Instances whose SRV, TXT and addresses are added to their list: about what fits a datagram.
 pub const INSTANCES_DESCRIBED: usize = 64;
-/// TCP connections to the DNS listeners in total.
+/// TCP connections of one DNS listener in total.
 pub const DNS_TCP_CONNECTIONS: usize = 1024;
-/// TCP connections from one address.
+/// The same from one address.
 pub const DNS_TCP_CONNECTIONS_PER_SOURCE: usize = 64;
 /// Idle time of a DNS connection (RFC 7766 6.2.3).
 pub const DNS_TCP_IDLE: Duration = Duration::from_secs(10);
+/// The same when the client asked to keep it (RFC 7828).
+pub const DNS_TCP_KEEPALIVE: Duration = Duration::from_secs(30);
+/// The same when most places are taken.
+pub const DNS_TCP_IDLE_PRESSED: Duration = Duration::from_secs(1);
 /// Time a started message may take to arrive, and a reply to be taken.
 pub const DNS_TCP_MESSAGE: Duration = Duration::from_secs(10);
+/// Age at which a client gets a new cookie (RFC 9018 4.3: half an hour).
+pub const DNS_COOKIE_RENEWAL: Duration = Duration::from_secs(30 * 60);
+/// Age to which a cookie holds (RFC 9018 4.3).
+pub const DNS_COOKIE_LIFE: Duration = Duration::from_secs(3600);
+/// How far the clock of another server with our secret may be ahead (RFC 9018 4.3).
+pub const DNS_COOKIE_AHEAD: Duration = Duration::from_secs(300);
+/// Flows whose rate is counted, in 512 kB; more of them share what they have.
+pub const DNS_RATE_BUCKETS: usize = 65_536;
+/// Seconds for which a flood is remembered (BIND's window).
+pub const DNS_RATE_WINDOW: u32 = 15;
+/// Highest rate that can be set: no flow of one name has more.
+pub const DNS_RATE_MOST: u32 = 100_000;
+/// Octets of the server's name in NSID: OPT must fit beside any question in 512 octets.
+pub const NSID_OCTETS: usize = 128;
+/// Networks in the list of those who may ask: each is compared at a query.
+pub const DNS_NETWORKS: usize = 64;
 /// Records in one static zone file.
 pub const ZONE_FILE_RECORDS: usize = 1_000_000;
 

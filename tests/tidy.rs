@@ -339,7 +339,7 @@ fn metrics_have_names_in_one_form() {
     let hall = registry::Registry::new(clock, zone::Zones::default(), registry::Durability::Immediate);
     let hall = Arc::new(hall);
     let counts = metrics::Metrics::new(&hall);
-    let engine = dns::Engine::new(Arc::clone(&hall), 0);
+    let engine = dns::Engine::new(Arc::clone(&hall), dns::Settings::default(), 0);
     counts.register_collector(Box::new(dns::StatsCollector(Arc::clone(engine.stats()))));
     let text = counts.encode();
     let named: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()).collect();

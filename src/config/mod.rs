@@ -6,12 +6,13 @@
 
 mod env;
 mod file;
+mod messages;
 mod origin;
 mod settings;
 mod value;
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -79,6 +80,20 @@ pub struct Dns {
     pub only_passing: bool,
     /// Directory of static zones, `*.zone`.
     pub zones_dir: Option<PathBuf>,
+    /// Networks from which queries are answered.
+    pub allow_query: Vec<(IpAddr, u8)>,
+    /// Replies a second over UDP to one network about one thing; 0: any number.
+    pub rate_limit: u32,
+    /// Networks that get any number.
+    pub rate_limit_exempt: Vec<(IpAddr, u8)>,
+    /// What is done about DNS cookies.
+    pub cookies: dns::CookiePolicy,
+    /// What signs them, then what else is known; empty: a secret of the process.
+    pub cookie_secrets: Vec<dns::CookieSecret>,
+    /// The name of this server for clients that ask by NSID.
+    pub nsid: Option<String>,
+    /// Whether `id.server` and `version.bind` of class CH are answered.
+    pub chaos_identity: bool,
     /// Addresses that `ns.<zone>` has; empty: those that the listeners can be reached at.
     pub advertise: Vec<IpAddr>,
 }
@@ -112,6 +127,13 @@ impl Config {
                 negative_ttl: Duration::from_secs(5),
                 only_passing: false,
                 zones_dir: None,
+                allow_query: vec![(Ipv4Addr::UNSPECIFIED.into(), 0), (Ipv6Addr::UNSPECIFIED.into(), 0)],
+                rate_limit: 0,
+                rate_limit_exempt: messages::private_networks(),
+                cookies: dns::CookiePolicy::On,
+                cookie_secrets: Vec::new(),
+                nsid: None,
+                chaos_identity: true,
                 advertise: Vec::new(),
             },
             store: store::Settings { kind: store::Kind::File, data_dir: machine.data_dir.clone().unwrap_or_default() },

@@ -3,10 +3,11 @@
 //! A setting has one name in three spellings: `data_dir` in the file, `ROLLCALL_DATA_DIR` in the
 //! environment, `--data-dir` on the command line.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use super::value::{self, one};
-use super::{Config, Machine};
+use super::{Config, Machine, messages};
 use crate::dns::Listeners;
 use crate::store::Kind;
 use crate::zone::{AddressOrder, EmptyService, SrvSubset};
@@ -74,12 +75,22 @@ pub(super) const SETTINGS: &[Setting] = &[
         None => value::quoted("none"),
     }),
     list("advertise", set_advertise, |config| value::list(&config.dns.advertise, ToString::to_string)),
+    list("allow_query", messages::set_allow_query, |config| value::list(&config.dns.allow_query, network)),
+    single("rate_limit", messages::set_rate_limit, |config| config.dns.rate_limit.to_string()),
+    list("rate_limit_exempt", messages::set_rate_limit_exempt, |config| {
+        value::list(&config.dns.rate_limit_exempt, network)
+    }),
+    single("cookies", messages::set_cookies, |config| value::quoted(config.dns.cookies.name())),
+    // It is a secret here, too: that there is one is all that is said.
+    list("cookie_secret", messages::set_cookie_secret, |config| {
+        value::list(&config.dns.cookie_secrets, |_| "set".to_owned())
+    }),
+    single("nsid", messages::set_nsid, |config| value::quoted(config.dns.nsid.as_deref().unwrap_or("none"))),
+    single("chaos_identity", messages::set_chaos_identity, |config| config.dns.chaos_identity.to_string()),
     single("host_ttl", set_host_ttl, |config| value::quoted(config.http.host_ttl.map_or("none".into(), value::show))),
     single("lyft_host_ttl", set_lyft_host_ttl, |config| value::quoted(value::show(config.http.lyft_host_ttl))),
     single("application_env", set_application_env, |config| value::quoted(&config.http.lyft_env)),
-    list("auto_ip", set_auto_ip, |config| {
-        value::list(&config.http.auto_ip_networks, |(address, prefix)| format!("{address}/{prefix}"))
-    }),
+    list("auto_ip", set_auto_ip, |config| value::list(&config.http.auto_ip_networks, network)),
     single("trust_forwarded_for", set_trust_forwarded_for, |config| config.http.trust_forwarded_for.to_string()),
     single("node_name", set_node_name, |config| value::quoted(&config.node_name)),
     single("datacenter", set_datacenter, |config| value::quoted(&config.datacenter)),
@@ -103,7 +114,17 @@ pub(super) fn is_key(key: &str) -> bool {
 
 /// Whether the file has the value of this key without quotes.
 pub(super) fn is_bare(key: &str) -> bool {
-    matches!(key, "only_passing" | "record_limit" | "srv_weight_scale" | "threads" | "trust_forwarded_for" | "txt")
+    matches!(
+        key,
+        "chaos_identity"
+            | "only_passing"
+            | "rate_limit"
+            | "record_limit"
+            | "srv_weight_scale"
+            | "threads"
+            | "trust_forwarded_for"
+            | "txt"
+    )
 }
 
 /// The setting with this name.
@@ -139,6 +160,10 @@ fn distance(left: &str, right: &str) -> usize {
         }
     }
     row[right.len()]
+}
+
+fn network((address, prefix): &(IpAddr, u8)) -> String {
+    format!("{address}/{prefix}")
 }
 
 fn set_http(config: &mut Config, values: &[String], _: &Machine) -> Result<(), String> {

@@ -189,3 +189,18 @@ fn durations_are_those_of_the_http_api() {
         assert!(value::duration(text, Duration::ZERO, Duration::from_secs(86_400)).is_err(), "{text:?}");
     }
 }
+
+#[test]
+fn the_secret_of_the_cookies_is_shown_nowhere() {
+    let secret = "000102030405060708090a0b0c0d0e0f";
+    let loaded = load_all(&[], &[("ROLLCALL_COOKIE_SECRET", secret)], "").expect("valid");
+    assert!(loaded.describe().contains("cookie_secret = [\"set\"]"), "{}", loaded.describe());
+    assert!(!format!("{:?}{}", loaded.config, loaded.describe()).contains("0a0b"));
+    let error = refusal(&[], &[("ROLLCALL_COOKIE_SECRET", &secret[1..])], "");
+    assert!(error.contains("32 hexadecimal digits") && !error.contains("0a0b"), "{error}");
+    let three = format!("{secret},{secret},{secret}");
+    let error = refusal(&[], &[("ROLLCALL_COOKIE_SECRET", &three)], "");
+    assert!(error.contains("at most 2") && !error.contains("0a0b"), "{error}");
+    assert!(refusal(&[], &[], "version = 1\nallow_query = []\n").contains("at least one network"));
+    assert!(refusal(&[], &[("ROLLCALL_NSID", &"n".repeat(129))], "").contains("1 to 128"));
+}

@@ -1,28 +1,66 @@
 //! From a packet to a reply: the one way every transport takes.
 
+use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
-use super::query::{self, Parsed, Transport};
-use super::reply;
+use super::chaos;
+use super::cookie::CookieStanding;
+use super::edns::Given;
+use super::query::{self, DropReason, Envelope, Parsed, Task, Transport};
+use super::rate::{Limiter, Subject, Verdict};
+use super::reply::{Code, Reply};
+use super::settings::Settings;
 use super::stats::Stats;
 use crate::clock::Timestamp;
 use crate::registry::Registry;
-use crate::zone::{Asker, ExtendedError, Question, Random, Rcode, Words, Zones};
+use crate::zone::{Answer, Asker, ExtendedError, Question, Random, Rcode, Words, Zones};
 
 const NOT_AUTHORITATIVE: ExtendedError =
     ExtendedError { code: 20, text: Words::Fixed("no zone of this server holds the name") };
 const NOT_READY: ExtendedError = ExtendedError { code: 14, text: Words::Fixed("the table is not loaded yet") };
+const NOT_SUPPORTED: ExtendedError = ExtendedError { code: 21, text: Words::Fixed("only class IN is served") };
+const PROHIBITED: ExtendedError =
+    ExtendedError { code: 18, text: Words::Fixed("queries from this address are not allowed") };
 
 /// Octets of an A record whose owner is a pointer: no record of hosts is shorter.
 const SHORTEST_RECORD: usize = 16;
+
+/// What replies are made from.
+#[derive(Clone, Copy)]
+pub struct View<'v> {
+    /// The zones as published.
+    pub zones: &'v Zones,
+    /// Whether the table is loaded; until then nothing is said of zones with hosts.
+    pub loaded: bool,
+    /// What the operator decided.
+    pub settings: &'v Settings,
+    /// Counts of replies, where they are limited.
+    pub limiter: Option<&'v Limiter>,
+}
+
+/// A packet and how it came.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'p> {
+    /// The message.
+    pub packet: &'p [u8],
+    /// How it came.
+    pub transport: Transport,
+    /// Who sent it; `None` where this process asks itself.
+    pub client: Option<IpAddr>,
+    /// Octets of what the client can take that are left unused, at most 300.
+    pub spare: usize,
+    /// How long the connection is kept when it is idle, for clients that ask (RFC 7828); `None` tells nobody.
+    pub keep: Option<Duration>,
+}
 
 /// What became of a packet.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Outcome {
     /// No reply.
-    Dropped,
+    Dropped(DropReason),
     /// A reply is in the buffer.
     Answered(Answered),
 }
@@ -35,65 +73,224 @@ pub struct Answered {
     /// The type asked for, 0 where none could be read.
     pub qtype: u16,
     /// The response code.
-    pub rcode: Rcode,
+    pub code: Code,
     /// Whether TC is set.
     pub truncated: bool,
+    /// Whether the query had EDNS.
+    pub edns: bool,
+    /// What the query's cookie was worth.
+    pub cookie: CookieStanding,
+    /// Whether the client was told how long its connection is kept.
+    pub keeps: bool,
 }
 
-/// Answers a packet from zones, leaving `spare` octets of what the client can take unused. Until the table is `loaded`
-/// nothing is said of zones with hosts. Pure: any octets give a reply in `out` or silence.
-#[allow(clippy::too_many_arguments, reason = "everything an answer depends on")]
+/// Answers a packet. Pure: any octets give a reply in `out` or silence.
 pub fn respond(
-    zones: &Zones,
-    loaded: bool,
-    packet: &[u8],
-    transport: Transport,
-    spare: usize,
+    view: &View<'_>,
+    request: &Request<'_>,
     now: Timestamp,
     random: &mut Random,
     out: &mut Vec<u8>,
 ) -> Outcome {
-    let query = match query::parse(packet, transport) {
-        Parsed::Drop => return Outcome::Dropped,
-        Parsed::Error(envelope, rcode, extended) => {
-            reply::write_error(out, &envelope, rcode, extended);
-            return Outcome::Answered(Answered { zone: None, qtype: 0, rcode, truncated: false });
-        }
-        Parsed::Query(query) => query,
+    let (envelope, task) = match query::parse(request.packet, request.transport) {
+        Parsed::Drop(reason) => return Outcome::Dropped(reason),
+        Parsed::Reply(envelope, task) => (envelope, task),
     };
-    let most = query.envelope.reply_octets(transport) - spare;
-    let qtype = query.qtype;
-    let error = |out: &mut Vec<u8>, rcode, extended| {
-        reply::write_error(out, &query.envelope, rcode, Some(extended));
-        Outcome::Answered(Answered { zone: None, qtype, rcode, truncated: false })
-    };
-    let name = query.name.as_wire();
-    let question = Question { name, qtype };
-    let Some(zone) = zones.find_for(&question) else {
-        return error(out, Rcode::Refused, NOT_AUTHORITATIVE);
-    };
-    // "No such name" may be said only by who knows all names (R18).
-    if !loaded && !zone.is_static() {
-        return error(out, Rcode::ServFail, NOT_READY);
+    let (cookie, options) = options(view.settings, &envelope, request, now);
+    let exchange = Exchange { view, request, envelope: &envelope, cookie, options };
+    let answered = exchange.run(task, now, random, out);
+    match exchange.verdict(&answered, now) {
+        Verdict::Send => Outcome::Answered(answered),
+        Verdict::Slip => Outcome::Answered(exchange.slip(&answered, out)),
+        Verdict::Drop => Outcome::Dropped(DropReason::Rate),
     }
-    let asker = Asker { now, room: most / SHORTEST_RECORD, client: 0, explain: query.envelope.edns.is_some() };
-    let answer = zone.answer(&question, &asker, random);
-    let truncated = reply::write(out, &query.envelope, &answer, Some(zone.origin()), most);
-    Outcome::Answered(Answered { zone: Some(zone.place), qtype, rcode: answer.rcode, truncated })
+}
+
+/// What the query's cookie is worth, and the options of the reply.
+fn options<'s>(
+    settings: &'s Settings,
+    envelope: &Envelope<'_>,
+    request: &Request<'_>,
+    now: Timestamp,
+) -> (CookieStanding, Given<'s>) {
+    let Some(edns) = &envelope.edns else { return (CookieStanding::Absent, Given::default()) };
+    let mut given = Given::default();
+    let mut standing = CookieStanding::Absent;
+    if let (Some(cookies), Some(cookie), Some(client)) = (&settings.cookies, &edns.asked.cookie, request.client) {
+        let (worth, reply) = cookies.judge(cookie, client, now);
+        standing = worth;
+        given.cookie = Some(reply);
+    }
+    if edns.asked.nsid {
+        given.nsid = settings.nsid.as_ref().map(|nsid| nsid.as_bytes());
+    }
+    // On datagrams the option means nothing (RFC 7828 3.2.1).
+    if let (true, Transport::Tcp, Some(keep)) = (edns.asked.keepalive, request.transport, request.keep) {
+        given.keepalive = Some(u16::try_from(keep.as_millis() / 100).unwrap_or(u16::MAX));
+    }
+    (standing, given)
+}
+
+/// One query on its way to its reply.
+struct Exchange<'e> {
+    view: &'e View<'e>,
+    request: &'e Request<'e>,
+    envelope: &'e Envelope<'e>,
+    cookie: CookieStanding,
+    options: Given<'e>,
+}
+
+impl Exchange<'_> {
+    fn run(&self, task: Task, now: Timestamp, random: &mut Random, out: &mut Vec<u8>) -> Answered {
+        if let Task::Error(rcode, extended) = task {
+            return self.error(out, 0, rcode, extended);
+        }
+        if self.request.client.is_some_and(|client| !self.view.settings.allow_query.contain(client)) {
+            return self.error(out, task.qtype(), Rcode::Refused, Some(PROHIBITED));
+        }
+        if let Some(answered) = self.challenge(task, out) {
+            return answered;
+        }
+        match task {
+            Task::Chaos(name, qtype) => self.chaos(name.as_wire(), qtype, out),
+            Task::Query(name, qtype) => self.query(&Question { name: name.as_wire(), qtype }, now, random, out),
+            Task::Cookie | Task::Error(..) => self.error(out, 0, Rcode::NoError, None),
+        }
+    }
+
+    /// Sends away who has to show a cookie and does not: with one that will do, or to a stream.
+    fn challenge(&self, task: Task, out: &mut Vec<u8>) -> Option<Answered> {
+        let cookies = self.view.settings.cookies.as_ref();
+        let answer = Answer::error(Rcode::NoError, None);
+        let reply = self.reply(&answer);
+        let bad = Reply { code: Code::BadCookie, ..reply };
+        let reply = match (task, self.cookie) {
+            (Task::Cookie, _) if cookies.is_none() => return Some(self.error(out, 0, Rcode::FormErr, None)),
+            // RFC 7873 5.4: the client wants to know.
+            (Task::Cookie, CookieStanding::Invalid) => bad,
+            (Task::Cookie, _) | (_, CookieStanding::Valid) => return None,
+            _ if self.request.transport == Transport::Tcp || !cookies.is_some_and(|cookies| cookies.required) => {
+                return None;
+            }
+            (_, CookieStanding::New | CookieStanding::Invalid) => bad,
+            (_, CookieStanding::Absent) => Reply { by_stream: true, ..reply },
+        };
+        Some(self.finish(task.qtype(), None, reply, out))
+    }
+
+    fn chaos(&self, name: &[u8], qtype: u16, out: &mut Vec<u8>) -> Answered {
+        let identity = self.view.settings.identity.as_deref();
+        let Some(text) = identity.and_then(|identity| chaos::text(name, identity)) else {
+            return self.error(out, qtype, Rcode::Refused, Some(NOT_SUPPORTED));
+        };
+        let rdata = chaos::rdata(text);
+        let answer = chaos::answer(qtype, &rdata);
+        self.finish(qtype, None, self.reply(&answer), out)
+    }
+
+    fn query(&self, question: &Question<'_>, now: Timestamp, random: &mut Random, out: &mut Vec<u8>) -> Answered {
+        let qtype = question.qtype;
+        let Some(zone) = self.view.zones.find_for(question) else {
+            return self.error(out, qtype, Rcode::Refused, Some(NOT_AUTHORITATIVE));
+        };
+        // "No such name" may be said only by who knows all names (R18).
+        if !self.view.loaded && !zone.is_static() {
+            return self.error(out, qtype, Rcode::ServFail, Some(NOT_READY));
+        }
+        let asker = Asker {
+            now,
+            room: self.most() / SHORTEST_RECORD,
+            client: self.request.client.map_or(0, client_number),
+            explain: self.envelope.edns.is_some(),
+        };
+        let answer = zone.answer(question, &asker, random);
+        let reply = Reply { origin: Some(zone.origin()), ..self.reply(&answer) };
+        self.finish(qtype, Some(zone.place), reply, out)
+    }
+
+    fn most(&self) -> usize {
+        self.envelope.reply_octets(self.request.transport) - self.request.spare
+    }
+
+    /// Whether the reply is past the rate of its client.
+    fn verdict(&self, answered: &Answered, now: Timestamp) -> Verdict {
+        let (Some(limiter), Some(client), Transport::Udp) =
+            (self.view.limiter, self.request.client, self.request.transport)
+        else {
+            return Verdict::Send;
+        };
+        if self.cookie == CookieStanding::Valid {
+            return Verdict::Send;
+        }
+        let question = self.envelope.question;
+        let subject = if answered.code == Code::Of(Rcode::NoError) {
+            Subject::Name(&question[..question.len().saturating_sub(4)])
+        } else {
+            Subject::Zone(answered.zone.unwrap_or(usize::MAX), answered.code.number())
+        };
+        limiter.judge(client, subject, now)
+    }
+
+    fn slip(&self, answered: &Answered, out: &mut Vec<u8>) -> Answered {
+        let answer = Answer::error(Rcode::NoError, None);
+        self.finish(answered.qtype, answered.zone, Reply { by_stream: true, ..self.reply(&answer) }, out)
+    }
+
+    fn error(&self, out: &mut Vec<u8>, qtype: u16, rcode: Rcode, extended: Option<ExtendedError>) -> Answered {
+        let answer = Answer::error(rcode, extended);
+        self.finish(qtype, None, self.reply(&answer), out)
+    }
+
+    fn reply<'r, 'z>(&'r self, answer: &'r Answer<'z>) -> Reply<'r, 'z> {
+        Reply {
+            envelope: self.envelope,
+            code: Code::Of(answer.rcode),
+            answer,
+            origin: None,
+            options: self.options,
+            most: self.most(),
+            by_stream: false,
+        }
+    }
+
+    fn finish(&self, qtype: u16, zone: Option<usize>, reply: Reply<'_, '_>, out: &mut Vec<u8>) -> Answered {
+        let truncated = reply.write(out);
+        Answered {
+            zone,
+            qtype,
+            code: reply.code,
+            truncated,
+            edns: self.envelope.edns.is_some(),
+            cookie: self.cookie,
+            keeps: self.options.keepalive.is_some(),
+        }
+    }
+}
+
+/// An address as a number, for what is stable for a client.
+fn client_number(client: IpAddr) -> u64 {
+    let bits = match client {
+        IpAddr::V4(v4) => u128::from(v4.to_bits()),
+        IpAddr::V6(v6) => v6.to_bits(),
+    };
+    (bits >> 64) as u64 ^ bits as u64
 }
 
 /// The answering side of the program: the published zones, a clock, counters.
 pub struct Engine {
     registry: Arc<Registry>,
+    settings: Settings,
+    limiter: Option<Limiter>,
     stats: Arc<Stats>,
     seed: AtomicU64,
 }
 
 impl Engine {
     /// An engine over a registry; `seed` starts the random orders of its workers.
-    pub fn new(registry: Arc<Registry>, seed: u64) -> Engine {
+    pub fn new(registry: Arc<Registry>, settings: Settings, seed: u64) -> Engine {
         let zones: Vec<String> = registry.snapshot().zones.iter().map(|zone| zone.origin().to_string()).collect();
-        Engine { registry, stats: Arc::new(Stats::new(zones)), seed: AtomicU64::new(seed) }
+        let limiter = settings.rate_limit.clone().map(|limit| Limiter::new(limit, seed));
+        Engine { registry, settings, limiter, stats: Arc::new(Stats::new(zones)), seed: AtomicU64::new(seed) }
     }
 
     /// The counters, for the metrics.
@@ -106,34 +303,21 @@ impl Engine {
         Random::new(self.seed.fetch_add(0x5851_f42d_4c95_7f2d, Ordering::Relaxed))
     }
 
-    /// Answers one packet into `out`; says whether there is anything to send.
-    pub fn respond(&self, packet: &[u8], transport: Transport, random: &mut Random, out: &mut Vec<u8>) -> bool {
-        self.respond_short(packet, transport, 0, random, out)
-    }
-
-    /// [`Engine::respond`] with `spare` octets left unused, at most 300.
-    pub fn respond_short(
-        &self,
-        packet: &[u8],
-        transport: Transport,
-        spare: usize,
-        random: &mut Random,
-        out: &mut Vec<u8>,
-    ) -> bool {
+    /// Answers one packet into `out`; `None` when there is nothing to send.
+    pub fn respond(&self, request: &Request<'_>, random: &mut Random, out: &mut Vec<u8>) -> Option<Answered> {
         let now = self.registry.now();
         let snapshot = self.registry.snapshot();
+        let (settings, limiter) = (&self.settings, self.limiter.as_ref());
+        let view = View { zones: &snapshot.zones, loaded: snapshot.loaded, settings, limiter };
         // A fault in one answer must not end a worker; the client gets silence and asks again.
-        let outcome = catch_unwind(AssertUnwindSafe(|| {
-            respond(&snapshot.zones, snapshot.loaded, packet, transport, spare, now, random, out)
-        }));
-        match outcome {
-            Ok(Outcome::Dropped) => self.stats.dropped(),
+        match catch_unwind(AssertUnwindSafe(|| respond(&view, request, now, random, out))) {
+            Ok(Outcome::Dropped(reason)) => self.stats.dropped(reason),
             Ok(Outcome::Answered(answered)) => {
-                self.stats.answered(&answered, transport, out.len(), self.registry.now().since(now));
-                return true;
+                self.stats.answered(&answered, request.transport, out.len(), self.registry.now().since(now));
+                return Some(answered);
             }
             Err(_) => self.stats.panicked(),
         }
-        false
+        None
     }
 }

@@ -36,7 +36,14 @@ impl RequestHandler for Handler {
             metadata.response_code = ResponseCode::ServFail;
             ResponseInfo::from(Header { metadata, counts: HeaderCounts::default() })
         };
-        if !self.0.respond_short(request.as_slice(), transport, NAME_OCTETS, &mut random, &mut reply) {
+        let asked = super::Request {
+            packet: request.as_slice(),
+            transport,
+            client: Some(request.src().ip()),
+            spare: NAME_OCTETS,
+            keep: None,
+        };
+        if self.0.respond(&asked, &mut random, &mut reply).is_none() {
             return failed();
         }
         let Ok(message) = Message::from_vec(&reply) else {

@@ -7,15 +7,25 @@
 //! | requirement | file |
 //! | --- | --- |
 //! | header, opcode, class, EDNS (R1 to R11, R39 to R44) | `query.rs` |
+//! | options of EDNS (R42 to R51) | `edns.rs` |
+//! | cookies (R6, R46) | `cookie.rs` |
+//! | class CH (R9) | `chaos.rs` |
+//! | who may ask (R62), and how often (R63) | `settings.rs`, `rate.rs` |
 //! | records, existence, TTL, order (R12 to R32) | `zone/answer.rs` |
 //! | size, truncation, OPT (R31 to R37) | `reply.rs` |
-//! | datagrams | `udp.rs` |
-//! | streams (R53 to R58) | `tcp.rs` |
+//! | datagrams, from the address that was asked (R38, R64, R66) | `udp.rs`, `datagram.rs` |
+//! | streams (R47, R53 to R58) | `tcp.rs` |
 
+mod chaos;
+mod cookie;
+mod datagram;
+mod edns;
 mod engine;
 mod handler;
 mod query;
+mod rate;
 mod reply;
+mod settings;
 mod stats;
 mod tcp;
 mod udp;
@@ -24,11 +34,16 @@ use std::io;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::sync::Arc;
 
+use rustix::net::sockopt::{self, Ipv4PathMtuDiscovery, Ipv6PathMtuDiscovery};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio_util::sync::CancellationToken;
 
-pub use engine::{Answered, Engine, Outcome, respond};
-pub use query::Transport;
+pub use cookie::{CookiePolicy, CookieSecret, CookieStanding, Cookies};
+pub use engine::{Answered, Engine, Outcome, Request, View, respond};
+pub use query::{DropReason, Transport};
+pub use rate::{Limiter, RateLimit};
+pub use reply::Code;
+pub use settings::{Networks, Settings};
 pub use stats::{Stats, StatsCollector};
 
 /// How often a port that is free for UDP is tried for TCP when the system picks one.
@@ -82,6 +97,12 @@ fn udp_socket(addr: SocketAddr, share_port: bool) -> io::Result<UdpSocket> {
         // A burst waits here while a worker is busy; the system may grant less.
         udp.set_recv_buffer_size(4 << 20).or_else(|_| udp.set_recv_buffer_size(1 << 20)).ok();
     }
+    // What others tell of paths changes nothing of how replies are sent: forged reports could make them be cut in
+    // pieces (RFC 9715). A system that does not know the option has its own way.
+    match addr {
+        SocketAddr::V4(_) => sockopt::set_ip_mtu_discover(&udp, Ipv4PathMtuDiscovery::OMIT).ok(),
+        SocketAddr::V6(_) => sockopt::set_ipv6_mtu_discover(&udp, Ipv6PathMtuDiscovery::OMIT).ok(),
+    };
     udp.bind(&addr.into())?;
     Ok(UdpSocket::from(udp))
 }
@@ -134,7 +155,7 @@ pub async fn serve(
 async fn serve_own(listener: Listener, engine: Arc<Engine>, shutdown: CancellationToken) -> io::Result<()> {
     let mut tasks = tokio::task::JoinSet::new();
     for socket in listener.udp {
-        let socket = tokio::net::UdpSocket::from_std(socket)?;
+        let socket = datagram::Datagrams::new(socket)?;
         tasks.spawn(udp::serve(socket, Arc::clone(&engine), shutdown.clone()));
     }
     let tcp = tokio::net::TcpListener::from_std(listener.tcp)?;

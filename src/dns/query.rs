@@ -6,10 +6,13 @@
 //! | one question (RFC 9619), no compression in it, counts that fit the data (R6, R7) | FORMERR |
 //! | only QUERY (R8) | NOTIMP |
 //! | one OPT, in the additional section, owned by the root (RFC 6891 6.1.1) | FORMERR |
-//! | EDNS version 0 (RFC 6891 6.1.3) | BADVERS |
-//! | option lengths that fit (R44) | FORMERR with OPT |
+//! | EDNS version 0 (RFC 6891 6.1.3) | BADVERS, whatever else is wrong with the OPT |
+//! | options that can be read (R44, `edns.rs`) | FORMERR with OPT |
+//! | no question, but a cookie (RFC 7873 5.4) | [`Task::Cookie`] |
+//! | class CH (R9) | [`Task::Chaos`] |
 //! | octets after the last record (R7) | ignored |
 
+use super::edns::Asked;
 use crate::limits;
 use crate::zone::{ExtendedError, NAME_OCTETS, Rcode, Words, rtype};
 
@@ -40,11 +43,13 @@ impl Transport {
 
 /// The OPT record of a query.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Edns {
+pub(super) struct Edns<'p> {
     /// Octets the client can take in a datagram.
     pub(super) payload: u16,
     /// DNSSEC OK (RFC 3225), given back as it came.
     pub(super) dnssec_ok: bool,
+    /// The options that are known here.
+    pub(super) asked: Asked<'p>,
 }
 
 /// The part of the header and of EDNS that a reply repeats.
@@ -55,10 +60,15 @@ pub(super) struct Envelope<'p> {
     pub(super) recursion_desired: bool,
     /// The question, octet for octet; empty where there was none that could be read.
     pub(super) question: &'p [u8],
-    pub(super) edns: Option<Edns>,
+    pub(super) edns: Option<Edns<'p>>,
 }
 
-impl Envelope<'_> {
+impl<'p> Envelope<'p> {
+    /// The options that came, none where there is no OPT.
+    pub(super) fn asked(&self) -> Asked<'p> {
+        self.edns.map_or(Asked::default(), |edns| edns.asked)
+    }
+
     /// The most octets of a reply (R33).
     pub(super) fn reply_octets(&self, transport: Transport) -> usize {
         match (transport, &self.edns) {
@@ -84,33 +94,78 @@ impl LowerName {
     }
 }
 
-/// A query that can be answered from a zone.
-pub(super) struct Query<'p> {
-    pub(super) envelope: Envelope<'p>,
-    pub(super) name: LowerName,
-    pub(super) qtype: u16,
-}
-
 /// What to do with a packet.
 #[allow(clippy::large_enum_variant, reason = "lives on the stack for one packet; a box would be an allocation a query")]
 pub(super) enum Parsed<'p> {
     /// No reply.
-    Drop,
-    /// A reply that needs no zone.
-    Error(Envelope<'p>, Rcode, Option<ExtendedError>),
-    /// A question of class IN.
-    Query(Query<'p>),
+    Drop(DropReason),
+    /// A reply of this kind.
+    Reply(Envelope<'p>, Task),
+}
+
+/// What a reply is made of.
+#[derive(Clone, Copy)]
+#[allow(clippy::large_enum_variant, reason = "as above")]
+pub(super) enum Task {
+    /// No zone: something is wrong with the query.
+    Error(Rcode, Option<ExtendedError>),
+    /// No question: the client wants a cookie only.
+    Cookie,
+    /// A name and type of class CH.
+    Chaos(LowerName, u16),
+    /// A name and type of class IN.
+    Query(LowerName, u16),
+}
+
+impl Task {
+    /// The type asked for, 0 where there is none.
+    pub(super) fn qtype(&self) -> u16 {
+        match self {
+            Task::Chaos(_, qtype) | Task::Query(_, qtype) => *qtype,
+            Task::Cookie | Task::Error(..) => 0,
+        }
+    }
+}
+
+/// Why a packet gets no reply.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum DropReason {
+    /// Less than a header.
+    Short,
+    /// A response (R5).
+    Response,
+    /// From where nobody can be waiting (R66).
+    Source,
+    /// Past the rate (R63).
+    Rate,
+}
+
+impl DropReason {
+    /// Every reason.
+    pub const ALL: [DropReason; 4] = [DropReason::Short, DropReason::Response, DropReason::Source, DropReason::Rate];
+
+    /// The name in metrics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            DropReason::Short => "short",
+            DropReason::Response => "response",
+            DropReason::Source => "source",
+            DropReason::Rate => "rate",
+        }
+    }
 }
 
 const NOT_SUPPORTED: ExtendedError = ExtendedError { code: 21, text: Words::Fixed("only class IN is served") };
 const PROHIBITED: ExtendedError = ExtendedError { code: 18, text: Words::Fixed("zone transfers are not allowed") };
 const INVALID_TYPE: ExtendedError = ExtendedError { code: 30, text: Words::Fixed("NXNAME cannot be asked for") };
+const CLASS_IN: u16 = 1;
+const CLASS_CH: u16 = 3;
 
 /// Reads a packet.
 pub(super) fn parse(packet: &[u8], transport: Transport) -> Parsed<'_> {
-    let Some((header, _)) = packet.split_first_chunk::<HEADER_OCTETS>() else { return Parsed::Drop };
+    let Some((header, _)) = packet.split_first_chunk::<HEADER_OCTETS>() else { return Parsed::Drop(DropReason::Short) };
     if header[2] & 0x80 != 0 {
-        return Parsed::Drop;
+        return Parsed::Drop(DropReason::Response);
     }
     let mut envelope = Envelope {
         id: u16::from_be_bytes([header[0], header[1]]),
@@ -121,32 +176,29 @@ pub(super) fn parse(packet: &[u8], transport: Transport) -> Parsed<'_> {
     };
     let counts = [4, 6, 8, 10].map(|at| u16::from_be_bytes([header[at], header[at + 1]]));
     let body = read_body(packet, counts, &mut envelope);
-    if envelope.opcode != 0 {
-        return Parsed::Error(envelope, Rcode::NotImp, None);
-    }
-    match body {
-        Ok(Body { name: Some((name, qtype, qclass)) }) => classify(envelope, name, qtype, qclass, transport),
-        Ok(Body { name: None }) => Parsed::Error(envelope, Rcode::FormErr, None),
-        Err(rcode) => Parsed::Error(envelope, rcode, None),
-    }
+    let task = match body {
+        _ if envelope.opcode != 0 => Task::Error(Rcode::NotImp, None),
+        Ok(Body { name: Some((name, qtype, qclass)) }) => classify(name, qtype, qclass, transport),
+        Ok(Body { name: None }) if counts[0] == 0 && envelope.asked().cookie.is_some() => Task::Cookie,
+        Ok(Body { name: None }) => Task::Error(Rcode::FormErr, None),
+        Err(rcode) => Task::Error(rcode, None),
+    };
+    Parsed::Reply(envelope, task)
 }
 
-fn classify<'p>(envelope: Envelope<'p>, name: LowerName, qtype: u16, qclass: u16, transport: Transport) -> Parsed<'p> {
+fn classify(name: LowerName, qtype: u16, qclass: u16, transport: Transport) -> Task {
     match qtype {
-        rtype::OPT => return Parsed::Error(envelope, Rcode::FormErr, None),
-        rtype::NXNAME => return Parsed::Error(envelope, Rcode::FormErr, Some(INVALID_TYPE)),
-        rtype::TKEY | rtype::TSIG | rtype::MAILA | rtype::MAILB => {
-            return Parsed::Error(envelope, Rcode::NotImp, None);
-        }
+        rtype::OPT => return Task::Error(Rcode::FormErr, None),
+        rtype::NXNAME => return Task::Error(Rcode::FormErr, Some(INVALID_TYPE)),
+        rtype::TKEY | rtype::TSIG | rtype::MAILA | rtype::MAILB => return Task::Error(Rcode::NotImp, None),
         _ => {}
     }
-    if qclass != 1 {
-        return Parsed::Error(envelope, Rcode::Refused, Some(NOT_SUPPORTED));
-    }
-    match (qtype, transport) {
-        (rtype::AXFR, Transport::Udp) => Parsed::Error(envelope, Rcode::FormErr, None),
-        (rtype::AXFR | rtype::IXFR, _) => Parsed::Error(envelope, Rcode::Refused, Some(PROHIBITED)),
-        _ => Parsed::Query(Query { envelope, name, qtype }),
+    match (qclass, qtype, transport) {
+        (CLASS_IN, rtype::AXFR, Transport::Udp) => Task::Error(Rcode::FormErr, None),
+        (CLASS_IN, rtype::AXFR | rtype::IXFR, _) => Task::Error(Rcode::Refused, Some(PROHIBITED)),
+        (CLASS_IN, ..) => Task::Query(name, qtype),
+        (CLASS_CH, ..) => Task::Chaos(name, qtype),
+        _ => Task::Error(Rcode::Refused, Some(NOT_SUPPORTED)),
     }
 }
 
@@ -186,23 +238,15 @@ fn read_body<'p>(packet: &'p [u8], counts: [u16; 4], envelope: &mut Envelope<'p>
         let [_, opt_version, flags, _] = record.ttl;
         version = opt_version;
         options = record.rdata;
-        envelope.edns = Some(Edns { payload: record.class, dnssec_ok: flags & 0x80 != 0 });
+        envelope.edns = Some(Edns { payload: record.class, dnssec_ok: flags & 0x80 != 0, asked: Asked::default() });
     }
     if version > 0 {
         return Err(Rcode::BadVers);
     }
-    check_options(options)?;
-    Ok(Body { name })
-}
-
-/// Options are read for their form only; what they ask for is not offered (R42).
-fn check_options(mut options: &[u8]) -> Result<(), Rcode> {
-    while !options.is_empty() {
-        let (head, rest) = options.split_first_chunk::<4>().ok_or(Rcode::FormErr)?;
-        let length = usize::from(u16::from_be_bytes([head[2], head[3]]));
-        options = rest.get(length..).ok_or(Rcode::FormErr)?;
+    if let Some(edns) = &mut envelope.edns {
+        edns.asked.read(options)?;
     }
-    Ok(())
+    Ok(Body { name })
 }
 
 struct Reader<'p> {

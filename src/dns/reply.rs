@@ -6,6 +6,7 @@
 
 use smallvec::SmallVec;
 
+use super::edns::Given;
 use super::query::{Envelope, HEADER_OCTETS};
 use crate::limits;
 use crate::zone::{Answer, Data, Derived, ExtendedError, Name, Owner, Rcode, Record, Target, Words, rtype};
@@ -14,102 +15,120 @@ use crate::zone::{Answer, Data, Derived, ExtendedError, Name, Owner, Rcode, Reco
 const POINTER_MOST: usize = 0x3fff;
 /// Names made of hosts that later ones may point at: of more, the search would cost more than the octets.
 const NAMES_REMEMBERED: usize = 1024;
+/// An OPT record before the length of its options.
 const OPT_OCTETS: usize = 11;
-const EDE_OPTION: u16 = 15;
 const TOO_LARGE: ExtendedError =
     ExtendedError { code: 0, text: Words::Fixed("the set has more than 64 kB: this is a part of it") };
 
-/// Writes the reply to a query into `out`, at most `most` octets; says whether it was truncated.
-pub(super) fn write<'z>(
-    out: &mut Vec<u8>,
-    envelope: &Envelope<'_>,
-    answer: &Answer<'z>,
-    origin: Option<&'z Name>,
-    most: usize,
-) -> bool {
-    let truncated = write_within(out, envelope, answer, origin, most);
-    // Nowhere is more room than on a stream: say why the set is not whole (R37).
-    if truncated && most > limits::UDP_REPLY_OCTETS && answer.extended.is_none() {
-        let told = Answer { extended: Some(TOO_LARGE), ..answer.clone() };
-        write_within(out, envelope, &told, origin, most);
-    }
-    truncated
+/// A response code: those of answers, and one that only the message has.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Code {
+    /// That of an answer.
+    Of(Rcode),
+    /// The server cookie is missing or wrong (RFC 7873 8).
+    BadCookie,
 }
 
-fn write_within<'z>(
-    out: &mut Vec<u8>,
-    envelope: &Envelope<'_>,
-    answer: &Answer<'z>,
-    origin: Option<&'z Name>,
-    most: usize,
-) -> bool {
-    out.clear();
-    out.extend_from_slice(&[0; HEADER_OCTETS]);
-    out.extend_from_slice(envelope.question);
-    let opt = envelope.edns.map_or(0, |_| opt_octets(answer.extended));
-    let mut writer = Writer::new(out, envelope, origin, most - opt);
-    let mut truncated = false;
-    let mut counts = [u16::from(!envelope.question.is_empty()), 0, 0, 0];
-    for (section, records) in [(1, &answer.answer[..]), (2, &answer.authority[..])] {
-        for record in records {
-            if truncated || !writer.record(record) {
-                truncated = true;
-                break;
-            }
-            counts[section] += 1;
+impl Code {
+    /// The twelve bits (RFC 6891 6.1.3).
+    pub const fn number(self) -> u16 {
+        match self {
+            Code::Of(rcode) => rcode as u16,
+            Code::BadCookie => 23,
         }
     }
-    if !truncated {
-        counts[3] = writer.additional(&answer.additional);
-    }
-    if let Some(edns) = &envelope.edns {
-        counts[3] += 1;
-        write_opt(out, answer, edns.dnssec_ok);
-    }
-    write_header(out, envelope, answer, truncated, counts);
-    truncated
-}
 
-fn write_header(out: &mut [u8], envelope: &Envelope<'_>, answer: &Answer<'_>, truncated: bool, counts: [u16; 4]) {
-    out[0..2].copy_from_slice(&envelope.id.to_be_bytes());
-    // QR, opcode, AA, TC, RD; RA, Z, AD and CD stay clear (R1, R3).
-    out[2] = 0x80
-        | envelope.opcode << 3
-        | u8::from(answer.authoritative) << 2
-        | u8::from(truncated) << 1
-        | u8::from(envelope.recursion_desired);
-    out[3] = answer.rcode as u8 & 0x0f;
-    for (place, count) in out[4..HEADER_OCTETS].chunks_exact_mut(2).zip(counts) {
-        place.copy_from_slice(&count.to_be_bytes());
+    /// The mnemonic that dig prints.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Code::Of(rcode) => rcode.as_str(),
+            Code::BadCookie => "BADCOOKIE",
+        }
     }
 }
 
-fn opt_octets(extended: Option<ExtendedError>) -> usize {
-    OPT_OCTETS + extended.map_or(0, |extended| 6 + extended.text.as_bytes().len())
+/// What a reply is made of.
+#[derive(Clone, Copy)]
+pub(super) struct Reply<'r, 'z> {
+    pub(super) envelope: &'r Envelope<'r>,
+    pub(super) code: Code,
+    pub(super) answer: &'r Answer<'z>,
+    /// The zone's, against which names are compressed.
+    pub(super) origin: Option<&'z Name>,
+    pub(super) options: Given<'r>,
+    /// Octets it may have.
+    pub(super) most: usize,
+    /// Whether TC is set although nothing was left out: the client shall come by a stream.
+    pub(super) by_stream: bool,
 }
 
-fn write_opt(out: &mut Vec<u8>, answer: &Answer<'_>, dnssec_ok: bool) {
-    out.push(0);
-    out.extend_from_slice(&rtype::OPT.to_be_bytes());
-    // What this server can receive, not an echo (R33).
-    out.extend_from_slice(&(limits::UDP_REPLY_OCTETS as u16).to_be_bytes());
-    out.extend_from_slice(&[answer.rcode as u8 >> 4, 0, if dnssec_ok { 0x80 } else { 0 }, 0]);
-    let Some(extended) = answer.extended else {
-        out.extend_from_slice(&[0, 0]);
-        return;
-    };
-    let text = extended.text.as_bytes();
-    out.extend_from_slice(&((6 + text.len()) as u16).to_be_bytes());
-    out.extend_from_slice(&EDE_OPTION.to_be_bytes());
-    out.extend_from_slice(&((2 + text.len()) as u16).to_be_bytes());
-    out.extend_from_slice(&extended.code.to_be_bytes());
-    out.extend_from_slice(text);
-}
+impl Reply<'_, '_> {
+    /// Writes the reply into `out`; says whether TC is set.
+    pub(super) fn write(&self, out: &mut Vec<u8>) -> bool {
+        let truncated = self.write_within(out);
+        // Nowhere is more room than on a stream: say why the set is not whole (R37).
+        if truncated && self.most > limits::UDP_REPLY_OCTETS && self.answer.extended.is_none() {
+            let told = Answer { extended: Some(TOO_LARGE), ..self.answer.clone() };
+            Reply { answer: &told, ..*self }.write_within(out);
+        }
+        truncated
+    }
 
-/// A minimal FORMERR or NOTIMP for what could not be read, or SERVFAIL for what went wrong here.
-pub(super) fn write_error(out: &mut Vec<u8>, envelope: &Envelope<'_>, rcode: Rcode, extended: Option<ExtendedError>) {
-    let answer = Answer::error(rcode, extended);
-    write(out, envelope, &answer, None, limits::UDP_REPLY_OCTETS);
+    fn write_within(&self, out: &mut Vec<u8>) -> bool {
+        let Reply { envelope, answer, .. } = self;
+        out.clear();
+        out.extend_from_slice(&[0; HEADER_OCTETS]);
+        out.extend_from_slice(envelope.question);
+        let room = self.most.saturating_sub(out.len() + OPT_OCTETS);
+        let (options, extended) = self.options.within(answer.extended, room);
+        let opt = envelope.edns.map_or(0, |_| OPT_OCTETS + options.octets(extended));
+        let mut writer = Writer::new(out, envelope, self.origin, self.most.saturating_sub(opt));
+        let mut truncated = self.by_stream;
+        let mut counts = [u16::from(!envelope.question.is_empty()), 0, 0, 0];
+        for (section, records) in [(1, &answer.answer[..]), (2, &answer.authority[..])] {
+            for record in records {
+                if truncated || !writer.record(record) {
+                    truncated = true;
+                    break;
+                }
+                counts[section] += 1;
+            }
+        }
+        if !truncated {
+            counts[3] = writer.additional(&answer.additional);
+        }
+        if let Some(edns) = &envelope.edns {
+            counts[3] += 1;
+            self.write_opt(out, edns.dnssec_ok);
+            options.write(out, extended);
+        }
+        self.write_header(out, truncated, counts);
+        truncated
+    }
+
+    fn write_header(&self, out: &mut [u8], truncated: bool, counts: [u16; 4]) {
+        out[0..2].copy_from_slice(&self.envelope.id.to_be_bytes());
+        // QR, opcode, AA, TC, RD; RA, Z, AD and CD stay clear (R1, R3).
+        out[2] = 0x80
+            | self.envelope.opcode << 3
+            | u8::from(self.answer.authoritative) << 2
+            | u8::from(truncated) << 1
+            | u8::from(self.envelope.recursion_desired);
+        out[3] = self.code.number() as u8 & 0x0f;
+        for (place, count) in out[4..HEADER_OCTETS].chunks_exact_mut(2).zip(counts) {
+            place.copy_from_slice(&count.to_be_bytes());
+        }
+    }
+
+    /// The OPT record up to its options.
+    fn write_opt(&self, out: &mut Vec<u8>, dnssec_ok: bool) {
+        out.push(0);
+        out.extend_from_slice(&rtype::OPT.to_be_bytes());
+        // What this server can receive, not an echo (R33).
+        out.extend_from_slice(&(limits::UDP_REPLY_OCTETS as u16).to_be_bytes());
+        let high = (self.code.number() >> 4) as u8;
+        out.extend_from_slice(&[high, 0, if dnssec_ok { 0x80 } else { 0 }, 0]);
+    }
 }
 
 struct Writer<'o, 'z> {
@@ -118,6 +137,8 @@ struct Writer<'o, 'z> {
     origin: Option<&'z Name>,
     /// Where the origin stands in the question.
     origin_at: usize,
+    /// The class asked for, which every record has.
+    class: [u8; 2],
     /// Where names made of hosts stand.
     written: SmallVec<[(Derived<'z>, u16); 16]>,
     /// The one that was pointed at last: addresses often come in the order of their targets.
@@ -129,7 +150,8 @@ impl<'o, 'z> Writer<'o, 'z> {
         let question_name = envelope.question.len().saturating_sub(4);
         let origin_octets = origin.map_or(0, |origin| origin.as_wire().len());
         let origin_at = HEADER_OCTETS + question_name.saturating_sub(origin_octets);
-        Writer { out, most, origin, origin_at, written: SmallVec::new(), last: 0 }
+        let class = envelope.question.last_chunk().map_or([0, 1], |class| *class);
+        Writer { out, most, origin, origin_at, class, written: SmallVec::new(), last: 0 }
     }
 
     /// Writes a record, or nothing of it.
@@ -138,7 +160,7 @@ impl<'o, 'z> Writer<'o, 'z> {
         let written = self.written.len();
         self.owner(&record.owner);
         self.out.extend_from_slice(&record.data.rtype().to_be_bytes());
-        self.out.extend_from_slice(&[0, 1]);
+        self.out.extend_from_slice(&self.class);
         self.out.extend_from_slice(&record.ttl.to_be_bytes());
         let length_at = self.out.len();
         self.out.extend_from_slice(&[0, 0]);

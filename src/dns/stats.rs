@@ -1,14 +1,16 @@
 //! Counters of the DNS side: fixed arrays of atomics, so that counting takes no lock and no look-up.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 
+use super::cookie::CookieStanding;
 use super::engine::Answered;
-use super::query::Transport;
+use super::query::{DropReason, Transport};
+use super::reply::Code;
 use crate::zone::{Rcode, rtype};
 
 const TYPES: [(u16, &str); 12] = [
@@ -25,8 +27,16 @@ const TYPES: [(u16, &str); 12] = [
     (rtype::ANY, "ANY"),
     (0, "other"),
 ];
-const RCODES: [Rcode; 7] =
-    [Rcode::NoError, Rcode::FormErr, Rcode::ServFail, Rcode::NxDomain, Rcode::NotImp, Rcode::Refused, Rcode::BadVers];
+const CODES: [Code; 8] = [
+    Code::Of(Rcode::NoError),
+    Code::Of(Rcode::FormErr),
+    Code::Of(Rcode::ServFail),
+    Code::Of(Rcode::NxDomain),
+    Code::Of(Rcode::NotImp),
+    Code::Of(Rcode::Refused),
+    Code::Of(Rcode::BadVers),
+    Code::BadCookie,
+];
 /// Upper bounds of the latency buckets, in microseconds.
 const LATENCY: [u64; 10] = [1, 2, 5, 10, 20, 50, 100, 1_000, 10_000, 100_000];
 /// Upper bounds of the size buckets, in octets.
@@ -39,7 +49,12 @@ pub struct Stats {
     zones: Vec<String>,
     replies: Vec<AtomicU64>,
     truncated: [AtomicU64; 2],
-    dropped: AtomicU64,
+    dropped: [AtomicU64; DropReason::ALL.len()],
+    edns: AtomicU64,
+    cookies: [AtomicU64; CookieStanding::ALL.len()],
+    connections: AtomicUsize,
+    refused: AtomicU64,
+    evicted: AtomicU64,
     panicked: AtomicU64,
     latency: Buckets<11>,
     sizes: Buckets<7>,
@@ -47,12 +62,17 @@ pub struct Stats {
 
 impl Stats {
     pub(super) fn new(zones: Vec<String>) -> Stats {
-        let cells = (zones.len() + 1) * TYPES.len() * RCODES.len() * Transport::ALL.len();
+        let cells = (zones.len() + 1) * TYPES.len() * CODES.len() * Transport::ALL.len();
         Stats {
             zones,
             replies: (0..cells).map(|_| AtomicU64::new(0)).collect(),
             truncated: Default::default(),
-            dropped: AtomicU64::new(0),
+            dropped: Default::default(),
+            edns: AtomicU64::new(0),
+            cookies: Default::default(),
+            connections: AtomicUsize::new(0),
+            refused: AtomicU64::new(0),
+            evicted: AtomicU64::new(0),
             panicked: AtomicU64::new(0),
             latency: Buckets::default(),
             sizes: Buckets::default(),
@@ -62,26 +82,55 @@ impl Stats {
     pub(super) fn answered(&self, answered: &Answered, transport: Transport, octets: usize, took: Duration) {
         let zone = answered.zone.unwrap_or(self.zones.len()).min(self.zones.len());
         let qtype = TYPES.iter().position(|(number, _)| *number == answered.qtype).unwrap_or(TYPES.len() - 1);
-        let rcode = RCODES.iter().position(|rcode| *rcode == answered.rcode).unwrap_or(0);
+        let rcode = CODES.iter().position(|code| *code == answered.code).unwrap_or(0);
         let cell = self.cell(zone, qtype, rcode, transport as usize);
         self.replies[cell].fetch_add(1, Ordering::Relaxed);
         if answered.truncated {
             self.truncated[transport as usize].fetch_add(1, Ordering::Relaxed);
         }
+        if answered.edns {
+            self.edns.fetch_add(1, Ordering::Relaxed);
+        }
+        if answered.cookie != CookieStanding::Absent {
+            self.cookies[answered.cookie as usize].fetch_add(1, Ordering::Relaxed);
+        }
         self.latency.observe(&LATENCY, u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
         self.sizes.observe(&SIZES, octets as u64);
     }
 
-    pub(super) fn dropped(&self) {
-        self.dropped.fetch_add(1, Ordering::Relaxed);
+    pub(super) fn dropped(&self, reason: DropReason) {
+        self.dropped[reason as usize].fetch_add(1, Ordering::Relaxed);
     }
 
     pub(super) fn panicked(&self) {
         self.panicked.fetch_add(1, Ordering::Relaxed);
     }
 
+    pub(super) fn opened_connection(&self) {
+        self.connections.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn closed_connection(&self) {
+        self.connections.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Connections that are open.
+    pub(super) fn open_connections(&self) -> usize {
+        self.connections.load(Ordering::Relaxed)
+    }
+
+    /// Closed at once: too many, in total or from one address.
+    pub(super) fn refused_connection(&self) {
+        self.refused.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Closed while idle, for another one.
+    pub(super) fn evicted_connection(&self) {
+        self.evicted.fetch_add(1, Ordering::Relaxed);
+    }
+
     fn cell(&self, zone: usize, qtype: usize, rcode: usize, transport: usize) -> usize {
-        ((zone * TYPES.len() + qtype) * RCODES.len() + rcode) * Transport::ALL.len() + transport
+        ((zone * TYPES.len() + qtype) * CODES.len() + rcode) * Transport::ALL.len() + transport
     }
 }
 
@@ -138,7 +187,7 @@ impl Collector for StatsCollector {
         let zones = stats.zones.iter().map(String::as_str).chain(["none"]);
         for (zone, origin) in zones.enumerate() {
             for (qtype, (_, type_name)) in TYPES.iter().enumerate() {
-                for (rcode, rcode_value) in RCODES.iter().enumerate() {
+                for (rcode, rcode_value) in CODES.iter().enumerate() {
                     for transport in Transport::ALL {
                         let count = load(&stats.replies[stats.cell(zone, qtype, rcode, transport as usize)]);
                         if count == 0 {
@@ -167,14 +216,37 @@ impl Collector for StatsCollector {
             let count = load(&stats.truncated[transport as usize]);
             truncated.encode_family(&labels)?.encode_counter::<NoLabelSet, _, u64>(&count, None)?;
         }
+        let help = "Packets without a reply, by reason";
+        let mut dropped = encoder.encode_descriptor("dns_dropped", help, None, MetricType::Counter)?;
+        for reason in DropReason::ALL {
+            let labels = [("reason", reason.as_str())];
+            let count = load(&stats.dropped[reason as usize]);
+            dropped.encode_family(&labels)?.encode_counter::<NoLabelSet, _, u64>(&count, None)?;
+        }
+        let help = "Queries with a cookie, by what it was worth";
+        let mut cookies = encoder.encode_descriptor("dns_cookies", help, None, MetricType::Counter)?;
+        for standing in CookieStanding::ALL.into_iter().filter(|standing| *standing != CookieStanding::Absent) {
+            let labels = [("cookie", standing.as_str())];
+            let count = load(&stats.cookies[standing as usize]);
+            cookies.encode_family(&labels)?.encode_counter::<NoLabelSet, _, u64>(&count, None)?;
+        }
         for (name, help, count) in [
-            ("dns_dropped", "Packets without a reply: responses, less than a header", &stats.dropped),
+            ("dns_edns_queries", "Queries with EDNS", &stats.edns),
+            ("dns_tcp_refused", "Connections closed at once: too many, in total or from one address", &stats.refused),
+            (
+                "dns_tcp_evicted",
+                "Connections closed while idle, for a new one where all places are taken",
+                &stats.evicted,
+            ),
             ("dns_panics", "Answers that failed inside the server; each is a fault to report", &stats.panicked),
         ] {
             let counter = prometheus_client::metrics::counter::ConstCounter::new(load(count));
             let metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
             counter.encode(metric)?;
         }
+        let open = prometheus_client::metrics::gauge::ConstGauge::new(stats.open_connections() as i64);
+        let help = "TCP connections that are open";
+        open.encode(encoder.encode_descriptor("dns_tcp_connections", help, None, MetricType::Gauge)?)?;
         let latency_help = "Time from a packet to its reply, without the socket";
         stats.latency.encode(&mut encoder, "dns_answer_seconds", latency_help, &LATENCY, 1e6)?;
         stats.sizes.encode(&mut encoder, "dns_reply_octets", "Size of replies", &SIZES, 1.0)

@@ -1,23 +1,29 @@
-//! Streams (RFC 7766): many queries a connection, answered in the order they come, all that one read
-//! brings with as few writes as fit.
+//! Streams (RFC 7766): many queries a connection, all that one read brings with as few writes as fit.
 //!
-//! Bounds: connections in total and from one address, idle time, time for a started message to arrive and
-//! for a reply to be taken. A peer that is slow or silent costs its own slot and nothing else.
+//! Replies leave in the order of the queries. Each is made in microseconds and waits for nothing, so there
+//! is no slow query that could hold up another (RFC 7766 7), and nothing to gain by another order.
+//!
+//! Bounds: connections in total and from one address, idle time (more for clients that ask by keepalive,
+//! RFC 7828; less for all when most places are taken), time for a started message to arrive and for a reply
+//! to be taken. A peer that is slow or silent costs its own slot and nothing else; when all places are
+//! taken, the connection that has been idle the longest makes room.
 
 use std::collections::BTreeMap;
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::{Engine, Transport};
+use super::{Engine, Request, Transport};
 use crate::limits;
 use crate::zone::Random;
 
@@ -31,32 +37,39 @@ const READ_OCTETS: usize = 16 * 1024;
 /// Accepts and serves connections until `shutdown`; then those that are open end after what they sent is answered.
 pub(super) async fn serve(listener: TcpListener, engine: Arc<Engine>, shutdown: CancellationToken) -> io::Result<()> {
     let sources = Arc::new(Sources::default());
+    let places = Arc::new(Places::default());
     let mut connections = JoinSet::new();
     loop {
         while connections.try_join_next().is_some() {}
-        let full = connections.len() >= limits::DNS_TCP_CONNECTIONS;
-        tokio::select! {
+        let accepted = tokio::select! {
             () = shutdown.cancelled() => break,
-            Some(_) = connections.join_next(), if full => {}
-            accepted = listener.accept(), if !full => match accepted {
-                Ok((stream, client)) => {
-                    let Some(slot) = Sources::enter(&sources, client.ip()) else { continue };
-                    let connection = Connection::new(stream, Arc::clone(&engine));
-                    let shutdown = shutdown.clone();
-                    connections.spawn(async move {
-                        let _slot = slot;
-                        if let Err(error) = connection.run(shutdown).await {
-                            tracing::trace!(%error, "connection ended");
-                        }
-                    });
-                }
-                // The peer was gone before it was accepted: nothing is wrong with the listener.
-                Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
-                Err(error) => {
-                    tracing::debug!(%error, "accepting failed");
-                    tokio::time::sleep(BACK_OFF).await;
-                }
-            },
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, client)) => {
+                let Some(slot) = Sources::enter(&sources, client.ip()) else {
+                    engine.stats().refused_connection();
+                    continue;
+                };
+                let Some(place) = Places::enter(&places, &engine) else {
+                    engine.stats().refused_connection();
+                    continue;
+                };
+                let connection = Connection::new(stream, client.ip(), place, Arc::clone(&engine));
+                let shutdown = shutdown.clone();
+                connections.spawn(async move {
+                    let _slot = slot;
+                    if let Err(error) = connection.run(shutdown).await {
+                        tracing::trace!(%error, "connection ended");
+                    }
+                });
+            }
+            // The peer was gone before it was accepted: nothing is wrong with the listener.
+            Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+            Err(error) => {
+                tracing::debug!(%error, "accepting failed");
+                tokio::time::sleep(BACK_OFF).await;
+            }
         }
     }
     drop(listener);
@@ -100,10 +113,106 @@ impl Drop for Slot {
     }
 }
 
+/// The open connections of a listener.
+#[derive(Default)]
+struct Places {
+    /// Each by its number.
+    open: Mutex<BTreeMap<u64, Arc<Peer>>>,
+    /// How many there are, for who does not need to know which.
+    count: AtomicUsize,
+}
+
+/// What is known of a connection from outside.
+struct Peer {
+    /// When it became idle, in the order of such events; [`BUSY`] while it works, [`LEAVING`] once it was told to.
+    idle_since: AtomicU64,
+    leave: Notify,
+}
+
+const BUSY: u64 = u64::MAX;
+const LEAVING: u64 = u64::MAX - 1;
+/// The order in which connections came and became idle.
+static EVENTS: AtomicU64 = AtomicU64::new(0);
+
+impl Places {
+    /// A place for one more; where none is left, the connection that has been idle the longest is told to leave.
+    fn enter(places: &Arc<Places>, engine: &Arc<Engine>) -> Option<Place> {
+        let number = EVENTS.fetch_add(1, Ordering::Relaxed);
+        let mut open = places.open.lock();
+        let staying = |peer: &Arc<Peer>| peer.idle_since.load(Ordering::Relaxed) != LEAVING;
+        // Who was told to leave does so as soon as its task runs.
+        if open.len() >= limits::DNS_TCP_CONNECTIONS
+            && open.values().filter(|peer| staying(peer)).count() >= limits::DNS_TCP_CONNECTIONS
+        {
+            let idle = open.values().map(|peer| (peer.idle_since.load(Ordering::Relaxed), peer));
+            let (since, oldest) = idle.filter(|(since, _)| *since < LEAVING).min_by_key(|(since, _)| *since)?;
+            // It may have begun to work in this moment: then it stays, and the new one does not.
+            oldest.idle_since.compare_exchange(since, LEAVING, Ordering::Relaxed, Ordering::Relaxed).ok()?;
+            oldest.leave.notify_one();
+            engine.stats().evicted_connection();
+        }
+        let peer = Arc::new(Peer { idle_since: AtomicU64::new(number), leave: Notify::new() });
+        open.insert(number, Arc::clone(&peer));
+        places.count.fetch_add(1, Ordering::Relaxed);
+        engine.stats().opened_connection();
+        Some(Place { places: Arc::clone(places), engine: Arc::clone(engine), number, peer })
+    }
+}
+
+/// A connection's place among all, given back when it ends.
+struct Place {
+    places: Arc<Places>,
+    engine: Arc<Engine>,
+    number: u64,
+    peer: Arc<Peer>,
+}
+
+impl Place {
+    /// Nothing is asked for the moment.
+    fn idle(&self) {
+        self.set(EVENTS.fetch_add(1, Ordering::Relaxed));
+    }
+
+    /// Something is asked.
+    fn busy(&self) {
+        self.set(BUSY);
+    }
+
+    fn set(&self, since: u64) {
+        let now = self.peer.idle_since.load(Ordering::Relaxed);
+        if now != LEAVING {
+            // Told to leave in this moment: it does.
+            let _ = self.peer.idle_since.compare_exchange(now, since, Ordering::Relaxed, Ordering::Relaxed);
+        }
+    }
+
+    /// How long the connection may be idle, by how many places are taken (RFC 7766 6.2.3, RFC 7828 3.4).
+    fn patience(&self, keeps: bool) -> Duration {
+        let open = self.places.count.load(Ordering::Relaxed);
+        match open * 8 / limits::DNS_TCP_CONNECTIONS {
+            0..4 if keeps => limits::DNS_TCP_KEEPALIVE,
+            0..7 => limits::DNS_TCP_IDLE,
+            _ => limits::DNS_TCP_IDLE_PRESSED,
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.places.open.lock().remove(&self.number);
+        self.places.count.fetch_sub(1, Ordering::Relaxed);
+        self.engine.stats().closed_connection();
+    }
+}
+
 struct Connection {
     stream: TcpStream,
+    client: IpAddr,
+    place: Place,
     engine: Arc<Engine>,
     random: Random,
+    /// Whether the client asked to be kept (RFC 7828).
+    keeps: bool,
     /// What was read and not answered yet.
     input: Vec<u8>,
     output: Vec<u8>,
@@ -111,9 +220,10 @@ struct Connection {
 }
 
 impl Connection {
-    fn new(stream: TcpStream, engine: Arc<Engine>) -> Connection {
+    fn new(stream: TcpStream, client: IpAddr, place: Place, engine: Arc<Engine>) -> Connection {
         let random = engine.random();
-        Connection { stream, engine, random, input: Vec::new(), output: Vec::new(), reply: Vec::new() }
+        let (input, output, reply) = (Vec::new(), Vec::new(), Vec::new());
+        Connection { stream, client, place, engine, random, keeps: false, input, output, reply }
     }
 
     async fn run(mut self, shutdown: CancellationToken) -> io::Result<()> {
@@ -124,11 +234,12 @@ impl Connection {
             }
             self.input.reserve(READ_OCTETS);
             // A started message has to arrive in time, whatever its octets drip in at (R58).
-            let patience = if self.input.is_empty() { limits::DNS_TCP_IDLE } else { limits::DNS_TCP_MESSAGE };
             let started = !self.input.is_empty();
+            let patience = if started { limits::DNS_TCP_MESSAGE } else { self.place.patience(self.keeps) };
             let arrived = tokio::select! {
-                arrived = timeout(patience, read_message(&mut self.stream, &mut self.input)) => arrived,
+                arrived = timeout(patience, read_message(&mut self.stream, &mut self.input, &self.place)) => arrived,
                 () = shutdown.cancelled(), if !started => return self.stream.shutdown().await,
+                () = self.place.peer.leave.notified() => return self.stream.shutdown().await,
             };
             match arrived {
                 Ok(Ok(true)) => {}
@@ -154,7 +265,10 @@ impl Connection {
                 break;
             }
             let Some(packet) = self.input.get(at + 2..at + 2 + length) else { break };
-            if self.engine.respond(packet, Transport::Tcp, &mut self.random, &mut self.reply) {
+            let keep = Some(self.place.patience(true));
+            let request = Request { packet, transport: Transport::Tcp, client: Some(self.client), spare: 0, keep };
+            if let Some(answered) = self.engine.respond(&request, &mut self.random, &mut self.reply) {
+                self.keeps |= answered.keeps;
                 self.output.extend_from_slice(&(self.reply.len() as u16).to_be_bytes());
                 self.output.extend_from_slice(&self.reply);
             }
@@ -182,14 +296,67 @@ fn message_octets(input: &[u8]) -> Option<usize> {
     input.first_chunk::<2>().map(|length| usize::from(u16::from_be_bytes(*length)))
 }
 
-/// Reads until a whole message is in `input`; `false` when the peer ends before.
-async fn read_message(stream: &mut TcpStream, input: &mut Vec<u8>) -> io::Result<bool> {
+/// Reads until a whole message is in `input`; `false` when the peer ends before. While nothing of one has come the
+/// place counts as idle.
+async fn read_message(stream: &mut TcpStream, input: &mut Vec<u8>, place: &Place) -> io::Result<bool> {
+    if input.is_empty() {
+        place.idle();
+    }
     loop {
         if stream.read_buf(input).await? == 0 {
             return Ok(false);
         }
+        place.busy();
         if message_octets(input).is_some_and(|length| input.len() >= 2 + length) {
             return Ok(true);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn places(peers: usize) -> (Arc<Places>, Vec<Place>) {
+        let places = Arc::new(Places::default());
+        let engine = crate::dns::tests::engine();
+        let taken = (0..peers).map(|_| Places::enter(&places, &engine).expect("a place")).collect();
+        (places, taken)
+    }
+
+    fn told_to_leave(place: &Place) -> bool {
+        place.peer.idle_since.load(Ordering::Relaxed) == LEAVING
+    }
+
+    #[test]
+    fn the_longest_idle_connection_makes_room() {
+        let engine = crate::dns::tests::engine();
+        let (places, mut taken) = places(limits::DNS_TCP_CONNECTIONS);
+        for place in &taken {
+            place.busy();
+        }
+        assert!(Places::enter(&places, &engine).is_none(), "all are at work");
+        for at in [5, 3, 4] {
+            taken[at].idle();
+        }
+        let mut entered: Vec<Place> = (0..3).map(|_| Places::enter(&places, &engine).expect("room")).collect();
+        assert!([3, 4, 5].iter().all(|at| told_to_leave(&taken[*at])));
+        // Those that came are idle themselves until they speak, and the oldest of them goes first.
+        entered[0].busy();
+        let another = Places::enter(&places, &engine).expect("room");
+        assert_eq!(entered.iter().map(told_to_leave).collect::<Vec<_>>(), [false, true, false]);
+        drop((another, entered.split_off(0), taken.split_off(0)));
+        assert!(places.open.lock().is_empty());
+    }
+
+    #[test]
+    fn patience_ends_when_places_do() {
+        let (_, few) = places(1);
+        assert_eq!(few[0].patience(false), limits::DNS_TCP_IDLE);
+        assert_eq!(few[0].patience(true), limits::DNS_TCP_KEEPALIVE);
+        let (_, many) = places(limits::DNS_TCP_CONNECTIONS / 2 + 1);
+        assert_eq!(many[0].patience(true), limits::DNS_TCP_IDLE);
+        let (_, most) = places(limits::DNS_TCP_CONNECTIONS / 8 * 7 + 1);
+        assert_eq!(most[0].patience(true), limits::DNS_TCP_IDLE_PRESSED);
     }
 }

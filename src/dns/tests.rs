@@ -6,8 +6,11 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::clock::Timestamp;
+use crate::limits;
 use crate::table::{Dialect, Event, HostId, HostTable, Namespace, Port, Registration, ServiceName, Target};
 use crate::zone::{Grammar, Name, Policy, Random, Zone, Zones, parse_file, rtype};
+
+mod messages;
 
 const FILE: &str = "$TTL 3600\n@ SOA ns hostmaster 1 4h 1h 1w 5\n@ NS ns\nwww CNAME web\nmail MX 10 mail\n\
     mail A 10.0.0.9\nbig TXT \"0123456789\"\n";
@@ -44,6 +47,13 @@ fn zones(hosts: u16) -> Zones {
     Zones::new(vec![zone], Policy::default()).render(table.hosts(), 0)
 }
 
+/// An engine without hosts.
+pub(super) fn engine() -> Arc<Engine> {
+    let clock = Arc::new(crate::clock::Clock::manual(Timestamp::default()));
+    let registry = crate::registry::Registry::new(clock, Zones::default(), crate::registry::Durability::Immediate);
+    Arc::new(Engine::new(Arc::new(registry), Settings::default(), 0))
+}
+
 /// A query as octets; `edns` is payload size and version.
 fn query(name: &str, qtype: u16, edns: Option<(u16, u8)>) -> Vec<u8> {
     let mut packet = vec![0x12, 0x34, 0x01, 0, 0, 1, 0, 0, 0, 0, 0, u8::from(edns.is_some())];
@@ -67,9 +77,12 @@ fn ask(zones: &Zones, packet: &[u8], transport: Transport) -> Option<Vec<u8>> {
 }
 
 fn ask_when(loaded: bool, zones: &Zones, packet: &[u8], transport: Transport) -> Option<Vec<u8>> {
+    let settings = Settings::default();
+    let view = View { zones, loaded, settings: &settings, limiter: None };
+    let request = Request { packet, transport, client: None, spare: 0, keep: None };
     let mut out = Vec::new();
-    let outcome = respond(zones, loaded, packet, transport, 0, Timestamp::default(), &mut Random::new(3), &mut out);
-    (outcome != Outcome::Dropped).then_some(out)
+    let outcome = respond(&view, &request, Timestamp::default(), &mut Random::new(3), &mut out);
+    matches!(outcome, Outcome::Answered(_)).then_some(out)
 }
 
 fn read(reply: &[u8]) -> Message {

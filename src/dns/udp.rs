@@ -1,13 +1,15 @@
 //! Datagrams: one socket a worker, all on one port; the kernel spreads the clients over them.
+//!
+//! Under overload nothing queues but in the buffer of the socket, whose size the kernel bounds: what does not
+//! fit there is lost, and its client asks again (R64).
 
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
-use tokio::net::UdpSocket;
 use tokio_util::sync::CancellationToken;
 
-use super::{Engine, Transport};
+use super::datagram::{Arrived, Datagrams};
+use super::{DropReason, Engine, Request, Transport};
 
 /// Packets answered before other tasks of the thread get their turn.
 const BATCH: usize = 64;
@@ -15,7 +17,7 @@ const BATCH: usize = 64;
 const QUERY_OCTETS: usize = 4096;
 
 /// Answers on a socket until `shutdown`, then what is already in its buffer.
-pub(super) async fn serve(socket: UdpSocket, engine: Arc<Engine>, shutdown: CancellationToken) -> io::Result<()> {
+pub(super) async fn serve(mut socket: Datagrams, engine: Arc<Engine>, shutdown: CancellationToken) -> io::Result<()> {
     let mut worker = Worker {
         random: engine.random(),
         engine,
@@ -26,11 +28,11 @@ pub(super) async fn serve(socket: UdpSocket, engine: Arc<Engine>, shutdown: Canc
         tokio::select! {
             ready = socket.readable() => ready?,
             () = shutdown.cancelled() => {
-                while worker.batch(&socket).await {}
+                while worker.batch(&mut socket).await {}
                 return Ok(());
             }
         }
-        while worker.batch(&socket).await {
+        while worker.batch(&mut socket).await {
             tokio::task::yield_now().await;
             if shutdown.is_cancelled() {
                 break;
@@ -48,10 +50,10 @@ struct Worker {
 
 impl Worker {
     /// Answers at most [`BATCH`] packets; says whether more may wait.
-    async fn batch(&mut self, socket: &UdpSocket) -> bool {
+    async fn batch(&mut self, socket: &mut Datagrams) -> bool {
         for _ in 0..BATCH {
-            match socket.try_recv_from(&mut self.packet) {
-                Ok((octets, client)) => self.answer(socket, octets, client).await,
+            match socket.try_receive(&mut self.packet) {
+                Ok(arrived) => self.answer(socket, &arrived).await,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
                 // An ICMP error of an earlier reply; the socket goes on.
                 Err(error) => tracing::trace!(%error, "receiving failed"),
@@ -60,20 +62,23 @@ impl Worker {
         true
     }
 
-    async fn answer(&mut self, socket: &UdpSocket, octets: usize, client: SocketAddr) {
-        // Nobody can be waiting there (R66).
-        if client.port() == 0 || client.ip().is_unspecified() || client.ip().is_multicast() {
+    async fn answer(&mut self, socket: &Datagrams, arrived: &Arrived) {
+        if !socket.has_a_client(arrived) {
+            self.engine.stats().dropped(DropReason::Source);
             return;
         }
-        if !self.engine.respond(&self.packet[..octets], Transport::Udp, &mut self.random, &mut self.reply) {
+        let packet = &self.packet[..arrived.octets];
+        let client = Some(arrived.client.ip());
+        let request = Request { packet, transport: Transport::Udp, client, spare: 0, keep: None };
+        if self.engine.respond(&request, &mut self.random, &mut self.reply).is_none() {
             return;
         }
-        let sent = match socket.try_send_to(&self.reply, client) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => socket.send_to(&self.reply, client).await,
+        let sent = match socket.try_send(&self.reply, arrived) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => socket.send(&self.reply, arrived).await,
             sent => sent,
         };
         if let Err(error) = sent {
-            tracing::trace!(%client, %error, "sending failed");
+            tracing::trace!(client = %arrived.client, %error, "sending failed");
         }
     }
 }

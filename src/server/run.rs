@@ -22,7 +22,7 @@ impl Server {
         let drain = CancellationToken::new();
         let mut tasks = Tasks::default();
 
-        let engine = Arc::new(dns::Engine::new(Arc::clone(&registry), seed()));
+        let engine = Arc::new(dns::Engine::new(Arc::clone(&registry), message_settings(&config)?, seed()));
         metrics.register_collector(Box::new(dns::StatsCollector(Arc::clone(engine.stats()))));
         for listener in dns {
             let (listeners, engine, drain) = (config.dns.listeners, Arc::clone(&engine), drain.clone());
@@ -102,6 +102,29 @@ async fn load(config: &config::Config, registry: &Arc<Registry>) -> Result<Box<d
 async fn run_expiry(registry: Arc<Registry>, shutdown: CancellationToken) -> Result<()> {
     registry.run_expiry(shutdown).await;
     Ok(())
+}
+
+/// The settings of DNS messages, with what they leave to the process.
+fn message_settings(config: &config::Config) -> Result<dns::Settings> {
+    let settings = &config.dns;
+    let cookies = match settings.cookies {
+        dns::CookiePolicy::Off => None,
+        dns::CookiePolicy::On | dns::CookiePolicy::Require => {
+            let mut secrets = settings.cookie_secrets.iter().copied();
+            let secret = secrets.next().map_or_else(dns::CookieSecret::random, Ok);
+            let secret = secret.context("the system gives no random octets for the secret of the cookies")?;
+            let required = settings.cookies == dns::CookiePolicy::Require;
+            Some(dns::Cookies { secret, other: secrets.next(), required })
+        }
+    };
+    let identity = settings.nsid.as_ref().unwrap_or(&config.node_name);
+    Ok(dns::Settings {
+        nsid: settings.nsid.clone(),
+        identity: settings.chaos_identity.then(|| identity.clone()),
+        cookies,
+        allow_query: settings.allowed(),
+        rate_limit: settings.limited(),
+    })
 }
 
 /// What the order of records begins with: other in every process, no secret.

@@ -123,7 +123,7 @@ impl<'z> Answer<'z> {
     }
 
     /// A reply that is an error and nothing else.
-    pub fn error(rcode: Rcode, extended: Option<ExtendedError>) -> Answer<'static> {
+    pub fn error(rcode: Rcode, extended: Option<ExtendedError>) -> Answer<'z> {
         Answer { rcode, authoritative: false, extended, ..Answer::positive() }
     }
 }

@@ -217,6 +217,67 @@ ask_for_the_rest() {
     expect example.com A REFUSED 0
 }
 
+# $1 title, $2 what the tool printed, then extended patterns of which each must match a line.
+expect_lines() {
+    local title=$1 output=$2 pattern
+    shift 2
+    for pattern in "$@"; do
+        if ! grep -qE -- "$pattern" <<<"$output"; then
+            fail "$title" "expected a line: $pattern" "$(head -n 30 <<<"$output")"
+            return
+        fi
+    done
+    pass
+}
+
+# Options of EDNS and names of class CH, by the tools that have them. The server has an NSID.
+ask_for_options() {
+    local name=ns.$zone how
+    if command -v dig >/dev/null; then
+        for how in 1232 tcp; do
+            expect_lines "dig $how +cookie" "$(ask dig $how $name A +cookie)" 'status: NOERROR' 'COOKIE: [0-9a-f]{48} \(good\)'
+            expect_lines "dig $how +nsid" "$(ask dig $how $name A +nsid)" 'status: NOERROR' 'NSID: .*"node-1"'
+        done
+        expect_lines "dig +keepalive" "$(ask dig tcp $name A +keepalive)" 'TCP KEEPALIVE: 30.0 secs'
+        expect_lines "dig +subnet" "$(ask dig 1232 $name A +subnet=192.0.2.0/24)" 'status: NOERROR'
+        expect_lines "dig +edns=1" "$(ask dig 1232 $name A +edns=1 +noednsnegotiation)" 'status: BADVERS' 'version: 0'
+        expect_lines "dig +ednsopt" "$(ask dig 1232 $name A +ednsopt=65001:00ff)" 'status: NOERROR' 'ANSWER: 1'
+        expect_lines "dig of a short cookie" "$(ask dig 1232 $name A +cookie=1122334455)" 'status: FORMERR' 'EDNS: version: 0'
+        expect_lines "dig +header-only" "$(ask dig 1232 $name A +header-only +cookie)" 'status: NOERROR' 'QUERY: 0' 'COOKIE: .*good'
+    fi
+    if command -v kdig >/dev/null; then
+        expect_lines "kdig +nsid" "$(ask kdig 1232 $name A +nsid)" 'NSID: .*node-1'
+        expect_lines "kdig +cookie" "$(ask kdig 1232 $name A +cookie)" 'COOKIE: [0-9a-fA-F]{48}'
+    fi
+    for tool in $tools; do
+        expect_lines "$tool CH id.server" "$(ask "$tool" 1232 id.server TXT $(class_ch "$tool"))" 'id\.server\..*CH.*TXT.*"node-1"'
+        expect_lines "$tool CH version.bind" "$(ask "$tool" tcp version.bind TXT $(class_ch "$tool"))" 'CH.*TXT.*"rollcall"'
+        expect_lines "$tool CH other" "$(ask "$tool" 1232 $name TXT $(class_ch "$tool"))" '(status|rcode): REFUSED'
+    done
+}
+
+# What asks for class CH.
+class_ch() {
+    case $1 in
+    dig | kdig) echo "-c CH" ;;
+    drill) echo "CH" ;;
+    esac
+}
+
+# A server that wants cookies: a client that knows them gets one and asks again, another comes by TCP.
+ask_with_required_cookies() {
+    local name=ns.$zone
+    if command -v dig >/dev/null; then
+        expect_lines "dig +badcookie" "$(ask dig 1232 $name A +cookie +badcookie)" 'BADCOOKIE, retrying' 'status: NOERROR' 'ANSWER: 1'
+        expect_lines "dig +nobadcookie" "$(ask dig 1232 $name A +cookie +nobadcookie)" 'status: BADCOOKIE' 'ANSWER: 0'
+        expect_lines "dig +nocookie" "$(ask dig 1232 $name A +nocookie)" 'retrying in TCP' 'status: NOERROR' 'ANSWER: 1'
+    fi
+    if command -v kdig >/dev/null; then
+        expect_lines "kdig +badcookie" "$(ask kdig 1232 $name A +cookie +badcookie)" 'status: NOERROR' 'ANSWER: 1'
+        expect_lines "kdig without EDNS" "$(ask kdig 512 $name A)" '\(TCP\)' 'ANSWER: 1'
+    fi
+}
+
 tools=
 for tool in dig kdig drill; do
     if command -v $tool >/dev/null; then
@@ -230,10 +291,14 @@ if [ -z "$tools" ] || ! command -v curl >/dev/null; then
     exit 0
 fi
 write_zones
-start_server ROLLCALL_ZONES_DIR="$work/zones"
+start_server ROLLCALL_ZONES_DIR="$work/zones" ROLLCALL_NSID=node-1
 register few_hosts 8
 register many_native $many
 register many_lyft $many
 ask_for_hosts
 ask_for_the_rest
+ask_for_options
+stop_server
+start_server ROLLCALL_COOKIES=require
+ask_with_required_cookies
 conclude

@@ -46,14 +46,22 @@ fn questions() -> Vec<Ask> {
     let web = Ask::new("web.service.local", "SRV");
     asks.push(Ask { edns: None, ..web.clone() });
     asks.push(Ask { recursion_desired: true, ..web.clone() });
-    asks.push(Ask { class: 3, ..web });
+    asks.push(Ask { class: 3, ..web.clone() });
+    for name in ["id.server", "version.bind"] {
+        asks.push(Ask { class: 3, ..Ask::new(name, "TXT") });
+    }
+    for (code, data) in
+        [(3, &b""[..]), (10, b"12345678"), (10, &[7; 24]), (10, &[7; 9]), (8, &[0, 1, 24, 0, 192, 0, 2])]
+    {
+        asks.push(web.clone().with(code, data));
+    }
     asks
 }
 
 #[tokio::test]
 async fn hickorys_listeners_give_the_same_answers() {
-    let own = TestServer::start().await;
-    let hickory = TestServer::with("dns_listeners = \"hickory\"", &[]).await;
+    let own = TestServer::with("nsid = \"n1\"", &[]).await;
+    let hickory = TestServer::with("nsid = \"n1\"\ndns_listeners = \"hickory\"", &[]).await;
     for server in [&own, &hickory] {
         register(server).await;
     }
@@ -61,6 +69,8 @@ async fn hickorys_listeners_give_the_same_answers() {
     for ask in questions() {
         let (ours, theirs) = (ask.of(own.dns).await, ask.of(hickory.dns).await);
         assert_eq!(ours.lines(), theirs.lines(), "{ask:?}");
+        assert_eq!(ours.option(3), theirs.option(3), "{ask:?}");
+        assert_eq!(ours.option(10).map(|it| it.len()), theirs.option(10).map(|it| it.len()), "{ask:?}");
         longer += usize::from(theirs.octets.len() > ours.octets.len());
     }
     assert!(longer > 0, "hickory's codec compresses less: these are two listeners");

@@ -5,3 +5,4 @@ mod promises;
 mod scenarios;
 mod sockets;
 mod support;
+mod wire;

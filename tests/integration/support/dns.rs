@@ -26,6 +26,8 @@ pub(crate) struct Ask {
     pub(crate) recursion_desired: bool,
     /// What the client can take over UDP, and the version; without EDNS at all when `None`.
     pub(crate) edns: Option<(u16, u8)>,
+    /// Codes and data of the options.
+    pub(crate) options: Vec<(u16, Vec<u8>)>,
 }
 
 impl Ask {
@@ -39,7 +41,14 @@ impl Ask {
             tcp: false,
             recursion_desired: false,
             edns: Some((1232, 0)),
+            options: Vec::new(),
         }
+    }
+
+    /// The same with one more option.
+    pub(crate) fn with(mut self, code: u16, data: &[u8]) -> Ask {
+        self.options.push((code, data.into()));
+        self
     }
 
     /// The same over TCP.
@@ -57,7 +66,15 @@ impl Ask {
             packet.push(0);
             packet.extend(OPT.to_be_bytes());
             packet.extend(payload.to_be_bytes());
-            packet.extend([0, version, 0, 0, 0, 0]);
+            packet.extend([0, version, 0, 0]);
+            let framed = self.options.iter().map(|(code, data)| (*code, u16::try_from(data.len()), data));
+            let options: Vec<u8> = framed
+                .flat_map(|(code, length, data)| {
+                    [&code.to_be_bytes()[..], &length.expect("short").to_be_bytes(), data].concat()
+                })
+                .collect();
+            packet.extend(u16::try_from(options.len()).expect("short").to_be_bytes());
+            packet.extend(options);
         }
         packet
     }
@@ -163,6 +180,7 @@ impl Reply {
             4 => "NOTIMP".into(),
             5 => "REFUSED".into(),
             16 => "BADVERS".into(),
+            23 => "BADCOOKIE".into(),
             other => format!("RCODE{other}"),
         }
     }
@@ -174,6 +192,14 @@ impl Reply {
             let EdnsOption::Unknown(EXTENDED_ERROR, data) = option else { return None };
             let code = u16::from_be_bytes([data[0], data[1]]);
             Some((code, String::from_utf8_lossy(&data[2..]).into_owned()))
+        })
+    }
+
+    /// The data of an option.
+    pub(crate) fn option(&self, code: u16) -> Option<Vec<u8>> {
+        let edns = self.message.edns.as_ref()?;
+        edns.options().as_ref().iter().find_map(|(number, option)| {
+            (u16::from(*number) == code).then(|| Vec::try_from(option).expect("an option"))
         })
     }
 
