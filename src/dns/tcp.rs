@@ -20,6 +20,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
+use tokio::time::error::Elapsed;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
@@ -233,11 +234,9 @@ impl Connection {
                 return self.stream.shutdown().await;
             }
             self.input.reserve(READ_OCTETS);
-            // A started message has to arrive in time, whatever its octets drip in at (R58).
             let started = !self.input.is_empty();
-            let patience = if started { limits::DNS_TCP_MESSAGE } else { self.place.patience(self.keeps) };
             let arrived = tokio::select! {
-                arrived = timeout(patience, read_message(&mut self.stream, &mut self.input, &self.place)) => arrived,
+                arrived = next_message(&mut self.stream, &mut self.input, &self.place, self.keeps) => arrived,
                 () = shutdown.cancelled(), if !started => return self.stream.shutdown().await,
                 () = self.place.peer.leave.notified() => return self.stream.shutdown().await,
             };
@@ -296,21 +295,39 @@ fn message_octets(input: &[u8]) -> Option<usize> {
     input.first_chunk::<2>().map(|length| usize::from(u16::from_be_bytes(*length)))
 }
 
-/// Reads until a whole message is in `input`; `false` when the peer ends before. While nothing of one has come the
-/// place counts as idle.
-async fn read_message(stream: &mut TcpStream, input: &mut Vec<u8>, place: &Place) -> io::Result<bool> {
+fn is_whole(input: &[u8]) -> bool {
+    message_octets(input).is_some_and(|length| input.len() >= 2 + length)
+}
+
+/// Reads until a whole message is in `input`; `false` when the peer ends before. An error of the outer kind is that of a
+/// peer that was idle too long, or did not finish in time what it had started, however its octets dripped in (R58).
+async fn next_message(
+    stream: &mut TcpStream,
+    input: &mut Vec<u8>,
+    place: &Place,
+    keeps: bool,
+) -> Result<io::Result<bool>, Elapsed> {
     if input.is_empty() {
         place.idle();
+        let first = timeout(place.patience(keeps), stream.read_buf(input)).await?;
+        place.busy();
+        match first {
+            Ok(0) => return Ok(Ok(false)),
+            Ok(_) if is_whole(input) => return Ok(Ok(true)),
+            Ok(_) => {}
+            Err(error) => return Ok(Err(error)),
+        }
     }
-    loop {
+    timeout(limits::DNS_TCP_MESSAGE, rest_of_message(stream, input)).await
+}
+
+async fn rest_of_message(stream: &mut TcpStream, input: &mut Vec<u8>) -> io::Result<bool> {
+    while !is_whole(input) {
         if stream.read_buf(input).await? == 0 {
             return Ok(false);
         }
-        place.busy();
-        if message_octets(input).is_some_and(|length| input.len() >= 2 + length) {
-            return Ok(true);
-        }
     }
+    Ok(true)
 }
 
 #[cfg(test)]
