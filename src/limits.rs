@@ -58,7 +58,9 @@ pub const STORE_CACHE_OCTETS: usize = 32 * 1024 * 1024;
 // ---- DNS ----
 
 /// Reply over UDP: what passes every path unfragmented (DNS flag day 2020, RFC 9715).
-pub const UDP_REPLY_OCTETS: usize = 1232;
+pub const UDP_REPLY_OCTETS: u16 = 1232;
+/// The most that can be set for the same: larger ones are lost on too many paths, whatever both ends can take.
+pub const UDP_REPLY_OCTETS_MOST: u16 = 4096;
 /// Reply over UDP to a query without EDNS (RFC 1035 4.2.1).
 pub const UDP_REPLY_OCTETS_NO_EDNS: usize = 512;
 /// Reply over a stream (RFC 1035 4.2.2).

@@ -30,6 +30,7 @@ else it has its default. These have a variable and a key in the file, no flag:
   ROLLCALL_TXT                  tags and pairs as TXT [false]
   ROLLCALL_ZONES_DIR            directory of static zones [none]
   ROLLCALL_ADVERTISE            addresses of ns.<zone> [the listeners']
+  ROLLCALL_UDP_OCTETS           longest datagram that is sent [1232]
   ROLLCALL_ALLOW_QUERY          networks that may ask [all]
   ROLLCALL_RATE_LIMIT           replies a second to one network [0: any]
   ROLLCALL_RATE_LIMIT_EXEMPT    networks without that limit [private ones]

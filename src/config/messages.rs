@@ -19,6 +19,13 @@ pub(super) fn set_allow_query(config: &mut Config, values: &[String], _: &Machin
     Ok(())
 }
 
+pub(super) fn set_udp_octets(config: &mut Config, values: &[String], _: &Machine) -> Result<(), String> {
+    let (least, most) = (limits::UDP_REPLY_OCTETS_NO_EDNS as u64, u64::from(limits::UDP_REPLY_OCTETS_MOST));
+    let octets = value::number(one(values)?, least, most)?;
+    config.dns.udp_octets = u16::try_from(octets).unwrap_or(limits::UDP_REPLY_OCTETS);
+    Ok(())
+}
+
 pub(super) fn set_rate_limit(config: &mut Config, values: &[String], _: &Machine) -> Result<(), String> {
     let rate = value::number(one(values)?, 0, u64::from(limits::DNS_RATE_MOST))?;
     config.dns.rate_limit = u32::try_from(rate).unwrap_or_default();

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::zone::{AddressOrder, EmptyService, SrvSubset};
-use crate::{dns, http, store, telemetry};
+use crate::{dns, http, limits, store, telemetry};
 
 pub use env::{Environment, Machine};
 pub use origin::{Error, Origin};
@@ -80,6 +80,8 @@ pub struct Dns {
     pub only_passing: bool,
     /// Directory of static zones, `*.zone`.
     pub zones_dir: Option<PathBuf>,
+    /// Octets of the longest datagram that is sent.
+    pub udp_octets: u16,
     /// Networks from which queries are answered.
     pub allow_query: Vec<(IpAddr, u8)>,
     /// Replies a second over UDP to one network about one thing; 0: any number.
@@ -127,6 +129,7 @@ impl Config {
                 negative_ttl: Duration::from_secs(5),
                 only_passing: false,
                 zones_dir: None,
+                udp_octets: limits::UDP_REPLY_OCTETS,
                 allow_query: vec![(Ipv4Addr::UNSPECIFIED.into(), 0), (Ipv6Addr::UNSPECIFIED.into(), 0)],
                 rate_limit: 0,
                 rate_limit_exempt: messages::private_networks(),

@@ -75,6 +75,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         None => value::quoted("none"),
     }),
     list("advertise", set_advertise, |config| value::list(&config.dns.advertise, ToString::to_string)),
+    single("udp_octets", messages::set_udp_octets, |config| config.dns.udp_octets.to_string()),
     list("allow_query", messages::set_allow_query, |config| value::list(&config.dns.allow_query, network)),
     single("rate_limit", messages::set_rate_limit, |config| config.dns.rate_limit.to_string()),
     list("rate_limit_exempt", messages::set_rate_limit_exempt, |config| {
@@ -124,6 +125,7 @@ pub(super) fn is_bare(key: &str) -> bool {
             | "threads"
             | "trust_forwarded_for"
             | "txt"
+            | "udp_octets"
     )
 }
 

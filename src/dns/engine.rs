@@ -209,7 +209,7 @@ impl Exchange<'_> {
     }
 
     fn most(&self) -> usize {
-        self.envelope.reply_octets(self.request.transport) - self.request.spare
+        self.envelope.reply_octets(self.request.transport, self.view.settings.udp_octets) - self.request.spare
     }
 
     /// Whether the reply is past the rate of its client.
@@ -249,6 +249,7 @@ impl Exchange<'_> {
             origin: None,
             options: self.options,
             most: self.most(),
+            udp_octets: self.view.settings.udp_octets,
             by_stream: false,
         }
     }

@@ -69,14 +69,12 @@ impl<'p> Envelope<'p> {
         self.edns.map_or(Asked::default(), |edns| edns.asked)
     }
 
-    /// The most octets of a reply (R33).
-    pub(super) fn reply_octets(&self, transport: Transport) -> usize {
+    /// The most octets of a reply (R33); `udp` is the most that this server sends in a datagram.
+    pub(super) fn reply_octets(&self, transport: Transport, udp: u16) -> usize {
         match (transport, &self.edns) {
             (Transport::Tcp, _) => limits::STREAM_REPLY_OCTETS,
             (Transport::Udp, None) => limits::UDP_REPLY_OCTETS_NO_EDNS,
-            (Transport::Udp, Some(edns)) => {
-                usize::from(edns.payload).clamp(limits::UDP_REPLY_OCTETS_NO_EDNS, limits::UDP_REPLY_OCTETS)
-            }
+            (Transport::Udp, Some(edns)) => usize::from(edns.payload.min(udp)).max(limits::UDP_REPLY_OCTETS_NO_EDNS),
         }
     }
 }

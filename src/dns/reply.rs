@@ -58,6 +58,8 @@ pub(super) struct Reply<'r, 'z> {
     pub(super) options: Given<'r>,
     /// Octets it may have.
     pub(super) most: usize,
+    /// Octets of the datagrams that this server sends and receives.
+    pub(super) udp_octets: u16,
     /// Whether TC is set although nothing was left out: the client shall come by a stream.
     pub(super) by_stream: bool,
 }
@@ -67,7 +69,7 @@ impl Reply<'_, '_> {
     pub(super) fn write(&self, out: &mut Vec<u8>) -> bool {
         let truncated = self.write_within(out);
         // Nowhere is more room than on a stream: say why the set is not whole (R37).
-        if truncated && self.most > limits::UDP_REPLY_OCTETS && self.answer.extended.is_none() {
+        if truncated && self.most > usize::from(limits::UDP_REPLY_OCTETS_MOST) && self.answer.extended.is_none() {
             let told = Answer { extended: Some(TOO_LARGE), ..self.answer.clone() };
             Reply { answer: &told, ..*self }.write_within(out);
         }
@@ -125,7 +127,7 @@ impl Reply<'_, '_> {
         out.push(0);
         out.extend_from_slice(&rtype::OPT.to_be_bytes());
         // What this server can receive, not an echo (R33).
-        out.extend_from_slice(&(limits::UDP_REPLY_OCTETS as u16).to_be_bytes());
+        out.extend_from_slice(&self.udp_octets.to_be_bytes());
         let high = (self.code.number() >> 4) as u8;
         out.extend_from_slice(&[high, 0, if dnssec_ok { 0x80 } else { 0 }, 0]);
     }

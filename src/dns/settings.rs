@@ -4,10 +4,13 @@ use std::net::IpAddr;
 
 use super::cookie::Cookies;
 use super::rate::RateLimit;
+use crate::limits;
 
 /// The settings of an [`Engine`](super::Engine).
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Settings {
+    /// Octets of the longest datagram that is sent, and of what clients are told to send (RFC 6891 6.2.4).
+    pub udp_octets: u16,
     /// The name of this server for clients that ask by NSID (RFC 5001), at most
     /// [`NSID_OCTETS`](crate::limits::NSID_OCTETS).
     pub nsid: Option<String>,
@@ -19,6 +22,20 @@ pub struct Settings {
     pub allow_query: Networks,
     /// How many replies a network gets, where that is limited.
     pub rate_limit: Option<RateLimit>,
+}
+
+/// No name, no cookies, no limits.
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings {
+            udp_octets: limits::UDP_REPLY_OCTETS,
+            nsid: None,
+            identity: None,
+            cookies: None,
+            allow_query: Networks::All,
+            rate_limit: None,
+        }
+    }
 }
 
 /// A set of networks.

@@ -119,6 +119,7 @@ fn message_settings(config: &config::Config) -> Result<dns::Settings> {
     };
     let identity = settings.nsid.as_ref().unwrap_or(&config.node_name);
     Ok(dns::Settings {
+        udp_octets: settings.udp_octets,
         nsid: settings.nsid.clone(),
         identity: settings.chaos_identity.then(|| identity.clone()),
         cookies,

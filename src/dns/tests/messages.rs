@@ -11,8 +11,7 @@ fn settings(required: bool) -> Settings {
         nsid: Some("node-7".into()),
         identity: Some("node-7".into()),
         cookies: Some(Cookies { secret, other: None, required }),
-        allow_query: Networks::All,
-        rate_limit: None,
+        ..Settings::default()
     }
 }
 
@@ -63,6 +62,21 @@ fn options_that_are_not_asked_for_do_not_come() {
         ask_as(&settings(false), &with_options("web.service.local", rtype::A, &options), Transport::Udp);
     assert_eq!(answered.code, Code::Of(crate::zone::Rcode::NoError));
     assert_eq!(read(&reply).edns.expect("OPT").options().as_ref().len(), 0);
+}
+
+#[test]
+fn the_longest_datagram_is_a_setting() {
+    for (udp_octets, payload, most) in [(512, 4096, 512), (1400, 4096, 1400), (4096, 65_535, 4096), (4096, 900, 900)] {
+        let settings = Settings { udp_octets, ..Settings::default() };
+        let view = View { zones: &zones(300), loaded: true, settings: &settings, limiter: None };
+        let packet = &query("web.service.local", rtype::SRV, Some((payload, 0)));
+        let request = Request { packet, transport: Transport::Udp, client: None, spare: 0, keep: None };
+        let mut reply = Vec::new();
+        respond(&view, &request, NOW, &mut Random::new(3), &mut reply);
+        assert!(reply.len() <= most && reply.len() + 45 > most, "{}", reply.len());
+        assert_eq!(read(&reply).edns.expect("OPT").max_payload(), udp_octets);
+        assert_eq!(option(&reply, 15), None, "no word of 64 kB");
+    }
 }
 
 #[test]
