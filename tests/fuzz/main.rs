@@ -16,7 +16,7 @@
 //! | `zone_files` | master files, and questions about what was read | `files.rs` |
 //! | `configurations` | configuration files | `files.rs` |
 //!
-//! The first six files below say how: `dice` is chance, `play` the loop around every target, `packets` makes queries,
+//! The other files say how: `dice` is chance, `play` the loop around every target, `packets` makes queries,
 //! `wire` reads queries and replies without our code or hickory's, `rules` is what every reply must be, `world` is the
 //! server that is asked.
 

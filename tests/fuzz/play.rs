@@ -9,7 +9,7 @@ use crate::dice::Dice;
 
 /// The seed of a run that names none.
 const SEED: u64 = 1;
-/// Rounds from which on memory is looked at.
+/// Inputs from which on memory is looked at.
 const LONG: u64 = 100_000;
 /// What a long run may add to the memory it had after a tenth of its rounds.
 const GROWTH_OCTETS: usize = 20 * 1024 * 1024;
@@ -29,11 +29,16 @@ impl Trace {
 }
 
 /// Plays a target: `FUZZ_ROUNDS` rounds, else `rounds`, the same ones for the same `FUZZ_SEED`, from `FUZZ_FIRST` on.
-pub(crate) fn play(target: &str, rounds: u64, mut round: impl FnMut(u64, &mut Dice, &mut Trace)) {
+pub(crate) fn play(target: &str, rounds: u64, round: impl FnMut(u64, &mut Dice, &mut Trace)) {
+    play_many(target, rounds, 1, round);
+}
+
+/// Plays a target whose rounds have `inputs` each: as many rounds as `FUZZ_ROUNDS` inputs need.
+pub(crate) fn play_many(target: &str, rounds: u64, inputs: u64, mut round: impl FnMut(u64, &mut Dice, &mut Trace)) {
     let _one = ONE_AT_A_TIME.lock();
     let seed = setting("FUZZ_SEED").unwrap_or(SEED);
     let first = setting("FUZZ_FIRST").unwrap_or(0);
-    let rounds = setting("FUZZ_ROUNDS").unwrap_or(rounds);
+    let rounds = setting("FUZZ_ROUNDS").map_or(rounds, |all| all.div_ceil(inputs));
     let mut trace = Trace::default();
     let mut warm = resident();
     for number in first..first + rounds {
@@ -53,9 +58,10 @@ pub(crate) fn play(target: &str, rounds: u64, mut round: impl FnMut(u64, &mut Di
         }
     }
     let end = resident();
-    say(&format!("{target}: {rounds} rounds of seed {seed}, {} kB resident, then {} kB", warm / 1024, end / 1024));
+    let inputs = rounds * inputs;
+    say(&format!("{target}: {inputs} inputs of seed {seed}, {} kB resident, then {} kB", warm / 1024, end / 1024));
     let grown = end.saturating_sub(warm);
-    assert!(rounds < LONG || grown < GROWTH_OCTETS, "{target}: {grown} octets more after {rounds} rounds");
+    assert!(inputs < LONG || grown < GROWTH_OCTETS, "{target}: {grown} octets more after {inputs} inputs");
 }
 
 #[allow(clippy::disallowed_methods, reason = "these are settings of the test, not of the program")]

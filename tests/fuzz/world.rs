@@ -6,7 +6,7 @@ use crate::packets::wire_name;
 use crate::support::TestServer;
 use crate::support::http::call;
 
-const SERVICE_ZONE: &str = "$TTL 300
+pub(crate) const SERVICE_ZONE: &str = "$TTL 300
 @ IN SOA ns hostmaster 7 4h 1h 1w 5
  IN NS ns
  IN MX 10 mail
