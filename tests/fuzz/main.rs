@@ -15,6 +15,7 @@
 //! | `requests` | methods, paths and bodies into every HTTP dialect | `requests.rs` |
 //! | `zone_files` | master files, and questions about what was read | `files.rs` |
 //! | `configurations` | configuration files | `files.rs` |
+//! | `stored_rows` | rows of the file store, and questions about them | `rows.rs` |
 //!
 //! The other files say how: `dice` is chance, `play` the loop around every target, `packets` makes queries,
 //! `wire` reads queries and replies without our code or hickory's, `rules` is what every reply must be, `world` is the
@@ -30,6 +31,7 @@ mod world;
 mod answers;
 mod files;
 mod requests;
+mod rows;
 mod sockets;
 
 #[allow(dead_code, reason = "what the tests of the server share; this one needs a part")]
