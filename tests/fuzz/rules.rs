@@ -6,7 +6,7 @@ use hickory_proto::op::Message as Independent;
 use hickory_proto::serialize::binary::{BinDecodable as _, BinDecoder};
 use rollcall::dns::Transport;
 
-use crate::wire::{self, ANY, CNAME, DNAME, Message, NS, OPT, SOA};
+use crate::wire::{self, ANY, CNAME, DNAME, Message, NS, OPT, SOA, SRV};
 
 pub(crate) const NO_ERROR: u16 = 0;
 pub(crate) const FORM_ERR: u16 = 1;
@@ -124,6 +124,20 @@ fn check_sets(records: &[wire::Record]) {
         let set = (&record.owner, record.rtype);
         assert_eq!(*ttls.entry(set).or_insert(record.ttl), record.ttl, "one TTL in a set: {records:?}");
         assert!(seen.insert((set, &record.rdata)), "twice: {record:?}");
+        if record.rtype == SRV {
+            assert!(is_plain_name(&record.rdata[6..]), "a target without compression (R31): {record:?}");
+        }
+    }
+}
+
+/// Whether these octets are one name without compression and nothing else.
+fn is_plain_name(mut octets: &[u8]) -> bool {
+    loop {
+        match octets.split_first() {
+            Some((0, rest)) => return rest.is_empty(),
+            Some((&length @ 1..=63, rest)) if usize::from(length) < rest.len() => octets = &rest[usize::from(length)..],
+            _ => return false,
+        }
     }
 }
 
@@ -131,6 +145,13 @@ fn check_sets(records: &[wire::Record]) {
 fn check_sections(reply: &Reply) {
     let [answer, authority, additional] = &reply.message.sections;
     let soas = authority.iter().filter(|record| record.rtype == SOA).count();
+    for soa in authority.iter().filter(|record| record.rtype == SOA) {
+        let minimum = soa.rdata.last_chunk().map(|octets| u32::from_be_bytes(*octets));
+        assert!(Some(soa.ttl) <= minimum, "how long no is kept (R13): {soa:?}");
+    }
+    if let Some(first) = answer.first().filter(|first| first.rtype != DNAME) {
+        assert_eq!(first.owner, reply.message.name, "the first record is that of the name");
+    }
     let names_servers = authority.iter().any(|record| record.rtype == NS);
     if reply.truncated {
         assert!(additional.is_empty(), "no room for a set is no room for more");

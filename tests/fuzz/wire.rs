@@ -6,6 +6,7 @@ pub(crate) const A: u16 = 1;
 pub(crate) const NS: u16 = 2;
 pub(crate) const CNAME: u16 = 5;
 pub(crate) const SOA: u16 = 6;
+pub(crate) const SRV: u16 = 33;
 pub(crate) const DNAME: u16 = 39;
 pub(crate) const OPT: u16 = 41;
 pub(crate) const ANY: u16 = 255;
