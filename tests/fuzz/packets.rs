@@ -9,6 +9,8 @@ const TYPES: [u16; 34] = [
 ];
 /// Types that are data wherever they are asked for.
 pub(crate) const DATA_TYPES: [u16; 14] = [1, 2, 6, 12, 13, 15, 16, 28, 33, 64, 65, 99, 257, 666];
+/// Types that hosts have.
+const HOST_TYPES: [u16; 3] = [1, 28, 33];
 /// Codes of options that mean something to somebody.
 const OPTIONS: [u16; 12] = [3, 5, 8, 9, 10, 11, 12, 13, 14, 15, 18, 65_001];
 
@@ -102,9 +104,10 @@ fn fill(dice: &mut Dice, name: &mut Vec<u8>) {
 
 /// A query that is in order, if not always one that servers like.
 pub(crate) fn query(dice: &mut Dice, names: &[Vec<u8>]) -> Query {
-    let qtype = match dice.below(4) {
+    let qtype = match dice.below(6) {
         0 => *dice.pick(&TYPES),
         1 => dice.number(),
+        2 | 3 => *dice.pick(&HOST_TYPES),
         _ => *dice.pick(&DATA_TYPES),
     };
     let class: u16 = if dice.once_in(12) { *dice.pick(&[0, 2, 3, 4, 254, 255, 65_535]) } else { 1 };
@@ -128,7 +131,11 @@ pub(crate) fn query(dice: &mut Dice, names: &[Vec<u8>]) -> Query {
 
 /// Adds an OPT record; says whether it is a good one of version 0.
 fn opt(dice: &mut Dice, packet: &mut Vec<u8>) -> bool {
-    let size: u16 = *dice.pick(&[0, 100, 512, 513, 700, 1232, 1233, 4096, 65_535]);
+    let size = if dice.once_in(2) {
+        512 + dice.below(800) as u16
+    } else {
+        *dice.pick(&[0, 100, 512, 513, 700, 1232, 1233, 4096, 65_535])
+    };
     let version = if dice.once_in(12) { dice.octet() } else { 0 };
     let flags: [u8; 2] = *dice.pick(&[[0, 0], [0x80, 0], [0x40, 0], [0xff, 0xff]]);
     packet.push(0);

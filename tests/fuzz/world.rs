@@ -28,7 +28,7 @@ deep IN NS ns.deep
 deep IN NS ns.example.com.
 ns.deep IN A 192.0.2.4
 web IN TXT \"beside the hosts\"
-web IN A 192.0.2.5
+web 3 IN A 192.0.2.5
 lapsing IN TXT \"stays\"
 x.y.z IN TXT \"below empty non-terminals\"
 old IN SRV 1 2 3 mail
@@ -57,6 +57,11 @@ const NAMES: &[&str] = &[
     "ns.service.local",
     "web.service.local",
     "big.service.local",
+    "big.service.local",
+    "_big._tcp.service.local",
+    "big.default.svc.service.local",
+    "medium.service.local",
+    "_medium._tcp.service.local",
     "lapsing.service.local",
     "lyft.service.local",
     "db.service.local",
@@ -161,6 +166,11 @@ async fn fill(http: SocketAddr) {
     put(http, "/v1/hosts/udp/a", r#"{"address":"fd00::5:1","ports":[{"port":53,"protocol":"udp"}]}"#).await;
     put(http, "/v1/hosts/lapsing/a", r#"{"address":"10.0.6.1","port":1,"ttl":"3s"}"#).await;
     put(http, "/v1/hosts/beta/a", r#"{"address":"10.0.7.1","ttl":"5s"}"#).await;
+    // A set that fits a datagram, with addresses that do not.
+    for number in 0..14 {
+        let host = format!(r#"{{"addresses":["10.2.0.{number}","fd00::2:{number:x}"],"port":80}}"#);
+        put(http, &format!("/v1/hosts/medium/h{number}"), &host).await;
+    }
     for number in 0..300 {
         let (high, low) = (number / 250, number % 250);
         let host = format!(r#"{{"addresses":["10.1.{high}.{low}","fd00::1:{number:x}"],"port":{}}}"#, 8000 + number);
