@@ -180,7 +180,7 @@ impl Sent {
         Some(Sent {
             method: (*dice.pick(&METHODS)).to_owned(),
             target: String::from_utf8(target).ok()?,
-            kind: if body.starts_with(b"{") && !dice.once_in(4) { KINDS[0] } else { *dice.pick(&KINDS) },
+            kind: if body.starts_with(b"{") && !dice.once_in(4) { KINDS[0] } else { KINDS[dice.below(KINDS.len())] },
             header: dice.once_in(8).then(|| *dice.pick(&HEADERS)),
             body,
         })
