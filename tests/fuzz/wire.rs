@@ -33,6 +33,7 @@ pub(crate) struct Message {
     pub(crate) question: Option<Range<usize>>,
     pub(crate) name: Vec<u8>,
     pub(crate) qtype: u16,
+    pub(crate) class: u16,
     /// Answer, authority, additional.
     pub(crate) sections: [Vec<Record>; 3],
     /// Whether everything that the counts promise was there.
@@ -76,11 +77,12 @@ impl<'p> Reader<'p> {
             let start = self.at;
             let name = self.name()?;
             let qtype = self.number()?;
-            self.number()?;
+            let class = self.number()?;
             if number == 0 {
                 message.question = Some(start..self.at);
                 message.name = name;
                 message.qtype = qtype;
+                message.class = class;
             }
         }
         for section in 0..3 {
