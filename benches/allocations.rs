@@ -1,0 +1,132 @@
+//! What an answer asks of the heap beyond its reply buffer: `cargo bench --bench allocations`.
+//!
+//! Each kind of question is asked once, so that what is kept between answers is there, and then a thousand times.
+
+#![allow(clippy::print_stdout, clippy::unwrap_used, missing_docs, reason = "a bench")]
+
+use std::alloc::System;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rollcall::clock::{Clock, Timestamp};
+use rollcall::dns::{self, Outcome, Transport};
+use rollcall::registry::{Durability, Registry};
+use rollcall::table::{
+    Dialect, Event, HostId, Namespace, Port, Registration, Revision, ServiceName, Target, parse_tags,
+};
+use rollcall::zone::{Grammar, Name, Policy, Random, Zone, Zones, parse_file, rtype};
+use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
+
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+const FILE: &str = include_str!("../zones/service.local.zone");
+const ROUNDS: usize = 1000;
+const LONG: &str = "a-service-with-a-rather-long-name-such-as-people-like";
+
+/// Name of the question, its type, transport, and what to call it.
+const KINDS: [(&str, &str, u16, Transport); 15] = [
+    ("A, 10 hosts", "web", rtype::A, Transport::Udp),
+    ("SRV, 10 hosts with glue", "web", rtype::SRV, Transport::Udp),
+    ("NXDOMAIN", "webx", rtype::A, Transport::Udp),
+    ("NODATA", "web", rtype::TXT, Transport::Udp),
+    ("NODATA at an empty non-terminal", "_tcp", rtype::A, Transport::Udp),
+    ("A of a tag", "v1.web", rtype::A, Transport::Udp),
+    ("SRV of a protocol", "_web._tcp", rtype::SRV, Transport::Udp),
+    ("A of an address", "0a000001.addr", rtype::A, Transport::Udp),
+    ("A of a long name", LONG, rtype::A, Transport::Udp),
+    (
+        "NXDOMAIN at a long name",
+        "nothing.a-service-with-a-rather-long-name-such-as-people-like",
+        rtype::A,
+        Transport::Udp,
+    ),
+    ("SOA", "", rtype::SOA, Transport::Udp),
+    ("ANY", "web", rtype::ANY, Transport::Udp),
+    ("A, 200 hosts, cut", "big", rtype::A, Transport::Udp),
+    ("A, 200 hosts", "big", rtype::A, Transport::Tcp),
+    ("SRV, 200 hosts with glue", "big", rtype::SRV, Transport::Tcp),
+];
+
+fn main() {
+    let registry = registry();
+    println!("| answer | allocations | reallocations | octets |");
+    println!("|---|---|---|---|");
+    for (what, name, qtype, transport) in KINDS {
+        let counted = count(&registry, &query(name, qtype), transport);
+        let [allocations, reallocations, octets] = counted.map(|sum| sum as f64 / ROUNDS as f64);
+        println!("| {what} | {allocations} | {reallocations} | {octets} |");
+    }
+}
+
+/// Allocations, reallocations and octets of [`ROUNDS`] answers.
+fn count(registry: &Registry, packet: &[u8], transport: Transport) -> [usize; 3] {
+    let mut random = Random::new(1);
+    let mut out = Vec::with_capacity(65_535);
+    let now = registry.now();
+    let snapshot = registry.snapshot();
+    let mut answer = || {
+        let outcome = dns::respond(&snapshot.zones, true, packet, transport, 0, now, &mut random, &mut out);
+        assert!(outcome != Outcome::Dropped);
+    };
+    answer();
+    let region = Region::new(ALLOCATOR);
+    (0..ROUNDS).for_each(|_| answer());
+    let change = region.change();
+    [change.allocations, change.reallocations, change.bytes_allocated]
+}
+
+fn registry() -> Registry {
+    let origin = Name::parse("origin", "service.local.", &Name::root()).unwrap();
+    let zone = Zone::new(
+        parse_file(FILE, &origin).unwrap(),
+        Grammar::Service,
+        Policy::default(),
+        &["127.0.0.1".parse().unwrap()],
+    );
+    let registry =
+        Registry::new(Arc::new(Clock::manual(Timestamp::default())), Zones::new(vec![zone]), Durability::Immediate);
+    registry.load([], Revision(1), 1);
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    for (place, (service, hosts)) in [("web", 10), (LONG, 10), ("big", 200)].into_iter().enumerate() {
+        for host in 0..hosts {
+            let event = Event::Register(Box::new(registration(service, place, host)));
+            runtime.block_on(registry.submit(event)).unwrap();
+        }
+    }
+    registry
+}
+
+fn registration(service: &str, place: usize, host: usize) -> Registration {
+    Registration {
+        service: ServiceName::parse("service", service).unwrap(),
+        dialect: Dialect::Native,
+        id: HostId::parse("id", &host.to_string()).unwrap(),
+        namespace: Namespace::DEFAULT,
+        target: Target::parse("address", [format!("10.0.{place}.{host}").as_str()]).unwrap(),
+        ports: [Port::tcp(8080)].into_iter().collect(),
+        tags: parse_tags("tags", ["v1"]).unwrap(),
+        meta: Box::default(),
+        weight: None,
+        priority: 0,
+        zone: None,
+        region: None,
+        ttl: Some(Duration::from_secs(3600)),
+        checks: None,
+        repo: None,
+        original: None,
+    }
+}
+
+/// A query with EDNS, about a name in `service.local.`.
+fn query(name: &str, qtype: u16) -> Vec<u8> {
+    let mut packet = vec![0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 1];
+    for label in name.split('.').chain(["service", "local"]).filter(|label| !label.is_empty()) {
+        packet.push(label.len() as u8);
+        packet.extend_from_slice(label.as_bytes());
+    }
+    packet.push(0);
+    packet.extend_from_slice(&qtype.to_be_bytes());
+    packet.extend_from_slice(&[0, 1, 0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 0]);
+    packet
+}

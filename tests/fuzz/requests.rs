@@ -1,0 +1,212 @@
+//! Every HTTP dialect: no input is the server's fault, and what is refused changes nothing.
+//!
+//! The router is called without sockets; `tests/integration/sockets.rs` has those. A server lives for an episode of
+//! rounds and is dropped, so that memory is that of the code and not of the table.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::Request;
+use http_body_util::BodyExt as _;
+use rollcall::clock::{Clock, Timestamp};
+use rollcall::http::{self, App, Settings};
+use rollcall::metrics::Metrics;
+use rollcall::readiness::Readiness;
+use rollcall::registry::{Durability, Registry};
+use rollcall::table::Revision;
+use rollcall::zone::Zones;
+use tower::ServiceExt as _;
+
+use crate::dice::Dice;
+use crate::files;
+use crate::play::play;
+
+/// Rounds of one server.
+const EPISODE: u64 = 2000;
+/// Frames of an answer that are read: an event stream has no end.
+const FRAMES: usize = 64;
+
+const METHODS: [&str; 8] = ["GET", "PUT", "POST", "DELETE", "HEAD", "OPTIONS", "PATCH", "TRACE"];
+const PATHS: [&str; 27] = [
+    "/v1/hosts/web/a",
+    "/v1/hosts/web/b",
+    "/v1/hosts/db/a",
+    "/v1/hosts/web/a/renew",
+    "/v1/hosts/web/a/health",
+    "/v1/hosts/web/a/drain",
+    "/v1/hosts/web/b/weight",
+    "/v1/hosts/web",
+    "/v1/hosts?limit=2&after=web",
+    "/v1/hosts?service=web&tag=v1&status=passing",
+    "/v1/hosts/web?wait=5s&index=1",
+    "/v1/services?limit=1",
+    "/v1/watch?service=web",
+    "/v1/watch?since=1",
+    "/v1/registration/web",
+    "/v1/registration/web/10.0.0.1",
+    "/v1/registration/repo/web-repo",
+    "/v1/loadbalancing/web",
+    "/v1/loadbalancing/web/10.0.0.1",
+    "/healthcheck",
+    "/livez",
+    "/readyz",
+    "/metrics",
+    "/openapi.json",
+    "/docs",
+    "/",
+    "/v1/hosts/%77eb/%00%ff",
+];
+const BODIES: [&str; 17] = [
+    "",
+    "{}",
+    r#"{"address":"10.0.0.1","port":80}"#,
+    r#"{"address":"10.0.0.2","port":8080,"ttl":"30s","weight":5,"priority":1,"tags":["v1","a.b"],"meta":{"k":"v"},"zone":"az1"}"#,
+    r#"{"addresses":["10.0.0.3","fd00::3"],"ports":[{"name":"http","port":80},{"port":53,"protocol":"udp"}],"namespace":"team"}"#,
+    r#"{"address":"db.example.com","ports":[],"checks":[{"id":"disk","status":"warning","output":"full"}],"region":"r"}"#,
+    r#"{"status":"critical","output":"no disk left","check":"disk"}"#,
+    r#"{"enable":true}"#,
+    r#"{"weight":65535}"#,
+    r#"{"address":"10.0.0.1","port":80,"tags":["\u0000","\ud800"],"meta":[["a",1e999]]}"#,
+    r#"{"ip":"10.0.0.9","port":80,"revision":"a","tags":{"az":"a","instance_id":"i","region":"r","load_balancing_weight":7}}"#,
+    "ip=10.0.0.1&port=80&revision=abc&service_repo_name=web-repo&tags={\"az\":\"a\",\"instance_id\":\"i\",\"region\":\"r\"}",
+    "ip=fd00%3A%3A1&port=80&revision=abc&tags=%7B%22az%22%3A1%2C%22instance_id%22%3A%22i%22%2C%22region%22%3A%22r%22%7D",
+    "auto_ip=1&port=80&revision=abc&tags={\"az\":\"a\",\"instance_id\":\"i\",\"region\":\"r\",\"canary\":\"true\"}",
+    "load_balancing_weight=50",
+    "--x\r\nContent-Disposition: form-data; name=\"ip\"\r\n\r\n10.0.0.5\r\n--x\r\nContent-Disposition: form-data; name=\"port\"\r\n\r\n80\r\n--x--\r\n",
+    "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]",
+];
+const KINDS: [&str; 7] = [
+    "application/json",
+    "application/x-www-form-urlencoded",
+    "multipart/form-data; boundary=x",
+    "multipart/form-data",
+    "text/plain",
+    "application/json; charset=utf-16",
+    "",
+];
+const HEADERS: [(&str, &str); 7] = [
+    ("x-forwarded-for", "10.0.0.1, 192.168.1.1"),
+    ("content-encoding", "gzip"),
+    ("last-event-id", "3"),
+    ("if-none-match", "\"3\""),
+    ("accept", "text/event-stream"),
+    ("content-length", "5"),
+    ("expect", "100-continue"),
+];
+
+/// A server without sockets.
+struct Server {
+    router: Router,
+    registry: Arc<Registry>,
+}
+
+impl Server {
+    fn start(zones: &Zones) -> Server {
+        let clock = Arc::new(Clock::manual(Timestamp::from_micros(1_800_000_000_000_000)));
+        let registry = Arc::new(Registry::new(clock, zones.clone(), Durability::Immediate));
+        registry.load([], Revision::default(), 1);
+        let settings = Settings {
+            host_ttl: None,
+            lyft_host_ttl: Duration::from_secs(600),
+            lyft_env: "test".into(),
+            trust_forwarded_for: true,
+            auto_ip_networks: vec![([192, 168, 0, 0].into(), 16)],
+        };
+        let metrics = Arc::new(Metrics::new(&registry));
+        let app = App::new(Arc::clone(&registry), Arc::new(settings), metrics, Arc::new(Readiness::ready()));
+        Server { router: http::router(app), registry }
+    }
+}
+
+#[test]
+fn requests() {
+    // Waits for changes end at once: nobody else makes any.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().expect("one");
+    let zones = files::service_zone();
+    let mut server = Server::start(&zones);
+    let mut accepted = 0;
+    play("requests", 2000, |round, dice, trace| {
+        if round % EPISODE == 0 {
+            server = Server::start(&zones);
+        }
+        let Some(sent) = Sent::any(dice) else { return };
+        trace.input("head", format!("{} {} {}", sent.method, sent.target, sent.kind).as_bytes());
+        trace.input("body", &sent.body);
+        let before = server.registry.snapshot_arc();
+        let (status, reply) = runtime.block_on(sent.to(&server.router, dice));
+        trace.input("reply", &reply);
+        let after = server.registry.snapshot_arc();
+        assert!(status < 500, "{status} is nobody's fault but ours");
+        let moved = before.revision != after.revision;
+        let refused = status >= 300 || !["PUT", "POST", "DELETE"].contains(&&*sent.method);
+        assert!(!moved || !refused, "{status}, and the table changed");
+        assert_eq!(moved, !Arc::ptr_eq(&before, &after) && moved, "a revision for each change");
+        accepted += u64::from(moved);
+        if dice.once_in(8) {
+            server.registry.clock().advance(Duration::from_secs(dice.below(20) as u64));
+            while server.registry.expire_due() {}
+        }
+    });
+    assert!(accepted > 0, "some were accepted");
+}
+
+/// A request.
+struct Sent {
+    method: String,
+    target: String,
+    kind: &'static str,
+    header: Option<(&'static str, &'static str)>,
+    body: Vec<u8>,
+}
+
+impl Sent {
+    /// One of the known requests, spoiled in none, one or several places; `None` for what is no URL.
+    fn any(dice: &mut Dice) -> Option<Sent> {
+        let mut target = dice.pick(&PATHS).as_bytes().to_vec();
+        if dice.once_in(3) {
+            let other = dice.pick(&PATHS).as_bytes();
+            dice.spoil(&mut target, other);
+        }
+        let mut body = dice.pick(&BODIES).as_bytes().to_vec();
+        if dice.once_in(2) {
+            let other = dice.pick(&BODIES).as_bytes();
+            dice.spoil(&mut body, other);
+        }
+        if dice.once_in(200) {
+            body = body.repeat(1 + dice.below(2000));
+        }
+        Some(Sent {
+            method: (*dice.pick(&METHODS)).to_owned(),
+            target: String::from_utf8(target).ok()?,
+            kind: if body.starts_with(b"{") && !dice.once_in(4) { KINDS[0] } else { KINDS[dice.below(KINDS.len())] },
+            header: dice.once_in(8).then(|| *dice.pick(&HEADERS)),
+            body,
+        })
+    }
+
+    /// Status and body of the answer; 400 for what hyper would not let in.
+    async fn to(&self, router: &Router, dice: &mut Dice) -> (u16, Vec<u8>) {
+        let mut request = Request::builder().method(&*self.method).uri(&*self.target).header("content-type", self.kind);
+        if let Some((name, value)) = self.header {
+            request = request.header(name, value);
+        }
+        let Ok(mut request) = request.body(Body::from(self.body.clone())) else { return (400, Vec::new()) };
+        if dice.once_in(2) {
+            let client = std::net::SocketAddr::from(([192, 168, 1, dice.octet()], 4000));
+            request.extensions_mut().insert(axum::extract::ConnectInfo(client));
+        }
+        let response = router.clone().oneshot(request).await.expect("infallible");
+        let status = response.status().as_u16();
+        let mut body = response.into_body();
+        let mut octets = Vec::new();
+        for _ in 0..FRAMES {
+            let Some(frame) = body.frame().await else { break };
+            if let Ok(data) = frame.expect("a body in good order").into_data() {
+                octets.extend(&data);
+            }
+        }
+        (status, octets)
+    }
+}
