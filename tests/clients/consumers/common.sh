@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # What the scripts beside this file share, on top of ../server.sh. To be sourced, by a script that works alone as well
 # as called by ../consumers.sh.
 #
@@ -173,13 +174,14 @@ eventually() {
     fail "$title, for $seconds s" "expected: $expected" "found: $found"
 }
 
-# Counts the lines of a program that makes tests itself: `ok` and a title, or `FAILED` with the reason.
+# Counts the lines of a program that makes tests itself: `ok` and a title, or `FAILED`, the title, a colon and
+# the reason.
 count_lines() {
     local line seen=no
     while IFS= read -r line; do
         case $line in
         "ok "*) pass && seen=yes ;;
-        "FAILED "*) fail "${line#FAILED }" && seen=yes ;;
+        "FAILED "*) line=${line#FAILED } && fail "${line%%: *}" "${line#*: }" && seen=yes ;;
         *) echo "    $line" ;;
         esac
     done

@@ -53,7 +53,9 @@ VARIANTS += [(f"payload {size}", 0, size, 0, []) for size in (0, 511, 512, 1232,
 VARIANTS += [("DO", 0, 1232, dns.flags.DO, []), ("unknown EDNS flags", 0, 1232, 0x0055, [])]
 VARIANTS += [(title, 0, 1232, 0, options) for title, options in OPTIONS.items()]
 VARIANTS += [("EDNS 1", 1, 1232, 0, []), ("EDNS 255 with DO and NSID", 255, 4096, dns.flags.DO, OPTIONS["NSID"])]
+EVERY_TYPE = ("no EDNS", "payload 512", "payload 1232", "DO")  # the rest is asked for the first four types
 HEADERS = [dns.flags.RD, 0, dns.flags.CD | dns.flags.AD, 0x0040, dns.flags.RD | dns.flags.AA | dns.flags.RA]
+MAY_WORK = ("trailing octets",)  # of the odd messages: one that may be answered
 chance = random.Random(8482)
 
 
@@ -134,7 +136,8 @@ def judge(asked, octets, transport):
     need(reply.opcode() == asked.opcode(), "the opcode is another")
     need(not reply.flags & 0x0040, "Z is set (RFC 1035 4.1.1)")
     need(not reply.flags & (dns.flags.RA | dns.flags.AD), "RA or AD is set, of a server that does neither")
-    need((reply.flags ^ asked.flags) & (dns.flags.RD | dns.flags.CD) == 0, "RD or CD is not the one asked with")
+    need((reply.flags ^ asked.flags) & dns.flags.RD == 0, "RD is not the one asked with (RFC 1035 4.1.1)")
+    need(not reply.flags & dns.flags.CD, "CD is set (RFC 4035 3.1.6)")
     same_question(asked, reply)
     size_and_edns(asked, reply, octets, transport)
     if reply.rcode() in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN) and not reply.flags & dns.flags.TC:
@@ -207,7 +210,7 @@ def attempt(title, questions, transport, check=lambda asked, reply: None):
             flags = f"flags {int(asked.flags):#06x}, EDNS {asked.edns}, payload {asked.payload}"
             faults.append(f"{asked.question[0]}, {flags}: {type(fault).__name__} {fault}")
     if faults:
-        print(f"FAILED dnspython {transport.name}: {title}: {len(faults)} faults; the first: {faults[0]}", flush=True)
+        print(f"FAILED dnspython over {transport.name}, {title}: {len(faults)} faults; {faults[0]}", flush=True)
     else:
         print(f"ok {transport.name} {title}", flush=True)
 
@@ -234,16 +237,50 @@ def other_messages(transport):
         attempt(f"class {rdclass} {name}", kinds, transport)
 
 
+def packets():
+    """Title and octets of messages that are no usual question."""
+    good = question(SERVICE, "SOA", VARIANTS[4]).to_wire()
+    for opcode in (dns.opcode.IQUERY, dns.opcode.STATUS, 3, dns.opcode.NOTIFY, dns.opcode.UPDATE, 6, 15):
+        yield f"opcode {opcode}", good[:2] + bytes([opcode << 3]) + good[3:]
+    for count in (0, 2, 65535):
+        yield f"{count} questions", good[:4] + struct.pack("!H", count) + good[6:]
+    yield "no question, nothing else", good[:4] + bytes(8)
+    yield "a cut name", good[:14]
+    yield "a pointer to itself", good[:4] + b"\0\1" + bytes(6) + b"\xc0\x0c" + b"\0\1\0\1"
+    yield "trailing octets", good + b"more"
+    yield "two OPT", good[:10] + b"\0\2" + good[12:] + good[-11:]
+    yield "OPT of another name", good[:-11] + b"\1x" + good[-10:]
+    yield "an option longer than OPT", good[:-2] + b"\0\4\0\3\0\x09"
+
+
+def odd_messages(transport):
+    """The reply, which there must be, is whole and refuses; what it repeats of the question is not looked at."""
+    for title, packet in packets():
+        try:
+            octets = transport.ask(packet)
+            reply = dns.message.from_wire(octets, ignore_trailing=False)
+            need(octets[:2] == packet[:2] and reply.flags & dns.flags.QR, "that is no reply")
+            need(octets[2] & 0x78 == packet[2] & 0x78, "the opcode is another")
+            need(title in MAY_WORK or reply.rcode() in (dns.rcode.FORMERR, dns.rcode.NOTIMP, dns.rcode.REFUSED),
+                 f"the response code is {dns.rcode.to_text(reply.rcode())}")
+            print(f"ok {transport.name} {title}", flush=True)
+        except (Wrong, dns.exception.DNSException, OSError) as fault:
+            print(f"FAILED dnspython over {transport.name}, {title}: {type(fault).__name__} {fault}", flush=True)
+
+
 def main():
-    for transport in (Udp(), Tcp()):
+    for connect in (Udp, Tcp):
+        transport = connect()
         for variant in VARIANTS:
-            questions = [question(name, kind, variant) for name, kind in itertools.product(NAMES, TYPES)]
+            types = TYPES if variant[0] in EVERY_TYPE else TYPES[:4]
+            questions = [question(name, kind, variant) for name, kind in itertools.product(NAMES, types)]
             attempt(f"{len(questions)} questions, {variant[0]}", questions, transport)
         for flags in HEADERS:
             questions = [question(name, "A", VARIANTS[4], flags) for name in NAMES]
             attempt(f"header flags {int(flags):#06x}", questions, transport)
         whole_sets(transport)
         other_messages(transport)
+        odd_messages(transport)
 
 
 main()

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# dnspython reads every reply to some 40,000 questions to its last octet.
+# dnspython reads every reply to some 20,000 questions to its last octet.
 set -euo pipefail
 source "$(dirname "$0")/common.sh"
 need curl

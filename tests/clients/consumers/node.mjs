@@ -1,5 +1,5 @@
 // Looks names up with the resolver of Node (c-ares). Arguments: the server, as address:port. Prints a line a test:
-// `ok` and its title, or `FAILED` with the reason.
+// `ok` and its title, or `FAILED`, the title and the reason.
 import assert from 'node:assert/strict';
 import { promises as dns } from 'node:dns';
 
@@ -16,7 +16,7 @@ async function test(title, found, expected) {
         assert.ok(Date.now() - start < 1500, `took ${Date.now() - start} ms`);
         console.log(`ok ${title}`);
     } catch (error) {
-        console.log(`FAILED node: ${title}: ${String(error.message).replaceAll('\n', ' ')}`);
+        console.log(`FAILED node, ${title}: ${String(error.message).replaceAll('\n', ' ')}`);
     }
 }
 
