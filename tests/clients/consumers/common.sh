@@ -5,6 +5,8 @@
 # Exit codes: 0 all as it should be, 1 something is not, 77 nothing was tried, as the consumer cannot run here.
 
 source "$(dirname "${BASH_SOURCE[0]}")/../server.sh"
+# Debian has some daemons outside the path of users.
+PATH=$PATH:/usr/sbin:/sbin
 children=()
 
 # Ends the consumers before the server, so that none of them logs what is not a fault.

@@ -43,6 +43,8 @@ backend some
     server-template some 20 _http._tcp.some.service.local resolvers rollcall init-addr none
 backend many
     server-template many 70 _http._tcp.many.service.local resolvers rollcall-tcp init-addr none
+backend cut
+    server-template cut 70 _http._tcp.many.service.local resolvers rollcall init-addr none
 CONF
     haproxy -c -f "$work/haproxy.cfg" >"$work/check" 2>&1 || fail "haproxy takes its configuration" "$(cat "$work/check")"
     spawn haproxy haproxy -db -f "$work/haproxy.cfg"
@@ -66,6 +68,21 @@ how_many() {
     slots "$1" | wc -w
 }
 
+# A set that is cut over UDP is used as it comes, so its part must be the same each time: else connections are torn for
+# nothing.
+cut_sets_stay() {
+    local before after=
+    for _ in $(seq 1 50); do
+        before=$after
+        after=$(slots cut)
+        [ -n "$after" ] && [ "$before" = "$after" ] && break
+        sleep 0.1
+    done
+    sleep 1.5
+    same "haproxy keeps the slots of a set that is cut" "$after" "$(slots cut)"
+    if [ -n "$after" ]; then pass; else fail "haproxy uses a set that is cut"; fi
+}
+
 start_server ROLLCALL_RECORD_TTL=1s ROLLCALL_NEGATIVE_TTL=1s
 register web web-1 '{"addresses":["10.0.0.1","fd00::1"],"ports":[{"name":"http","port":8081}]}'
 register web web-2 '{"address":"10.0.0.2","ports":[{"name":"http","port":8082}]}'
@@ -82,6 +99,7 @@ eventually "haproxy fills slots by SRV and AAAA" 5 "fd00::1:1:8084" slots six
 eventually "haproxy fills slots by SRV of cluster.local" 5 "$three" slots kubernetes
 eventually "haproxy fills 15 slots" 5 15 how_many some
 eventually "haproxy fills 60 slots over TCP" 5 60 how_many many
+cut_sets_stay
 
 report web web-2 critical
 eventually "haproxy empties the slot of a critical host" 5 "10.0.0.1:8081 10.0.0.3:8083" slots ports

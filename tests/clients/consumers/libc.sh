@@ -31,7 +31,7 @@ finds() {
         found=$("$library" "$2" "$3" 2>&1 | sort | paste -sd' ' || true)
         took=$(((${EPOCHREALTIME/./} - start) / 1000))
         same "$library: $2, family $3" "$4" "$found"
-            if [ "$took" -lt 2000 ]; then pass; else fail "$library: $2, family $3" "took $took ms"; fi
+        if [ "$took" -lt 2000 ]; then pass; else fail "$library: $2, family $3" "took $took ms"; fi
     done
 }
 

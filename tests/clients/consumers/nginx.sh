@@ -3,7 +3,6 @@
 # backend as well, with one listener a host, each of which answers with its address.
 set -euo pipefail
 source "$(dirname "$0")/common.sh"
-export PATH=$PATH:/usr/sbin
 need nginx curl
 hosts=60
 
