@@ -28,7 +28,17 @@ scrape_configs:
     refresh_interval: 1s
 - job_name: searched
   dns_sd_configs:
-  - names: [_http._tcp.web.service.local, _http._tcp.web, _http._tcp.web.default]
+  - names: [_http._tcp.web.service.local]
+    refresh_interval: 1s
+- job_name: short
+  dns_sd_configs:
+  - names: [_http._tcp.web]
+    refresh_interval: 1s
+- job_name: shorter
+  dns_sd_configs:
+  - names: [web]
+    type: A
+    port: 9100
     refresh_interval: 1s
 - job_name: many
   dns_sd_configs:
@@ -61,7 +71,9 @@ eventually "prometheus finds targets by SRV" 20 "$one $two" targets ports
 eventually "prometheus finds targets by A" 10 "10.0.0.1:9100 10.0.0.2:9100" targets addresses
 eventually "prometheus finds targets by AAAA" 10 "[fd00::1]:9100" targets six
 eventually "prometheus finds 300 targets" 10 300 how_many many
-eventually "prometheus finds targets by its search list" 10 6 how_many searched
+eventually "prometheus finds them after its search list" 10 "$one $two" targets searched
+eventually "prometheus finds targets by its search list" 10 2 how_many short
+eventually "prometheus finds addresses by its search list" 10 "10.0.0.1:9100 10.0.0.2:9100" targets shorter
 deregister web web-2
 eventually "prometheus leaves a host that was deregistered" 15 "$one" targets ports
 eventually "prometheus leaves it by A as well" 15 "10.0.0.1:9100" targets addresses
