@@ -5,6 +5,7 @@
 # Exit codes: 0 all as it should be, 1 something is not, 77 nothing was tried, as the consumer cannot run here.
 
 source "$(dirname "${BASH_SOURCE[0]}")/../server.sh"
+export LC_ALL=C
 # Debian has some daemons outside the path of users.
 PATH=$PATH:/usr/sbin:/sbin
 children=()
