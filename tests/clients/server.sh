@@ -25,7 +25,8 @@ finish() {
 }
 trap finish EXIT
 
-# Starts a server with the variables given as NAME=VALUE, on `dns_listen`; sets `http` (a URL), `dns_address` and `dns_port`.
+# Starts a server with the variables given as NAME=VALUE, which answers at `dns_listen`; sets `http` (a URL),
+# `dns_address` and `dns_port`.
 start_server() {
     local dns ready=
     env -i HOME="$work" "$@" "$ROLLCALL" serve --store memory --http 127.0.0.1:0 --dns "$dns_listen" \

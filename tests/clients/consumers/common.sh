@@ -98,13 +98,13 @@ CONF
 free_port() {
     while :; do
         port=$((20000 + RANDOM % 12000))
-        grep -qi ":$(printf %04X "$port") " /proc/net/tcp /proc/net/tcp6 /proc/net/udp /proc/net/udp6 2>/dev/null || break
+        cat /proc/net/{tcp,tcp6,udp,udp6} 2>/dev/null | grep -qi ":$(printf %04X "$port") " || break
     done
 }
 
 # ---- the hosts ----
 
-# Answers of the server to anything but curl's wishes end up here.
+# Calls the HTTP API with these arguments of curl; whatever is not a 2xx is a failure.
 call() {
     local status
     status=$(curl -s --max-time 10 -o "$work/body" -w '%{http_code}' "$@" || true)
@@ -194,5 +194,8 @@ count_lines() {
 # Prints the response code and the sorted records that a resolver at `port` gives. Arguments are dig's.
 ask() {
     dig @127.0.0.1 -p "$port" +tries=1 +time=3 +noauthority +noadditional "$@" | tr '\t' ' ' |
-        sed -nE 's/.* status: ([A-Z]+),.*/\1/p; s/^[^; ]+ +[0-9]+ +IN +[A-Z]+ +//p' | { read -r rcode; echo "$rcode $(sort | paste -sd,)"; }
+        sed -nE 's/.* status: ([A-Z]+),.*/\1/p; s/^[^; ]+ +[0-9]+ +IN +[A-Z]+ +//p' | {
+        read -r rcode
+        echo "$rcode $(sort | paste -sd,)"
+    }
 }

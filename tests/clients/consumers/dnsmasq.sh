@@ -23,7 +23,8 @@ count() {
 }
 
 additional() {
-    dig @127.0.0.1 -p "$port" +tries=1 +time=3 +noall +additional "$@" | tr '\t' ' ' | sed -E 's/ +[0-9]+ +IN +/ /' | sort
+    dig @127.0.0.1 -p "$port" +tries=1 +time=3 +noall +additional "$@" | tr '\t' ' ' |
+        sed -E 's/ +[0-9]+ +IN +/ /' | sort
 }
 
 start_server ROLLCALL_RECORD_TTL=1s ROLLCALL_NEGATIVE_TTL=1s
