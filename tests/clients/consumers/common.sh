@@ -98,7 +98,7 @@ CONF
 free_port() {
     while :; do
         port=$((20000 + RANDOM % 12000))
-        cat /proc/net/{tcp,tcp6,udp,udp6} 2>/dev/null | grep -qi ":$(printf %04X "$port") " || break
+        cat /proc/net/{tcp,tcp6,udp,udp6} 2>/dev/null | grep -i ":$(printf %04X "$port") " >/dev/null || break
     done
 }
 
