@@ -83,7 +83,7 @@ cut_sets_stay() {
     if [ -n "$after" ]; then pass; else fail "haproxy uses a set that is cut"; fi
 }
 
-start_server ROLLCALL_RECORD_TTL=1s ROLLCALL_NEGATIVE_TTL=1s
+start_server ROLLCALL_RECORD_TTL=1s ROLLCALL_NEGATIVE_TTL=1s ROLLCALL_SRV_SUBSET=stable
 register web web-1 '{"addresses":["10.0.0.1","fd00::1"],"ports":[{"name":"http","port":8081}]}'
 register web web-2 '{"address":"10.0.0.2","ports":[{"name":"http","port":8082}]}'
 register web web-3 '{"address":"10.0.0.3","ports":[{"name":"http","port":8083},{"name":"admin","port":9000}]}'
