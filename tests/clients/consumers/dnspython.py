@@ -18,7 +18,9 @@ import dns.rdataclass
 import dns.rdatatype
 
 ADDRESS, PORT = sys.argv[1], int(sys.argv[2])
-ZONES = ("service.local.", "cluster.local.", "example.test.", "9.10.in-addr.arpa.")
+ZONES = (
+    "service.local.", "cluster.local.", "example.test.", "9.10.in-addr.arpa.", "0.10.in-addr.arpa.", "0.0.d.f.ip6.arpa.",
+)
 SERVICE, CLUSTER = ZONES[:2]
 NAMES = [
     SERVICE, "ns." + SERVICE, "svc." + SERVICE, "addr." + SERVICE, "_tcp." + SERVICE, "default.svc." + SERVICE,
@@ -34,6 +36,9 @@ NAMES = [
     "example.test.", "mail.example.test.", "any.apps.example.test.", "sub.example.test.", "below.sub.example.test.",
     "docs.example.test.", "chain.example.test.", "out.example.test.", "big.example.test.", "nothing.example.test.",
     "1.0.9.10.in-addr.arpa.", "0.9.10.in-addr.arpa.", "2.0.9.10.in-addr.arpa.",
+    "0.10.in-addr.arpa.", "1.0.0.10.in-addr.arpa.", "0.0.10.in-addr.arpa.", "9.0.0.10.in-addr.arpa.",
+    "1." + "0." * 27 + "0.0.d.f.ip6.arpa.", "0.0.0.0.d.f.ip6.arpa.", "2." + "0." * 27 + "0.0.d.f.ip6.arpa.",
+    "az-a.pin._zone.web." + SERVICE, "az-b.prefer._zone.web." + SERVICE, "pin._zone.web." + SERVICE,
     ".", "local.", "com.", "example.com.", "10.in-addr.arpa.",
 ]
 TYPES = "A AAAA SRV TXT PTR SOA NS CNAME MX HTTPS SVCB ANY CAA DS DNSKEY NSEC RRSIG HINFO TYPE65280 TYPE0".split()
@@ -53,7 +58,7 @@ VARIANTS += [(f"payload {size}", 0, size, 0, []) for size in (0, 511, 512, 1232,
 VARIANTS += [("DO", 0, 1232, dns.flags.DO, []), ("unknown EDNS flags", 0, 1232, 0x0055, [])]
 VARIANTS += [(title, 0, 1232, 0, options) for title, options in OPTIONS.items()]
 VARIANTS += [("EDNS 1", 1, 1232, 0, []), ("EDNS 255 with DO and NSID", 255, 4096, dns.flags.DO, OPTIONS["NSID"])]
-EVERY_TYPE = ("no EDNS", "payload 512", "payload 1232", "DO")  # the rest is asked for the first four types
+EVERY_TYPE = ("no EDNS", "payload 512", "payload 1232")  # the rest is asked for the first four types
 HEADERS = [dns.flags.RD, 0, dns.flags.CD | dns.flags.AD, 0x0040, dns.flags.RD | dns.flags.AA | dns.flags.RA]
 MAY_WORK = ("trailing octets",)  # of the odd messages: one that may be answered
 chance = random.Random(8482)

@@ -36,9 +36,9 @@ $TTL 60
     IN NS  ns.example.test.
 1.0 IN PTR mail.example.test.
 ZONE
-start_server ROLLCALL_ZONES_DIR="$work/zones"
+start_server ROLLCALL_ZONES_DIR="$work/zones" ROLLCALL_REVERSE=10.0.0.0/16,fd00::/16 ROLLCALL_TXT=true
 register web web-1 '{"addresses":["10.0.0.1","fd00::1"],"ports":[{"name":"http","port":8081}],
-    "tags":["a.b"],"meta":{"k":"v"}}'
+    "tags":["a.b"],"meta":{"k":"v"},"zone":"az-a"}'
 register web web-2 '{"address":"10.0.0.2","ports":[{"name":"http","port":8082}]}'
 register six six-1 '{"address":"fd00::6","port":80}'
 register silent silent-1 '{"address":"10.0.2.1"}'

@@ -64,6 +64,11 @@ slots() {
         sort | paste -sd' '
 }
 
+# The same with the weight of each.
+weights() {
+    administer "show servers state $1" | awk '$5 != "-" && $6 == 2 { print $5 ":" $8 }' | sort | paste -sd' '
+}
+
 how_many() {
     slots "$1" | wc -w
 }
@@ -83,9 +88,10 @@ cut_sets_stay() {
     if [ -n "$after" ]; then pass; else fail "haproxy uses a set that is cut"; fi
 }
 
-start_server ROLLCALL_RECORD_TTL=1s ROLLCALL_NEGATIVE_TTL=1s ROLLCALL_SRV_SUBSET=stable
+start_server ROLLCALL_RECORD_TTL=1s ROLLCALL_NEGATIVE_TTL=1s ROLLCALL_SRV_SUBSET=stable \
+    ROLLCALL_SRV_WEIGHT_SCALE=256
 register web web-1 '{"addresses":["10.0.0.1","fd00::1"],"ports":[{"name":"http","port":8081}]}'
-register web web-2 '{"address":"10.0.0.2","ports":[{"name":"http","port":8082}]}'
+register web web-2 '{"address":"10.0.0.2","weight":10,"ports":[{"name":"http","port":8082}]}'
 register web web-3 '{"address":"10.0.0.3","ports":[{"name":"http","port":8083},{"name":"admin","port":9000}]}'
 register six six-1 '{"addresses":["fd00::1:1"],"ports":[{"name":"http","port":8084}]}'
 register_many some 15 10.3.0
@@ -94,6 +100,7 @@ start_haproxy
 
 three="10.0.0.1:8081 10.0.0.2:8082 10.0.0.3:8083"
 eventually "haproxy fills slots by SRV" 10 "$three" slots ports
+eventually "haproxy takes weights from SRV" 5 "10.0.0.1:1 10.0.0.2:10 10.0.0.3:1" weights ports
 eventually "haproxy fills slots by A" 5 "10.0.0.1:80 10.0.0.2:80 10.0.0.3:80" slots addresses
 eventually "haproxy fills slots by SRV and AAAA" 5 "fd00::1:1:8084" slots six
 eventually "haproxy fills slots by SRV of cluster.local" 5 "$three" slots kubernetes

@@ -45,9 +45,17 @@ await test('CNAME', () => resolver.resolveCname(`docs.${zone}`), [`gateway.${zon
 await test('A behind a CNAME', () => resolver.resolve4(`docs.${zone}`), ['10.9.0.1']);
 await test('PTR', () => resolver.resolvePtr('1.0.9.10.in-addr.arpa'), [`gateway.${zone}`]);
 await test('an address turned round', () => resolver.reverse('10.9.0.1'), [`gateway.${zone}`]);
+await test('the address of a host turned round', () => resolver.reverse('10.0.3.1'),
+    [`one-1.one.default.svc.${zone}`]);
+await test('and turned back', () => resolver.resolve4(`one-1.one.default.svc.${zone}`), ['10.0.3.1']);
+await test('an address that no host has', () => fails(resolver.reverse('10.0.3.2')), 'ENOTFOUND');
 await test('an address without a name', () => fails(resolver.reverse('10.9.0.2')), 'ENOTFOUND');
 await test('services to browse', () => resolver.resolvePtr(`_services._dns-sd._udp.${zone}`),
     (list) => list.includes(`_web._tcp.${zone}`));
+await test('hosts to browse', () => sorted(resolver.resolvePtr(`_web._tcp.${zone}`)),
+    [`web-1._web._tcp.${zone}`, `web-2._web._tcp.${zone}`]);
+await test('a host that was browsed', () => resolver.resolveSrv(`web-1._web._tcp.${zone}`),
+    [srv(`0a000001.addr.${zone}`, 8081)]);
 await test('SOA', () => resolver.resolveSoa(zone), (soa) => soa.nsname === `ns.${zone}` && soa.minttl === 5);
 await test('NS', () => resolver.resolveNs(zone), [`ns.${zone}`]);
 await test('MX of a name that has none', () => fails(resolver.resolveMx(`web.${zone}`)), 'ENODATA');

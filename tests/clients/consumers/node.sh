@@ -18,7 +18,7 @@ $TTL 60
     IN NS  ns.service.local.
 1.0 IN PTR gateway.service.local.
 ZONE
-start_server ROLLCALL_ZONES_DIR="$work/zones"
+start_server ROLLCALL_ZONES_DIR="$work/zones" ROLLCALL_REVERSE=10.0.0.0/16
 register web web-1 '{"addresses":["10.0.0.1","fd00::1"],"ports":[{"name":"http","port":8081}]}'
 register web web-2 '{"address":"10.0.0.2","ports":[{"name":"http","port":8082}]}'
 register one one-1 '{"address":"10.0.3.1","port":80}'

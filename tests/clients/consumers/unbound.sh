@@ -21,6 +21,8 @@ server:
     do-not-query-localhost: no
     domain-insecure: "service.local"
     domain-insecure: "cluster.local"
+    domain-insecure: "0.10.in-addr.arpa"
+    local-zone: "10.in-addr.arpa" nodefault
     qname-minimisation: yes
     qname-minimisation-strict: yes
     harden-below-nxdomain: yes
@@ -33,6 +35,9 @@ stub-zone:
     stub-addr: 127.0.0.1@$dns_port
 stub-zone:
     name: "cluster.local"
+    stub-addr: 127.0.0.1@$dns_port
+stub-zone:
+    name: "0.10.in-addr.arpa"
     stub-addr: 127.0.0.1@$dns_port
 CONF
     spawn unbound unbound -d -p -c "$work/unbound.conf"
@@ -90,7 +95,7 @@ srv_ports() {
     ask _http._tcp.web.$zone SRV | only_ports
 }
 
-start_server ROLLCALL_RECORD_TTL=1s ROLLCALL_NEGATIVE_TTL=1s
+start_server ROLLCALL_REVERSE=10.0.0.0/16 ROLLCALL_RECORD_TTL=1s ROLLCALL_NEGATIVE_TTL=1s
 register_hosts
 start_unbound
 names_between web.$zone "NOERROR 10.0.0.1,10.0.0.2,10.0.0.3" "NOERROR 8081,8082,8083"
@@ -98,6 +103,9 @@ names_between web.default.svc.$zone "NOERROR 10.0.0.1,10.0.0.2,10.0.0.3" "NOERRO
 names_between web.default.svc.cluster.local "NOERROR 10.0.0.1,10.0.0.2,10.0.0.3" "NOERROR 8081,8082,8083"
 same "unbound: a tag with a dot" "NOERROR 10.0.0.1" "$(ask a.b.web.$zone A)"
 same "unbound: the last part of a tag with a dot" "NOERROR " "$(ask b.web.$zone A)"
+same "unbound: an address turned round" "NOERROR web-1.web.default.svc.$zone." "$(ask -x 10.0.0.1)"
+same "unbound: an address that no host has" "NXDOMAIN " "$(ask -x 10.0.0.9)"
+same "unbound: half an address" "NOERROR " "$(ask 0.0.10.in-addr.arpa PTR)"
 same "unbound: the targets of SRV" "NOERROR 10.0.0.1 NOERROR fd00::1
 NOERROR 10.0.0.2 NOERROR 
 NOERROR 10.0.0.3 NOERROR " "$(targets)"
