@@ -7,6 +7,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 ROLLCALL=${ROLLCALL:-$root/target/debug/rollcall}
 work=$(mktemp -d)
 server=
+dns_listen=127.0.0.1:0
 passed=0
 failed=0
 
@@ -24,10 +25,11 @@ finish() {
 }
 trap finish EXIT
 
-# Starts a server with the variables given as NAME=VALUE; sets `http` (a URL), `dns_address` and `dns_port`.
+# Starts a server with the variables given as NAME=VALUE, which answers at `dns_listen`; sets `http` (a URL),
+# `dns_address` and `dns_port`.
 start_server() {
     local dns ready=
-    env -i HOME="$work" "$@" "$ROLLCALL" serve --store memory --http 127.0.0.1:0 --dns 127.0.0.1:0 \
+    env -i HOME="$work" "$@" "$ROLLCALL" serve --store memory --http 127.0.0.1:0 --dns "$dns_listen" \
         >"$work/out" 2>"$work/log" </dev/null &
     server=$!
     for _ in $(seq 1 300); do
