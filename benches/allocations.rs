@@ -66,8 +66,11 @@ fn count(registry: &Registry, packet: &[u8], transport: Transport) -> [usize; 3]
     let now = registry.now();
     let snapshot = registry.snapshot();
     let mut answer = || {
-        let outcome = dns::respond(&snapshot.zones, true, packet, transport, 0, now, &mut random, &mut out);
-        assert!(outcome != Outcome::Dropped);
+        let settings = dns::Settings::default();
+        let view = dns::View { zones: &snapshot.zones, loaded: true, settings: &settings, limiter: None };
+        let request = dns::Request { packet, transport, client: None, spare: 0, keep: None };
+        let outcome = dns::respond(&view, &request, now, &mut random, &mut out);
+        assert!(!matches!(outcome, Outcome::Dropped(_)));
     };
     answer();
     let region = Region::new(ALLOCATOR);
@@ -81,11 +84,14 @@ fn registry() -> Registry {
     let zone = Zone::new(
         parse_file(FILE, &origin).unwrap(),
         Grammar::Service,
-        Policy::default(),
+        &Policy::default(),
         &["127.0.0.1".parse().unwrap()],
     );
-    let registry =
-        Registry::new(Arc::new(Clock::manual(Timestamp::default())), Zones::new(vec![zone]), Durability::Immediate);
+    let registry = Registry::new(
+        Arc::new(Clock::manual(Timestamp::default())),
+        Zones::new(vec![zone], Policy::default()),
+        Durability::Immediate,
+    );
     registry.load([], Revision(1), 1);
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     for (place, (service, hosts)) in [("web", 10), (LONG, 10), ("big", 200)].into_iter().enumerate() {
@@ -111,6 +117,7 @@ fn registration(service: &str, place: usize, host: usize) -> Registration {
         priority: 0,
         zone: None,
         region: None,
+        hostname: None,
         ttl: Some(Duration::from_secs(3600)),
         checks: None,
         repo: None,

@@ -24,8 +24,11 @@ impl Asked<'_> {
     /// Asks the engine; whether it gave a reply, which is then in `out`.
     pub(crate) fn respond(&self, packet: &[u8], transport: Transport, out: &mut Vec<u8>) -> bool {
         let mut random = Random::new(self.seed);
-        let outcome = dns::respond(self.zones, self.loaded, packet, transport, 0, self.now, &mut random, out);
-        outcome != Outcome::Dropped
+        let settings = dns::Settings::default();
+        let view = dns::View { zones: self.zones, loaded: self.loaded, settings: &settings, limiter: None };
+        let request = dns::Request { packet, transport, client: None, spare: 0, keep: None };
+        let outcome = dns::respond(&view, &request, self.now, &mut random, out);
+        !matches!(outcome, Outcome::Dropped(_))
     }
 
     /// Asks and checks all that holds for every reply.

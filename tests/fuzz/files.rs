@@ -86,7 +86,10 @@ fn origin() -> Name {
 
 fn zones_of(text: &str) -> Result<Zones, rollcall::zone::FileError> {
     let own = ["127.0.0.1".parse().expect("an address")];
-    parse_file(text, &origin()).map(|file| Zones::new(vec![Zone::new(file, Grammar::Service, Policy::default(), &own)]))
+    parse_file(text, &origin()).map(|file| {
+        let policy = Policy::default();
+        Zones::new(vec![Zone::new(file, Grammar::Service, &policy, &own)], policy)
+    })
 }
 
 /// The zone that hosts are rendered into, with static names of every kind.
