@@ -105,6 +105,10 @@ pub const NSID_OCTETS: usize = 128;
 pub const DNS_NETWORKS: usize = 64;
 /// Records in one static zone file.
 pub const ZONE_FILE_RECORDS: usize = 1_000_000;
+/// Warnings about one zone file, at about this number of owners: after so many a person looks at the file, not the log.
+pub const ZONE_FILE_WARNINGS: usize = 50;
+/// Octets of the data of one record of a zone file: it fits a message of 64 kB with the names around it.
+pub const ZONE_FILE_RDATA_OCTETS: usize = 65_000;
 
 // ---- HTTP ----
 

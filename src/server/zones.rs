@@ -111,6 +111,9 @@ fn of_file(path: &Path) -> Result<ZoneFile> {
     }
     let file: ZoneFile =
         parse_file(&text, &origin).map_err(|error| anyhow!("{shown}:{}: {}", error.line, error.what))?;
+    for doubt in &file.warnings {
+        tracing::warn!("{shown}:{}: {}", doubt.line, doubt.what);
+    }
     if file.origin != origin {
         bail!("{shown}: the SOA is not that of the origin the file is called after");
     }

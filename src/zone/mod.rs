@@ -14,6 +14,7 @@ mod answer;
 mod file;
 mod members;
 mod name;
+mod nested;
 mod node;
 mod order;
 mod policy;
@@ -55,7 +56,7 @@ pub enum Grammar {
 }
 
 /// What a zone has until its file is read anew.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Apex {
     origin: Name,
     soa: Soa,
@@ -70,7 +71,7 @@ pub struct Zone(Arc<Apex>);
 impl Zone {
     /// A zone of static records. Where the apex' NS names have no address here, they get `own` addresses.
     pub fn new(file: ZoneFile, grammar: Grammar, policy: &Policy, own: &[IpAddr]) -> Zone {
-        let ZoneFile { origin, mut soa, mut records } = file;
+        let ZoneFile { origin, mut soa, mut records, .. } = file;
         if grammar != Grammar::Static {
             soa.minimum = policy.negative_ttl;
         }
@@ -227,8 +228,12 @@ impl Zones {
     /// Why the hosts of a service could not be seen at its name: the record of a zone file that stands there.
     pub fn obstacle(&self, service: &str) -> Option<&'static str> {
         let key = NameKey::of_labels([service]);
-        let zones = self.places.zones.iter().filter(|zone| zone.grammar() == Grammar::Service);
-        zones.filter_map(|zone| zone.0.statics.get(key.as_bytes())).find_map(|node| {
+        let zones = || self.places.zones.iter().filter(|zone| zone.grammar() == Grammar::Service);
+        let mut apexes = zones().filter_map(|zone| zone.0.statics.get(&[]));
+        if apexes.any(|node| node.set(rtype::DNAME).is_some()) {
+            return Some("DNAME");
+        }
+        zones().filter_map(|zone| zone.0.statics.get(key.as_bytes())).find_map(|node| {
             let hides = |rtype| node.set(rtype).is_some();
             match (hides(rtype::CNAME), hides(rtype::NS)) {
                 (true, _) => Some("CNAME"),
@@ -270,11 +275,12 @@ impl Zones {
 }
 
 impl Places {
-    fn new(zones: Vec<Zone>) -> Places {
+    fn new(mut zones: Vec<Zone>) -> Places {
         let mut by_origin = BTreeMap::new();
         for (place, zone) in zones.iter().enumerate() {
             by_origin.entry(zone.origin().clone()).or_insert(place);
         }
+        nested::cut(&mut zones, &by_origin);
         let depth = zones.iter().map(|zone| zone.origin().labels().count()).max().unwrap_or(0);
         let called = zones.iter().find(|zone| zone.grammar() == Grammar::Service);
         let called = called.map_or_else(Name::root, |zone| zone.origin().clone());

@@ -85,6 +85,12 @@ impl Name {
         labels(&self.0)
     }
 
+    /// The name one label up; the root has none.
+    pub fn parent(&self) -> Option<Name> {
+        let length = usize::from(*self.0.first()?);
+        (length > 0).then(|| Name(self.0[1 + length..].into()))
+    }
+
     /// The octets of `name` left of this name, if `name` (lower case) is at or below it.
     pub fn relative<'a>(&self, name: &'a [u8]) -> Option<&'a [u8]> {
         let split = name.len().checked_sub(self.0.len())?;

@@ -89,7 +89,13 @@ fn service<'a>(data: &Data<'a>) -> Option<Service<'a>> {
     let (priority, weight, port, target) = match *data {
         Data::Srv { priority, weight, port, target } => (priority, weight, port, target),
         Data::Svcb { priority, port, target, .. } => (priority, 0, port, target),
-        Data::A(_) | Data::Aaaa(_) | Data::Ptr { .. } | Data::Txt(_) | Data::Soa { .. } | Data::Static { .. } => {
+        Data::A(_)
+        | Data::Aaaa(_)
+        | Data::Ptr { .. }
+        | Data::Txt(_)
+        | Data::Soa { .. }
+        | Data::Alias(_)
+        | Data::Static { .. } => {
             return None;
         }
     };

@@ -198,5 +198,6 @@ fn record(data: &Data<'_>) -> Record {
         Data::Ptr { .. } => Record::Other(rtype::PTR),
         Data::Txt(_) => Record::Other(rtype::TXT),
         Data::Soa { .. } => Record::Other(rtype::SOA),
+        Data::Alias(_) => Record::Other(rtype::CNAME),
     }
 }

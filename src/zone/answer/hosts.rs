@@ -513,6 +513,7 @@ fn address_of(data: &Data<'_>) -> Option<IpAddr> {
         | Data::Ptr { .. }
         | Data::Txt(_)
         | Data::Soa { .. }
+        | Data::Alias(_)
         | Data::Static { .. } => None,
     }
 }

@@ -1,3 +1,5 @@
+mod statics;
+
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -94,6 +96,7 @@ fn print(record: &Record<'_>) -> String {
         Owner::Question => "@".to_owned(),
         Owner::Name(name) => Name::from_wire(name).to_string(),
         Owner::Derived(derived) => print_derived(derived),
+        Owner::Made(place) => format!("made {place}"),
     };
     let _ = write!(text, " {} ", record.ttl);
     let _ = match record.data {
@@ -113,6 +116,7 @@ fn print(record: &Record<'_>) -> String {
             write!(text, "TXT {:?}", String::from_utf8_lossy(&wire))
         }
         Data::Soa { serial, .. } => write!(text, "SOA {serial}"),
+        Data::Alias(place) => write!(text, "made {place}"),
         Data::Static { rtype: rtype::NS | rtype::CNAME, rdata } => write_name(&mut text, rdata),
         Data::Static { rtype, rdata } => write!(text, "TYPE{rtype} {rdata:?}"),
     };
