@@ -11,7 +11,7 @@ mod statics;
 use smallvec::SmallVec;
 
 use super::file::rtype;
-use super::name::NameKey;
+use super::name::Path;
 use super::order::Random;
 use super::record::{Data, Owner, Record};
 use super::schema::resolve::{Found, Look};
@@ -198,7 +198,7 @@ impl<'z> Search<'z, '_> {
     fn run(&mut self) {
         let zone = self.place.zone;
         let asked = self.question.name;
-        let mut key = NameKey::from_relative(zone.origin.relative(asked).unwrap_or_default());
+        let mut key = Path::from_relative(zone.origin.relative(asked).unwrap_or_default());
         let mut owner = Owner::Question;
         // The chain ends at a name outside the zone, at a loop, or after the bound: what was found stands (R20).
         for _ in 0..limits::CNAME_CHAIN {
@@ -216,7 +216,7 @@ impl<'z> Search<'z, '_> {
     }
 
     /// One step: adds what stands at `key`; gives the next name if this one is an alias to be followed.
-    fn at(&mut self, key: &NameKey, owner: Owner<'z>) -> Option<Owner<'z>> {
+    fn at(&mut self, key: &Path, owner: Owner<'z>) -> Option<Owner<'z>> {
         let zone = self.place.zone;
         match zone.statics.edge(key, self.question.qtype) {
             Some(Edge::Delegation(set)) => {
@@ -246,7 +246,7 @@ impl<'z> Search<'z, '_> {
         &mut self,
         node: Option<&'z StaticNode>,
         found: Found<'z>,
-        key: &NameKey,
+        key: &Path,
         owner: Owner<'z>,
     ) -> Option<Owner<'z>> {
         let qtype = self.question.qtype;
@@ -271,14 +271,7 @@ impl<'z> Search<'z, '_> {
     }
 
     /// The records of one type at a name, and the addresses of their targets.
-    fn records(
-        &mut self,
-        node: Option<&'z StaticNode>,
-        found: &Found<'z>,
-        key: &NameKey,
-        owner: Owner<'z>,
-        qtype: u16,
-    ) {
+    fn records(&mut self, node: Option<&'z StaticNode>, found: &Found<'z>, key: &Path, owner: Owner<'z>, qtype: u16) {
         let zone = self.place.zone;
         if qtype == rtype::SOA && key.is_apex() {
             self.answer.answer.push(self.soa(owner, zone.soa.ttl));
@@ -298,7 +291,7 @@ impl<'z> Search<'z, '_> {
     }
 
     /// ANY gets one set (RFC 8482 4.1): the smallest.
-    fn any(&mut self, node: Option<&'z StaticNode>, found: &Found<'z>, key: &NameKey, owner: Owner<'z>) {
+    fn any(&mut self, node: Option<&'z StaticNode>, found: &Found<'z>, key: &Path, owner: Owner<'z>) {
         let start = self.answer.answer.len();
         let made = [rtype::A, rtype::AAAA, rtype::SRV, rtype::PTR, rtype::TXT].into_iter();
         let mut best: Option<(usize, u16)> = None;
@@ -322,7 +315,7 @@ impl<'z> Search<'z, '_> {
     }
 
     /// Puts the SOA where a resolver reads how long "no" may be kept (RFC 2308 3).
-    fn deny(&mut self, key: &NameKey) {
+    fn deny(&mut self, key: &Path) {
         let zone = self.place.zone;
         let ttl = zone.soa.ttl.min(zone.soa.minimum);
         let owner = Owner::Name(zone.origin.as_wire());

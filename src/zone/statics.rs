@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 
 use super::file::rtype;
-use super::name::{Name, NameKey};
+use super::name::{Name, NameKey, Path};
 
 /// Records of one type from a zone file.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -84,7 +84,7 @@ impl Statics {
     /// What is not answered from here: names at or below a delegation, and names below a DNAME.
     ///
     /// The one nearest to the apex counts, and hides the rest (RFC 6672 3.2 step 3).
-    pub(super) fn edge(&self, key: &NameKey, qtype: u16) -> Option<Edge<'_>> {
+    pub(super) fn edge(&self, key: &Path, qtype: u16) -> Option<Edge<'_>> {
         if self.edges == 0 {
             return None;
         }

@@ -3,6 +3,7 @@
 //! Zones differ in what stands around these names and in how they are asked for (see `schema`), not in the hosts
 //! behind them; so a change of one host is rendered once, whatever the number of zones.
 
+mod below;
 mod ended;
 mod gather;
 
@@ -13,6 +14,8 @@ use std::sync::Arc;
 use imbl::OrdMap;
 
 pub(super) use ended::Ended;
+
+use below::Below;
 
 use super::Policy;
 use super::members::{HostSet, is_live};
@@ -126,7 +129,18 @@ impl Tree {
 
     /// Whether anything stands below `key`: an empty non-terminal exists (RFC 8020 2).
     pub(super) fn any_below(&self, key: &[u8], now: Timestamp) -> bool {
-        self.any(Bound::Excluded(key), key, None, now)
+        let probe = Below::of(key);
+        if self.names.get(&probe).is_some() {
+            return true;
+        }
+        match probe.next() {
+            None => false,
+            // The next one, if it is still there, mostly lives.
+            Some(next) => {
+                self.names.get::<[u8]>(&next).is_some_and(|node| self.node_exists(node, now))
+                    || self.any(Bound::Excluded(key), key, None, now)
+            }
+        }
     }
 
     /// Whether any service has a short name, which those of the namespace `default` have.

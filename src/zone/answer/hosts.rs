@@ -12,7 +12,7 @@ use crate::table::{self, Host, Port, Protocol};
 use crate::zone::Grammar;
 use crate::zone::file::rtype;
 use crate::zone::members::{Iter, is_live};
-use crate::zone::name::NameKey;
+use crate::zone::name::Path;
 use crate::zone::order::{self, Random};
 use crate::zone::policy::{AddressOrder, SrvSubset};
 use crate::zone::record::{Derived, Row, Target, Text};
@@ -259,7 +259,7 @@ impl<'z> Search<'z, '_> {
         if self.answer.additional.iter().any(again) {
             return;
         }
-        let key = NameKey::from_relative(&wire);
+        let key = Path::from_relative(&wire);
         for qtype in [rtype::A, rtype::AAAA] {
             self.addresses(&key, owner, qtype);
         }

@@ -4,13 +4,13 @@ use smallvec::{Array, SmallVec};
 
 use super::{Data, Owner, Rcode, Record, Search};
 use crate::zone::file::rtype;
-use crate::zone::name::{NAME_OCTETS, NameKey};
+use crate::zone::name::{NAME_OCTETS, Path};
 use crate::zone::schema::resolve::Found;
 use crate::zone::statics::{Edge, StaticNode, StaticSet};
 
 impl<'z> Search<'z, '_> {
     /// The wildcard that covers a name that does not exist (RFC 4592 3.3.1), which may be an empty non-terminal (4.9).
-    pub(super) fn wildcard(&self, key: &NameKey) -> Option<Option<&'z StaticNode>> {
+    pub(super) fn wildcard(&self, key: &Path) -> Option<Option<&'z StaticNode>> {
         let zone = self.place.zone;
         if zone.statics.wildcards == 0 {
             return None;
@@ -18,7 +18,7 @@ impl<'z> Search<'z, '_> {
         let bytes = key.as_bytes();
         let ends: SmallVec<[usize; 16]> = key.ends().collect();
         for &end in ends[..ends.len().saturating_sub(1)].iter().rev().chain([&0]) {
-            let encloser = NameKey::from_bytes(&bytes[..end]);
+            let encloser = Path::from_bytes(&bytes[..end]);
             let exists = end == 0
                 || zone.statics.get(&bytes[..end]).is_some()
                 || zone.statics.any_below(&bytes[..end])
@@ -34,9 +34,9 @@ impl<'z> Search<'z, '_> {
     }
 
     /// Says who answers for a name (RFC 1034 4.3.2 step 3b): required glue first, then other addresses that are known.
-    pub(super) fn refer(&mut self, set: &'z StaticSet, key: &NameKey) {
+    pub(super) fn refer(&mut self, set: &'z StaticSet, key: &Path) {
         self.answer.authoritative = !self.answer.answer.is_empty();
-        let cut = self.place.zone.origin.relative(set.owner.as_wire()).map(NameKey::from_relative);
+        let cut = self.place.zone.origin.relative(set.owner.as_wire()).map(Path::from_relative);
         let at_cut = self.answer.answer.is_empty() && cut.is_some_and(|cut| cut == *key);
         let owner = if at_cut { Owner::Question } else { Owner::Name(set.owner.as_wire()) };
         self.answer.authority.extend(records(owner, set));
@@ -77,7 +77,7 @@ impl<'z> Search<'z, '_> {
     }
 
     /// The addresses, in this zone, of the names in a static set (RFC 1035 3.3, RFC 2782, RFC 9460 4.1).
-    pub(super) fn static_additional(&mut self, set: &'z StaticSet, key: &NameKey, owner: Owner<'z>) {
+    pub(super) fn static_additional(&mut self, set: &'z StaticSet, key: &Path, owner: Owner<'z>) {
         let Some(skip) = rtype::before_target(set.rtype) else { return };
         for target in set.rdata.iter().filter_map(|rdata| first_name(rdata.get(skip..)?)) {
             // A service whose target is the root is at its own name (RFC 9460 2.5.2).
@@ -98,7 +98,7 @@ impl<'z> Search<'z, '_> {
             return;
         }
         let Some(relative) = self.place.zone.origin.relative(target) else { return };
-        let key = NameKey::from_relative(relative);
+        let key = Path::from_relative(relative);
         match self.place.zone.statics.edge(&key, rtype::A) {
             Some(Edge::Redirection(_)) => return,
             Some(Edge::Delegation(_)) if !glue => return,
@@ -110,7 +110,7 @@ impl<'z> Search<'z, '_> {
     }
 
     /// The A or AAAA records at a name, into the additional section.
-    pub(super) fn addresses(&mut self, key: &NameKey, owner: Owner<'z>, qtype: u16) {
+    pub(super) fn addresses(&mut self, key: &Path, owner: Owner<'z>, qtype: u16) {
         let start = self.answer.additional.len();
         if let Found::Hosts(facet, members) = self.look.find(&self.place.zone.grammar, key)
             && facet.shows_addresses()
