@@ -1,8 +1,8 @@
 //! The zones as a value. Pure: no clock, no lock, no IO; `now` and randomness are arguments.
 //!
 //! [`Zones`] are the zones of files with the hosts of the table in them. What hosts make is kept once, in a tree of
-//! names that all zones share ([`tree`]); a [`Zone`] has the records of its file and a [`Grammar`], the way in which
-//! its names lead into the tree ([`schema`]). [`Zones::with`] makes the next value from changes and shares with this
+//! names that all zones share (`tree`); a [`Zone`] has the records of its file and a [`Grammar`], the way in which
+//! its names lead into the tree (`schema`). [`Zones::with`] makes the next value from changes and shares with this
 //! one all that they do not touch; [`Zones::render`] makes it from a whole table, and both always agree. Records of
 //! hosts are made when they are asked for, from the rows themselves: a row's lease decides at that moment whether it
 //! is in the answer, and how long the answer may be kept.
