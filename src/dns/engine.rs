@@ -180,11 +180,11 @@ impl Exchange<'_> {
 
     fn chaos(&self, name: &[u8], qtype: u16, out: &mut Vec<u8>) -> Answered {
         let identity = self.view.settings.identity.as_deref();
-        let Some(text) = identity.and_then(|identity| chaos::text(name, identity)) else {
+        let Some(text) = identity.and_then(|identity| chaos::text(name, qtype, identity)) else {
             return self.error(out, qtype, Rcode::Refused, Some(NOT_SUPPORTED));
         };
         let rdata = chaos::rdata(text);
-        let answer = chaos::answer(qtype, &rdata);
+        let answer = chaos::answer(&rdata);
         self.finish(qtype, None, self.reply(&answer), out)
     }
 
