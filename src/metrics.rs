@@ -299,6 +299,7 @@ impl Collector for Table {
         gauge("revision", "Number of the last published change", signed(revision.0))?;
         gauge("journal_oldest_revision", "Oldest revision that changes can be read from", signed(oldest))?;
         gauge("journal_changes", "Changes the journal holds", signed(revision.0.saturating_sub(oldest)))?;
+        gauge("zone_serial", "SOA serial of the zones that hosts are in", i64::from(snapshot.zones.serial()))?;
         gauge("table_loaded", "Whether the table was read from its store", i64::from(snapshot.loaded))
     }
 }

@@ -33,6 +33,7 @@ else it has its default. These have a variable and a key in the file, no flag:
   ROLLCALL_UDP_OCTETS           longest datagram that is sent [1232]
   ROLLCALL_ALLOW_QUERY          networks that may ask [all]
   ROLLCALL_RATE_LIMIT           replies a second to one network [0: any]
+  ROLLCALL_QUERY_LOG            log one of this many queries [0: none]
   ROLLCALL_RATE_LIMIT_EXEMPT    networks without that limit [private ones]
   ROLLCALL_COOKIES              DNS cookies: off, on, require [on]
   ROLLCALL_COOKIE_SECRET        what signs them, 32 hex digits [random]

@@ -10,6 +10,7 @@ use super::chaos;
 use super::cookie::CookieStanding;
 use super::edns::Given;
 use super::query::{self, DropReason, Envelope, Parsed, Task, Transport};
+use super::query_log::QueryLog;
 use super::rate::{Limiter, Subject, Verdict};
 use super::reply::{Code, Reply};
 use super::settings::Settings;
@@ -282,6 +283,7 @@ pub struct Engine {
     registry: Arc<Registry>,
     settings: Settings,
     limiter: Option<Limiter>,
+    log: Option<QueryLog>,
     stats: Arc<Stats>,
     seed: AtomicU64,
 }
@@ -291,7 +293,8 @@ impl Engine {
     pub fn new(registry: Arc<Registry>, settings: Settings, seed: u64) -> Engine {
         let zones: Vec<String> = registry.snapshot().zones.iter().map(|zone| zone.origin().to_string()).collect();
         let limiter = settings.rate_limit.clone().map(|limit| Limiter::new(limit, seed));
-        Engine { registry, settings, limiter, stats: Arc::new(Stats::new(zones)), seed: AtomicU64::new(seed) }
+        let log = (settings.query_log > 0).then(|| QueryLog::new(settings.query_log));
+        Engine { registry, settings, limiter, log, stats: Arc::new(Stats::new(zones)), seed: AtomicU64::new(seed) }
     }
 
     /// The counters, for the metrics.
@@ -314,7 +317,11 @@ impl Engine {
         match catch_unwind(AssertUnwindSafe(|| respond(&view, request, now, random, out))) {
             Ok(Outcome::Dropped(reason)) => self.stats.dropped(reason),
             Ok(Outcome::Answered(answered)) => {
-                self.stats.answered(&answered, request.transport, out.len(), self.registry.now().since(now));
+                let took = self.registry.now().since(now);
+                self.stats.answered(&answered, request.transport, out.len(), took);
+                if let Some(log) = &self.log {
+                    log.tell(request, &answered, out, took);
+                }
                 return Some(answered);
             }
             Err(_) => self.stats.panicked(),

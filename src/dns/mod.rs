@@ -23,6 +23,7 @@ mod edns;
 mod engine;
 mod handler;
 mod query;
+mod query_log;
 mod rate;
 mod reply;
 mod settings;

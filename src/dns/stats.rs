@@ -27,13 +27,14 @@ const TYPES: [(u16, &str); 12] = [
     (rtype::ANY, "ANY"),
     (0, "other"),
 ];
-const CODES: [Code; 8] = [
+const CODES: [Code; 9] = [
     Code::Of(Rcode::NoError),
     Code::Of(Rcode::FormErr),
     Code::Of(Rcode::ServFail),
     Code::Of(Rcode::NxDomain),
     Code::Of(Rcode::NotImp),
     Code::Of(Rcode::Refused),
+    Code::Of(Rcode::YxDomain),
     Code::Of(Rcode::BadVers),
     Code::BadCookie,
 ];

@@ -125,6 +125,7 @@ fn message_settings(config: &config::Config) -> Result<dns::Settings> {
         cookies,
         allow_query: settings.allowed(),
         rate_limit: settings.limited(),
+        query_log: settings.query_log,
     })
 }
 
