@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use arc_swap::Guard;
+
 use super::chaos;
 use super::cookie::CookieStanding;
 use super::edns::Given;
@@ -16,7 +18,7 @@ use super::reply::{Code, Reply};
 use super::settings::Settings;
 use super::stats::Stats;
 use crate::clock::Timestamp;
-use crate::registry::Registry;
+use crate::registry::{Registry, Snapshot};
 use crate::zone::{Answer, Asker, ExtendedError, Question, Random, Rcode, Words, Zones};
 
 const NOT_AUTHORITATIVE: ExtendedError =
@@ -309,22 +311,40 @@ impl Engine {
 
     /// Answers one packet into `out`; `None` when there is nothing to send.
     pub fn respond(&self, request: &Request<'_>, random: &mut Random, out: &mut Vec<u8>) -> Option<Answered> {
-        let now = self.registry.now();
-        let snapshot = self.registry.snapshot();
-        let (settings, limiter) = (&self.settings, self.limiter.as_ref());
-        let view = View { zones: &snapshot.zones, loaded: snapshot.loaded, settings, limiter };
+        self.session().respond(request, random, out)
+    }
+
+    /// A look at what is published now, for packets that were received before.
+    pub(super) fn session(&self) -> Session<'_> {
+        Session { engine: self, snapshot: self.registry.snapshot() }
+    }
+}
+
+/// What is published, for the length of a few answers.
+pub(super) struct Session<'e> {
+    engine: &'e Engine,
+    snapshot: Guard<Arc<Snapshot>>,
+}
+
+impl Session<'_> {
+    /// [`Engine::respond`].
+    pub(super) fn respond(&self, request: &Request<'_>, random: &mut Random, out: &mut Vec<u8>) -> Option<Answered> {
+        let Engine { registry, settings, limiter, log, stats, .. } = self.engine;
+        let now = registry.now();
+        let limiter = limiter.as_ref();
+        let view = View { zones: &self.snapshot.zones, loaded: self.snapshot.loaded, settings, limiter };
         // A fault in one answer must not end a worker; the client gets silence and asks again.
         match catch_unwind(AssertUnwindSafe(|| respond(&view, request, now, random, out))) {
-            Ok(Outcome::Dropped(reason)) => self.stats.dropped(reason),
+            Ok(Outcome::Dropped(reason)) => stats.dropped(reason),
             Ok(Outcome::Answered(answered)) => {
-                let took = self.registry.now().since(now);
-                self.stats.answered(&answered, request.transport, out.len(), took);
-                if let Some(log) = &self.log {
+                let took = registry.now().since(now);
+                stats.answered(&answered, request.transport, out.len(), took);
+                if let Some(log) = log {
                     log.tell(request, &answered, out, took);
                 }
                 return Some(answered);
             }
-            Err(_) => self.stats.panicked(),
+            Err(_) => stats.panicked(),
         }
         None
     }
