@@ -191,13 +191,50 @@ fn hosts_says_what_is_not_there() {
 #[test]
 fn the_first_signal_stops_in_good_order() {
     let home = home();
-    for name in ["TERM", "INT", "HUP"] {
+    for name in ["TERM", "INT"] {
         let (mut server, mut lines, said) = serve(&home, "0s");
         assert!(said.contains("rollcall") && said.contains("is ready"), "{said}");
         signal(&server, name);
         read_until(&mut lines, "stopped");
         assert_eq!(server.wait().expect("an end").code(), Some(0));
     }
+}
+
+#[test]
+fn a_hangup_and_a_command_read_the_zone_files_anew() {
+    let home = home();
+    let zones = home.path().join("zones");
+    std::fs::create_dir(&zones).expect("a directory");
+    let file = zones.join("internal.zone");
+    let write = |record: &str| {
+        std::fs::write(&file, format!("@ 60 SOA ns hostmaster 1 4h 1h 1w 5\n@ 60 NS ns\n{record}\n")).expect("a file");
+    };
+    write("x 60 A 10.0.0.1");
+    let mut command = rollcall(&home, &["serve", "--http", "127.0.0.1:0", "--dns", "127.0.0.1:0"]);
+    let started = command.env("ROLLCALL_ZONES_DIR", &zones).stderr(Stdio::piped()).spawn();
+    let mut server = Running(started.expect("a program that starts"));
+    let mut lines = BufReader::new(server.stderr.take().expect("a pipe"));
+    let said = read_until(&mut lines, "SRV");
+    let url = said.split_whitespace().find(|word| word.starts_with("http://")).expect("a URL");
+    write("x 60 A 10.0.0.2\ny 60 A 10.0.0.3");
+    signal(&server, "HUP");
+    let said = read_until(&mut lines, "the zone files are read anew");
+    assert!(said.contains("records="), "{said}");
+    let (code, out, error) = ends(rollcall(&home, &["reload", "--server", url]));
+    assert_eq!(code, Some(0), "{error}");
+    assert!(out.starts_with("ZONE            KIND        RECORDS\nservice.local.  service"), "{out}");
+    assert!(out.contains("\ninternal.       static      5\n"), "{out}");
+    read_until(&mut lines, "the zone files are read anew");
+    write("x 60 A 10.0.0.300");
+    let mistake = format!("{}:3: A takes an IPv4 address", file.display());
+    let (code, out, error) = ends(rollcall(&home, &["reload", "--server", url]));
+    assert_eq!((code, out.as_str(), error), (Some(1), "", format!("rollcall: {mistake}\n")));
+    read_until(&mut lines, &mistake);
+    signal(&server, "HUP");
+    read_until(&mut lines, &mistake);
+    signal(&server, "TERM");
+    read_until(&mut lines, "stopped");
+    assert_eq!(server.wait().expect("an end").code(), Some(0));
 }
 
 #[test]
@@ -220,7 +257,7 @@ fn nohup_is_heeded() {
 #[test]
 fn the_second_signal_stops_at_once() {
     let home = home();
-    for (name, code) in [("TERM", 143), ("INT", 130), ("HUP", 129)] {
+    for (name, code) in [("TERM", 143), ("INT", 130)] {
         let (mut server, mut lines, _) = serve(&home, "1h");
         signal(&server, "TERM");
         read_until(&mut lines, "stopping after the grace");

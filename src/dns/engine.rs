@@ -289,9 +289,9 @@ pub struct Engine {
 impl Engine {
     /// An engine over a registry; `seed` starts the random orders of its workers.
     pub fn new(registry: Arc<Registry>, settings: Settings, seed: u64) -> Engine {
-        let zones: Vec<String> = registry.snapshot().zones.iter().map(|zone| zone.origin().to_string()).collect();
+        let stats = Arc::new(Stats::new(&registry.snapshot().zones));
         let limiter = settings.rate_limit.clone().map(|limit| Limiter::new(limit, seed));
-        Engine { registry, settings, limiter, stats: Arc::new(Stats::new(zones)), seed: AtomicU64::new(seed) }
+        Engine { registry, settings, limiter, stats, seed: AtomicU64::new(seed) }
     }
 
     /// The counters, for the metrics.
@@ -314,7 +314,8 @@ impl Engine {
         match catch_unwind(AssertUnwindSafe(|| respond(&view, request, now, random, out))) {
             Ok(Outcome::Dropped(reason)) => self.stats.dropped(reason),
             Ok(Outcome::Answered(answered)) => {
-                self.stats.answered(&answered, request.transport, out.len(), self.registry.now().since(now));
+                let took = self.registry.now().since(now);
+                self.stats.answered(&snapshot.zones, &answered, request.transport, out.len(), took);
                 return Some(answered);
             }
             Err(_) => self.stats.panicked(),

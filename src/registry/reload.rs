@@ -41,9 +41,7 @@ impl Registry {
 mod tests {
     use crate::clock::{Clock, Timestamp};
     use crate::registry::CommitError;
-    use crate::table::{
-        Dialect, Event, HostId, Namespace, Port, Registration, Revision, ServiceName, Target,
-    };
+    use crate::table::{Dialect, Event, HostId, Namespace, Port, Registration, Revision, ServiceName, Target};
     use crate::zone::{Grammar, Name, Policy, Zone, parse_file};
 
     use super::*;
@@ -55,7 +53,8 @@ mod tests {
     /// `service.local.`, and static zones of these origins.
     fn zones(others: &[&str]) -> Zones {
         let zone = |origin: &str, grammar| {
-            let file = parse_file("$TTL 60\n@ SOA ns hostmaster 1 4h 1h 1w 5\n@ NS ns\n", &name(origin)).expect("a zone");
+            let file =
+                parse_file("$TTL 60\n@ SOA ns hostmaster 1 4h 1h 1w 5\n@ NS ns\n", &name(origin)).expect("a zone");
             Zone::new(file, grammar, &Policy::default(), &[])
         };
         let mut all = vec![zone("service.local.", Grammar::Service)];

@@ -28,7 +28,7 @@ use std::sync::Arc;
 
 use crate::table::{Change, Hosts};
 
-pub use answer::{Answer, Asker, Authority, ExtendedError, Question, Rcode, Words};
+pub use answer::{Answer, Asker, Authority, Explanation, ExtendedError, Judged, Question, Rcode, Reason, Words};
 pub use file::{FileError, Soa, ZoneFile, parse as parse_file, rtype};
 pub use name::{NAME_OCTETS, Name, NameKey, write_name};
 pub use order::Random;
@@ -110,7 +110,7 @@ impl Zone {
         self.0.grammar
     }
 
-    /// How many records its file makes, the SOA among them.
+    /// How many records it has without hosts: those of its file, and those that [`Zone::new`] added.
     pub fn static_records(&self) -> usize {
         1 + self.0.statics.records()
     }

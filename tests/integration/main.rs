@@ -2,6 +2,7 @@
 
 mod listeners;
 mod promises;
+mod reload;
 mod scenarios;
 mod sockets;
 mod support;
