@@ -54,34 +54,69 @@ impl Answer {
 /// The reply as dig prints it, then the hosts.
 fn told(answer: &Value) -> String {
     let field = |key: &str| answer.get(key).map(text).unwrap_or_default();
-    // Lines and tabs are the server's; what came from elsewhere is escaped in them.
-    let mut out: String = field("text")
-        .lines()
-        .map(|line| format!("{}\n", line.split('\t').map(printable).collect::<Vec<_>>().join("\t")))
-        .collect();
+    let mut out = reply(answer.get("text").and_then(Value::as_str).unwrap_or_default());
     let service = field("service");
     if service.is_empty() {
         return out;
     }
     let hosts = entries(answer, "hosts");
-    let answered = |host: &Value| host.get("answered").and_then(Value::as_bool).unwrap_or_default();
-    let shown = hosts.iter().filter(|host| answered(host)).count();
-    let (service, namespace) = (printable(&service), printable(&field("namespace")));
-    out.push_str(&format!(
-        "\n;; HOSTS of {service} in the namespace {namespace}: {shown} in the answer, {} not\n",
-        hosts.len() - shown
-    ));
-    for host in hosts {
-        let field = |key: &str| host.get(key).map(text).unwrap_or_default();
-        let addresses: Vec<String> = entries(host, "addresses").iter().map(text).collect();
-        let reasons: Vec<String> =
-            entries(host, "reasons").iter().filter_map(|reason| reason.get("detail").map(text)).collect();
-        let verdict = if answered(host) { "in the answer".to_owned() } else { format!("not: {}", reasons.join("; ")) };
-        let line = format!("; {} ({}) {verdict}", field("id"), addresses.join(", "));
-        out.push_str(&format!("{}\n", printable(&line)));
-    }
-    for note in entries(answer, "notes") {
-        out.push_str(&format!(";; {}\n", printable(&text(note))));
-    }
+    let shown = hosts.iter().filter(|host| is_answered(host)).count();
+    let (namespace, others) = (field("namespace"), hosts.len() - shown);
+    out.push_str(&format!("\n;; HOSTS of {service}, namespace {namespace}: {shown} in the answer, {others} not\n"));
+    out.extend(hosts.iter().map(host_line));
+    out.extend(entries(answer, "notes").iter().map(|note| format!(";; {}\n", text(note))));
     out
+}
+
+/// The lines and tabs of a reply, everything else made printable.
+fn reply(text: &str) -> String {
+    let line = |line: &str| line.split('\t').map(printable).collect::<Vec<_>>().join("\t");
+    text.lines().map(|it| format!("{}\n", line(it))).collect()
+}
+
+fn is_answered(host: &Value) -> bool {
+    host.get("answered").and_then(Value::as_bool).unwrap_or_default()
+}
+
+fn host_line(host: &Value) -> String {
+    let id = host.get("id").map(text).unwrap_or_default();
+    let addresses: Vec<String> = entries(host, "addresses").iter().map(text).collect();
+    let details = entries(host, "reasons").iter().filter_map(|reason| reason.get("detail").map(text));
+    let verdict = match is_answered(host) {
+        true => "in the answer".to_owned(),
+        false => format!("not: {}", details.collect::<Vec<_>>().join("; ")),
+    };
+    format!("; {id} ({}) {verdict}\n", addresses.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn hosts_follow_the_reply_and_nothing_steers_a_terminal() {
+        let answer = json!({
+            "text": ";; a\u{1b}[2J\n\nx.\t5\tIN\tA\t10.0.0.1\n", "service": "web", "namespace": "default",
+            "hosts": [
+                {"id": "b", "addresses": ["10.0.0.2"], "answered": false,
+                 "reasons": [{"detail": "draining"}, {"detail": "has no tag v1\u{1b}"}]},
+                {"id": "a", "addresses": ["10.0.0.1", "fd00::1"], "answered": true, "reasons": []},
+            ],
+            "notes": ["a note"],
+        });
+        let expected = "\
+;; a\\u{1b}[2J
+
+x.\t5\tIN\tA\t10.0.0.1
+
+;; HOSTS of web, namespace default: 1 in the answer, 1 not
+; b (10.0.0.2) not: draining; has no tag v1\\u{1b}
+; a (10.0.0.1, fd00::1) in the answer
+;; a note
+";
+        assert_eq!(told(&answer), expected);
+        assert_eq!(told(&json!(null)), "");
+    }
 }

@@ -451,7 +451,7 @@ mod tests {
 www.internal.\t60\tIN\tCNAME\tns.internal.
 ns.internal.\t60\tIN\tA\t10.0.0.1
 
-;; MSG SIZE: 76
+;; MSG SIZE: 77
 ";
         assert_eq!(ask("www", "A").to_string(), expected);
         let outside = ask("example.com.", "A").to_string();

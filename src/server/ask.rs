@@ -99,6 +99,9 @@ impl World<'_> {
                 view.notes
                     .push(format!("record_limit is set: an answer has {limit} records of the set, others each time"));
             }
+            if truncated {
+                view.notes.push("truncated over UDP: the reply above has a part of what is in the answer".into());
+            }
             if explanation.total > explanation.hosts.len() {
                 view.notes.push(format!("the service has {} hosts, not all are listed", explanation.total));
             }
