@@ -29,6 +29,7 @@ use crate::registry::Registry;
 pub use crate::http::Desk;
 pub use advertise::reachable_addresses;
 pub use ask::answer_of_file;
+pub use desk::desk;
 pub use zones::check_zones;
 
 /// A server whose sockets are bound.
@@ -37,7 +38,7 @@ pub struct Server {
     registry: Arc<Registry>,
     metrics: Arc<Metrics>,
     readiness: Arc<Readiness>,
-    desk: Arc<desk::ServerDesk>,
+    desk: Arc<dyn Desk>,
     http_addr: SocketAddr,
     dns_addrs: Vec<SocketAddr>,
     http: TcpListener,
@@ -68,9 +69,7 @@ impl Server {
         let registry = Arc::new(Registry::new(clock, zones, config.store.kind.durability()));
         let metrics = Arc::new(Metrics::new(&registry));
         let readiness = Arc::new(Readiness::default());
-        let desk =
-            desk::ServerDesk::new(config.dns.clone(), dns_addrs.clone(), Arc::clone(&registry), Arc::clone(&metrics));
-        let desk = Arc::new(desk);
+        let desk = desk(config.dns.clone(), &dns_addrs, &registry, &metrics);
         Ok(Server { config, registry, metrics, readiness, desk, http_addr, dns_addrs, http, dns })
     }
 
@@ -91,7 +90,7 @@ impl Server {
 
     /// What reads the zone files anew; blocks while it reads.
     pub fn desk(&self) -> Arc<dyn Desk> {
-        Arc::<desk::ServerDesk>::clone(&self.desk)
+        Arc::clone(&self.desk)
     }
 
     /// Whether the server may be given work: some time after [`Server::run`] began.

@@ -462,6 +462,16 @@ ns.internal.\t60\tIN\tA\t10.0.0.1
         );
     }
 
+    proptest::proptest! {
+        #[test]
+        fn any_octets_are_read_or_refused(mut packet in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..120)) {
+            if packet.len() > 12 {
+                packet[4..12].copy_from_slice(&[0, 0, 0, 2, 0, 0, 0, 1]);
+            }
+            let _ = Dissected::read(&packet).map(|reply| reply.to_string());
+        }
+    }
+
     #[test]
     fn types_have_names_or_numbers() {
         assert_eq!((type_number("a"), type_number("TYPE65280"), type_number("nonsense")), (Some(1), Some(65280), None));

@@ -14,7 +14,7 @@ use crate::registry::Registry;
 use crate::table::Invalid;
 
 /// The desk of one server.
-pub(super) struct ServerDesk {
+struct ServerDesk {
     settings: config::Dns,
     listeners: Vec<SocketAddr>,
     registry: Arc<Registry>,
@@ -24,16 +24,21 @@ pub(super) struct ServerDesk {
     reloading: Mutex<()>,
 }
 
-impl ServerDesk {
-    /// A desk of the server with these settings, whose DNS listeners are bound.
-    pub(super) fn new(
-        settings: config::Dns,
-        listeners: Vec<SocketAddr>,
-        registry: Arc<Registry>,
-        metrics: Arc<Metrics>,
-    ) -> ServerDesk {
-        ServerDesk { settings, listeners, registry, metrics, seed: AtomicU64::new(0), reloading: Mutex::new(()) }
-    }
+/// The desk of a server with these settings, whose DNS listeners are bound.
+pub fn desk(
+    settings: config::Dns,
+    listeners: &[SocketAddr],
+    registry: &Arc<Registry>,
+    metrics: &Arc<Metrics>,
+) -> Arc<dyn Desk> {
+    Arc::new(ServerDesk {
+        settings,
+        listeners: listeners.to_vec(),
+        registry: Arc::clone(registry),
+        metrics: Arc::clone(metrics),
+        seed: AtomicU64::new(0),
+        reloading: Mutex::new(()),
+    })
 }
 
 impl Desk for ServerDesk {
