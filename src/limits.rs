@@ -140,6 +140,8 @@ pub const HTTP_CHUNK_OCTETS: usize = 64 * 1024;
 pub const HTTP_QUERY_PARAMETERS: usize = 64;
 /// HTTP connections in total.
 pub const HTTP_CONNECTIONS: usize = 8192;
+/// Hosts of which one call says why they are in an answer or not; those that are not come first.
+pub const EXPLAINED_HOSTS: usize = 10_000;
 /// Longest long poll.
 pub const WAIT_MAX: Duration = Duration::from_secs(600);
 /// Long poll without a `wait`.

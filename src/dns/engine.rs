@@ -293,10 +293,10 @@ pub struct Engine {
 impl Engine {
     /// An engine over a registry; `seed` starts the random orders of its workers.
     pub fn new(registry: Arc<Registry>, settings: Settings, seed: u64) -> Engine {
-        let zones: Vec<String> = registry.snapshot().zones.iter().map(|zone| zone.origin().to_string()).collect();
+        let stats = Arc::new(Stats::new(&registry.snapshot().zones));
         let limiter = settings.rate_limit.clone().map(|limit| Limiter::new(limit, seed));
         let log = (settings.query_log > 0).then(|| QueryLog::new(settings.query_log));
-        Engine { registry, settings, limiter, log, stats: Arc::new(Stats::new(zones)), seed: AtomicU64::new(seed) }
+        Engine { registry, settings, limiter, log, stats, seed: AtomicU64::new(seed) }
     }
 
     /// The counters, for the metrics.
@@ -338,7 +338,7 @@ impl Session<'_> {
             Ok(Outcome::Dropped(reason)) => stats.dropped(reason),
             Ok(Outcome::Answered(answered)) => {
                 let took = registry.now().since(now);
-                stats.answered(&answered, request.transport, out.len(), took);
+                stats.answered(&self.snapshot.zones, &answered, request.transport, out.len(), took);
                 if let Some(log) = log {
                     log.tell(request, &answered, out, took);
                 }

@@ -12,6 +12,7 @@
 //! | class CH (R9) | `chaos.rs` |
 //! | who may ask (R62), and how often (R63) | `settings.rs`, `rate.rs` |
 //! | records, existence, TTL, order (R12 to R32) | `zone/answer.rs` |
+//! | replies in words, for people | `dissect.rs` |
 //! | size, truncation, OPT (R31 to R37) | `reply.rs` |
 //! | datagrams, from the address that was asked (R38, R64, R66) | `udp.rs`, `datagram.rs` |
 //! | streams (R47, R53 to R58) | `tcp.rs` |
@@ -20,6 +21,7 @@ mod batch;
 mod chaos;
 mod cookie;
 mod datagram;
+mod dissect;
 mod edns;
 mod engine;
 mod handler;
@@ -42,6 +44,7 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 pub use cookie::{CookiePolicy, CookieSecret, CookieStanding, Cookies};
+pub use dissect::{Dissected, RecordText, query, type_name, type_number};
 pub use engine::{Answered, Engine, Outcome, Request, View, respond};
 pub use query::{DropReason, Transport};
 pub use rate::{Limiter, RateLimit};

@@ -5,6 +5,7 @@
 //! whoever writes it.
 
 mod census;
+mod explain;
 mod hosts;
 mod statics;
 
@@ -22,6 +23,7 @@ use crate::clock::Timestamp;
 use crate::limits;
 
 pub use census::Words;
+pub use explain::{Explanation, Judged, Reason};
 
 /// What is asked, class IN.
 #[derive(Clone, Copy, Debug)]

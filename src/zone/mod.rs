@@ -29,7 +29,7 @@ use std::sync::Arc;
 
 use crate::table::{Change, Hosts};
 
-pub use answer::{Answer, Asker, Authority, ExtendedError, Question, Rcode, Words};
+pub use answer::{Answer, Asker, Authority, Explanation, ExtendedError, Judged, Question, Rcode, Reason, Words};
 pub use file::{FileError, Soa, ZoneFile, parse as parse_file, rtype};
 pub use name::{NAME_OCTETS, Name, NameKey, write_name};
 pub use order::Random;
@@ -53,6 +53,18 @@ pub enum Grammar {
     Kubernetes,
     /// `1.0.0.10.in-addr.arpa`.
     Reverse(Prefix),
+}
+
+impl Grammar {
+    /// The word for people.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Grammar::Static => "static",
+            Grammar::Service => "service",
+            Grammar::Kubernetes => "kubernetes",
+            Grammar::Reverse(_) => "reverse",
+        }
+    }
 }
 
 /// What a zone has until its file is read anew.
@@ -97,6 +109,11 @@ impl Zone {
     /// Which names hosts get here.
     pub fn grammar(&self) -> Grammar {
         self.0.grammar
+    }
+
+    /// How many records it has without hosts: those of its file, and those that [`Zone::new`] added.
+    pub fn static_records(&self) -> usize {
+        1 + self.0.statics.records()
     }
 }
 
@@ -160,6 +177,8 @@ pub struct Zones {
     tree: Tree,
     /// Of the zones that hosts have names in (RFC 1035 3.3.13).
     serial: u32,
+    /// How often the files were read anew.
+    edition: u64,
 }
 
 /// The zones by origin.
@@ -178,7 +197,7 @@ impl Zones {
     /// Zones without hosts yet; of two with one origin the first counts.
     pub fn new(zones: Vec<Zone>, policy: Policy) -> Zones {
         let places = Places::new(zones);
-        Zones { serial: places.serial(0), places: Arc::new(places), tree: Tree::new(policy) }
+        Zones { serial: places.serial(0), places: Arc::new(places), tree: Tree::new(policy), edition: 0 }
     }
 
     /// The zones after `changes`.
@@ -195,17 +214,19 @@ impl Zones {
     #[must_use]
     pub fn render(&self, hosts: &Hosts, serial: u32) -> Zones {
         let serial = self.places.serial(serial).wrapping_add(1);
-        Zones { places: Arc::clone(&self.places), tree: self.tree.render(hosts), serial }
+        Zones { places: Arc::clone(&self.places), tree: self.tree.render(hosts), serial, edition: self.edition }
     }
 
-    /// The same hosts in the zones of files that were read anew, with the policy that holds from now on.
+    /// The same hosts, rendered as they are, in the zones of files that were read anew; the serial is past `serial`
+    /// and those in the files.
     #[must_use]
-    pub fn with_zones(&self, zones: Vec<Zone>, policy: Policy, hosts: &Hosts) -> Zones {
-        let next = Zones { places: Arc::new(Places::new(zones)), serial: self.serial, tree: self.tree.clone() };
-        if *self.tree.policy() == policy {
-            return Zones { serial: next.serial.wrapping_add(1), ..next };
+    pub fn with_files_of(&self, anew: &Zones, serial: u32) -> Zones {
+        Zones {
+            places: Arc::clone(&anew.places),
+            tree: self.tree.clone(),
+            serial: anew.places.serial(later(self.serial, serial)).wrapping_add(1),
+            edition: self.edition + 1,
         }
-        Zones { tree: Tree::new(policy), ..next }.render(hosts, self.serial)
     }
 
     /// The zone with the longest origin that `name` (lower-case wire form) is at or below.
@@ -251,6 +272,16 @@ impl Zones {
     /// The serial of the zones that hosts are rendered into; it grows whenever a record changes (RFC 1982).
     pub fn serial(&self) -> u32 {
         self.serial
+    }
+
+    /// How often the files were read anew: the places of zones hold for one edition.
+    pub fn edition(&self) -> u64 {
+        self.edition
+    }
+
+    /// The origin below which hosts have their short names; `None` where no zone holds them.
+    pub fn hosts_origin(&self) -> Option<&Name> {
+        self.iter().find(|zone| zone.grammar() == Grammar::Service).map(Zone::origin)
     }
 
     /// How hosts are rendered.

@@ -72,6 +72,11 @@ impl Statics {
         self.names.len()
     }
 
+    /// How many records there are.
+    pub(super) fn records(&self) -> usize {
+        self.names.values().flat_map(StaticNode::iter).map(|set| set.rdata.len()).sum()
+    }
+
     pub(super) fn get(&self, key: &[u8]) -> Option<&StaticNode> {
         self.names.get(key)
     }

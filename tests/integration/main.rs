@@ -1,7 +1,9 @@
 //! The server from outside: every test speaks to real sockets, on a clock that moves only when told.
 
+mod answer;
 mod listeners;
 mod promises;
+mod reload;
 mod scenarios;
 mod sockets;
 mod support;

@@ -21,7 +21,7 @@ use crate::zone::schema::service::instance_label;
 use crate::zone::schema::{Facet, View};
 
 impl<'z> Members<'z> {
-    fn iter(&self) -> MemberIter<'z, '_> {
+    pub(super) fn iter(&self) -> MemberIter<'z, '_> {
         match self {
             Members::Set(set) => MemberIter::Set(set.iter()),
             Members::List(list) => MemberIter::List(list.iter()),
@@ -69,7 +69,7 @@ impl<'z> Members<'z> {
     }
 }
 
-enum MemberIter<'z, 'l> {
+pub(super) enum MemberIter<'z, 'l> {
     Set(Iter<'z>),
     List(std::slice::Iter<'l, &'z Arc<Host>>),
 }
