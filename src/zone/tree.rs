@@ -335,12 +335,18 @@ impl Tree {
             }
             (None, Some(_)) | (Some(_), None) => false,
         }
+                    // Of unhealthy hosts too, those that an operator took out are never shown.
+                    && before.draining == after.draining
     }
 
-    /// Whether the pairs that records are made of are the same.
+    /// Whether the pairs and the region are the same, as far as records are made of them.
     fn same_meta(&self, before: &Host, after: &Host) -> bool {
         let alpn = |host: &Host| host.meta.iter().find(|(key, _)| &**key == "alpn").map(|(_, value)| value.clone());
-        if self.policy.txt { before.meta == after.meta } else { alpn(before) == alpn(after) }
+        if self.policy.txt {
+            before.meta == after.meta && before.region == after.region
+        } else {
+            alpn(before) == alpn(after)
+        }
     }
 
     /// The first place at which two trees differ, if they do.
