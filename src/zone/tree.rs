@@ -210,10 +210,10 @@ impl Tree {
         }
         if let Some(before) = before {
             for key in old.endpoints.iter().filter(|key| !new.endpoints.contains(key)) {
-                self.edit_endpoint(key, |part| part.remove(before, &|_| 0));
+                self.edit_endpoint(key, |part| part.remove(before, &|_, _| 0));
             }
             for &address in old.addresses.iter().filter(|address| !new.addresses.contains(address)) {
-                self.edit_address(address, |hosts| hosts.and_then(|hosts| hosts.without(before)));
+                self.edit_address(address, |hosts| hosts.and_then(|hosts| hosts.without(address, before)));
             }
         }
         if let Some(after) = after {
@@ -228,9 +228,9 @@ impl Tree {
         let served = self.is_served(host);
         if let Some(service) = self.service(key.as_bytes()) {
             let mut service = Service::clone(service);
-            service.insert(&View::Service, host, served, &|_| 0);
+            service.insert(&View::Service, host, served, &|_, _| 0);
             for view in names.parts() {
-                service.insert(view, host, served, &|_| 0);
+                service.insert(view, host, served, &|_, _| 0);
             }
             self.names.insert(key.clone(), Node::Service(Arc::new(service)));
         }
@@ -241,10 +241,10 @@ impl Tree {
     fn put_own(&mut self, host: &Arc<Host>, names: &Names) {
         let served = self.is_served(host);
         for key in &names.endpoints {
-            self.edit_endpoint(key, |part| part.insert(host, served, &|_| 0));
+            self.edit_endpoint(key, |part| part.insert(host, served, &|_, _| 0));
         }
         for &address in &names.addresses {
-            self.edit_address(address, |hosts| Some(AddressHosts::with(hosts, host, served)));
+            self.edit_address(address, |hosts| Some(AddressHosts::with(hosts, address, host, served)));
         }
     }
 
@@ -260,17 +260,19 @@ impl Tree {
         let kept = |view: &View| joins.is_some_and(|(_, names)| names.parts().any(|other| other == view));
         if let Some((host, names)) = leaves {
             for view in names.parts().filter(|view| !kept(view)) {
-                service.remove(view, host, &|address| self.others(host, view, address));
+                service.remove(view, host, &|side, address| self.others(host, view, side, address));
             }
             if joins.is_none() {
-                service.remove(&View::Service, host, &|address| self.others(host, &View::Service, address));
+                service.remove(&View::Service, host, &|side, address| self.others(host, &View::Service, side, address));
             }
         }
         if let Some((host, names)) = joins {
             let served = self.is_served(host);
-            service.insert(&View::Service, host, served, &|address| self.others(host, &View::Service, address));
+            service.insert(&View::Service, host, served, &|side, address| {
+                self.others(host, &View::Service, side, address)
+            });
             for view in names.parts() {
-                service.insert(view, host, served, &|address| self.others(host, view, address));
+                service.insert(view, host, served, &|side, address| self.others(host, view, side, address));
             }
         }
         for (alias, view) in leaves.into_iter().flat_map(|(_, names)| &names.aliases) {
@@ -312,12 +314,13 @@ impl Tree {
         };
     }
 
-    /// How many served hosts of a view, `host` not counted, have an address.
-    fn others(&self, host: &Host, view: &View, address: IpAddr) -> usize {
+    /// How many hosts of a view, served ones or not, `host` not counted, have an address.
+    fn others(&self, host: &Host, view: &View, served: bool, address: IpAddr) -> usize {
         let Some(hosts) = self.address(address) else { return 0 };
         let is_other =
             |other: &&Arc<Host>| other.order() != host.order() && is_of_service(other, host) && view.shows_host(other);
-        hosts.part.served.iter().filter(is_other).count()
+        let side = if served { &hosts.part.served } else { &hosts.part.absent };
+        side.iter().filter(is_other).count()
     }
 
     /// Whether two rows, as far as they are in the answers, make the same records.
