@@ -15,7 +15,7 @@ use imbl::OrdMap;
 pub(super) use ended::Ended;
 
 use super::Policy;
-use super::members::{HostSet, is_live};
+use super::members::HostSet;
 use super::name::NameKey;
 use super::node::{AddressHosts, Node, Part, Service};
 use super::schema::View;
@@ -403,8 +403,8 @@ impl Tree {
         self.address(address)
             .and_then(|hosts| self.shown(&hosts.part, now))
             .into_iter()
-            .flat_map(move |set| set.live(now))
-            .filter(move |host| one.is_some_and(|one| is_of_service(host, one)) && is_live(host, now))
+            .flat_map(|hosts| hosts.part.iter())
+            .filter(move |host| one.is_some_and(|one| is_of_service(host, one)))
     }
 }
 
