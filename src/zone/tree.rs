@@ -144,21 +144,21 @@ impl Tree {
         false
     }
 
-    /// The aliases directly below `key` that exist, at most `most`.
+    /// The aliases directly below `key` whose hosts are in the answers, with them, at most `most`.
     pub(super) fn aliases_below<'t>(
         &'t self,
         key: &'t [u8],
         now: Timestamp,
         most: usize,
-    ) -> impl Iterator<Item = &'t NameKey> {
+    ) -> impl Iterator<Item = (&'t NameKey, &'t HostSet)> {
         let is_child =
             move |name: &NameKey| name.as_bytes()[key.len()..].iter().filter(|byte| **byte == 0).count() == 1;
         self.names
             .range::<_, [u8]>((Bound::Excluded(key), Bound::Unbounded))
             .take_while(move |(name, _)| name.as_bytes().starts_with(key))
-            .filter(move |(name, node)| is_child(name) && self.node_exists(node, now))
+            .filter(move |(name, _)| is_child(name))
+            .filter_map(move |(name, node)| Some((name, self.shown(self.part(node)?.1, now)?)))
             .take(most)
-            .map(|(name, _)| name)
     }
 
     /// Whether a host is in the answers while its lease lasts.
@@ -335,11 +335,11 @@ impl Tree {
                     && before.priority == after.priority
                     && self.same_meta(before, after)
                     && self.is_served(before) == self.is_served(after)
+                    // Of unhealthy hosts too, those that an operator took out are never shown.
+                    && before.draining == after.draining
             }
             (None, Some(_)) | (Some(_), None) => false,
         }
-                    // Of unhealthy hosts too, those that an operator took out are never shown.
-                    && before.draining == after.draining
     }
 
     /// Whether the pairs and the region are the same, as far as records are made of them.
@@ -392,16 +392,14 @@ impl Tree {
         None
     }
 
-    /// The hosts of an address that belong to one service.
+    /// The hosts of an address that belong to one service, whatever their state.
     pub(super) fn of_service<'t>(
         &'t self,
         address: IpAddr,
         service: &'t Service,
-        now: Timestamp,
     ) -> impl Iterator<Item = &'t Arc<Host>> {
         let one = service.part(&View::Service).and_then(|part| part.iter().next());
         self.address(address)
-            .and_then(|hosts| self.shown(&hosts.part, now))
             .into_iter()
             .flat_map(|hosts| hosts.part.iter())
             .filter(move |host| one.is_some_and(|one| is_of_service(host, one)))

@@ -14,9 +14,9 @@ use crate::zone::file::rtype;
 use crate::zone::members::{Iter, is_live};
 use crate::zone::name::NameKey;
 use crate::zone::order::{self, Random};
-use crate::zone::policy::{AddressOrder, SrvSubset};
+use crate::zone::policy::{AddressOrder, EmptyService, SrvSubset};
 use crate::zone::record::{Derived, Row, Target, Text};
-use crate::zone::schema::resolve::Members;
+use crate::zone::schema::resolve::{Found, Members};
 use crate::zone::schema::service::instance_label;
 use crate::zone::schema::{Facet, View};
 
@@ -143,6 +143,14 @@ impl<'z> Search<'z, '_> {
     /// SRV for each port that a name shows, and the addresses of the targets (RFC 2782).
     fn service_records(&mut self, facet: Facet<'z>, members: &Members<'z>, owner: Owner<'z>) {
         let start = self.answer.answer.len();
+        self.push_services(facet, members, owner);
+        self.limit(start);
+        self.target_addresses(members, |port| facet.shows_port(port));
+    }
+
+    /// SRV for each port that a name shows.
+    fn push_services(&mut self, facet: Facet<'z>, members: &Members<'z>, owner: Owner<'z>) {
+        let start = self.answer.answer.len();
         let (now, policy) = (self.asker.now, *self.place.policy());
         for host in members.live(now) {
             let Some(target) = self.target(host) else { continue };
@@ -162,8 +170,6 @@ impl<'z> Search<'z, '_> {
             SrvSubset::Random => self.random.shuffle(&mut self.answer.answer[start..]),
             SrvSubset::Stable => order::by_client(&mut self.answer.answer[start..], self.asker.client),
         }
-        self.limit(start);
-        self.target_addresses(facet, members);
     }
 
     /// SVCB says of a port what SRV says, and its protocols and addresses too; HTTPS of the ports called `https`, as a
@@ -192,7 +198,7 @@ impl<'z> Search<'z, '_> {
         self.random.shuffle(&mut self.answer.answer[start..]);
         self.limit(start);
         if self.answer.answer.len() > start {
-            self.target_addresses(facet, members);
+            self.target_addresses(members, is_shown);
         }
     }
 
@@ -210,28 +216,35 @@ impl<'z> Search<'z, '_> {
         }
     }
 
-    /// A and AAAA of every target, each once (R23).
-    fn target_addresses(&mut self, facet: Facet<'z>, members: &Members<'z>) {
+    /// A and AAAA of every target of a port that is shown, each once (R23).
+    fn target_addresses(&mut self, members: &Members<'z>, is_shown: impl Fn(&Port) -> bool) {
         let tree = self.place.tree();
-        let shows = |host: &&'z Arc<Host>| host.ports.iter().any(|port| facet.shows_port(port));
+        let shows = |host: &&'z Arc<Host>| host.ports.iter().any(&is_shown);
         let hosts = members.live(self.asker.now).filter(shows).take(self.asker.room);
-        // While no two hosts of one address differ in their others, a host knows all records of its target.
-        if tree.is_even() && !members.repeats() && self.place.zone.grammar == Grammar::Service {
+        // While no two hosts of one address differ in their others, a host knows all records of its target; what is
+        // known of that does not cover hosts that are shown though they are unhealthy.
+        let is_even = tree.is_even() && self.place.policy().empty_service != EmptyService::All;
+        if is_even && !members.repeats() && self.place.zone.grammar == Grammar::Service {
             for host in hosts {
                 let Some(&first) = host.target.addresses().first() else { continue };
                 self.push_host_addresses(host, Owner::Derived(Derived::Address(first)));
             }
             return;
         }
-        let mut hosts: SmallVec<[&'z Arc<Host>; 16]> = hosts.collect();
-        let name = |host: &&'z Arc<Host>| (host.target.addresses().first(), host.hostname.as_deref());
+        let mut hosts: SmallVec<[&'z Arc<Host>; 16]> =
+            hosts.filter(|host| !host.target.addresses().is_empty()).collect();
+        let is_kubernetes = self.place.zone.grammar == Grammar::Kubernetes;
+        let name = |host: &&'z Arc<Host>| match is_kubernetes {
+            true => order::endpoint(host),
+            false => (host.target.addresses().first().copied(), ""),
+        };
         hosts.sort_unstable_by_key(name);
         hosts.dedup_by_key(|host| name(host));
         for host in hosts {
             let Some(&first) = host.target.addresses().first() else { continue };
             match self.target(host) {
                 Some(Target::Derived(derived @ Derived::Endpoint(_))) => {
-                    self.endpoint_addresses(host, Owner::Derived(derived));
+                    self.endpoint_addresses(derived);
                 }
                 Some(Target::Derived(derived)) => {
                     let set = tree.address(first).and_then(|hosts| tree.shown(&hosts.part, self.asker.now));
@@ -247,21 +260,12 @@ impl<'z> Search<'z, '_> {
     }
 
     /// The addresses of all hosts of a service that are called as one of them.
-    fn endpoint_addresses(&mut self, host: &'z Host, owner: Owner<'z>) {
-        let Owner::Derived(derived) = owner else { return };
+    fn endpoint_addresses(&mut self, derived: Derived<'z>) {
         let mut wire = Vec::with_capacity(crate::zone::NAME_OCTETS);
         derived.write_relative(&mut wire);
-        // A host name that two addresses share was taken with the first of them.
-        let again = |record: &Record<'z>| match (record.owner, &host.hostname) {
-            (Owner::Derived(Derived::Endpoint(row)), Some(hostname)) => row.0.hostname.as_ref() == Some(hostname),
-            _ => false,
-        };
-        if self.answer.additional.iter().any(again) {
-            return;
-        }
         let key = NameKey::from_relative(&wire);
         for qtype in [rtype::A, rtype::AAAA] {
-            self.addresses(&key, owner, qtype);
+            self.addresses(&key, Owner::Derived(derived), qtype);
         }
     }
 
@@ -297,7 +301,7 @@ impl<'z> Search<'z, '_> {
         self.answer.answer.extend(data.map(|data| Record { owner, ttl, data }));
         self.random.shuffle(&mut self.answer.answer[start..]);
         if let Some(protocol) = facet.browses() {
-            self.instance_additional(protocol, members, start);
+            self.instance_additional(protocol, start);
         }
     }
 
@@ -319,26 +323,31 @@ impl<'z> Search<'z, '_> {
         derived.fits(self.pointer_origin(facet)).then_some(derived)
     }
 
-    /// SRV, TXT and addresses of the instances that are in the answer.
-    fn instance_additional(&mut self, protocol: Protocol, members: &Members<'z>, start: usize) {
-        let now = self.asker.now;
+    /// SRV and TXT of the instances that are in the answer, whole sets, and the addresses of their targets.
+    fn instance_additional(&mut self, protocol: Protocol, start: usize) {
         if self.answer.answer.len() - start > limits::INSTANCES_DESCRIBED {
             return;
         }
-        let policy = *self.place.policy();
-        for host in members.live(now) {
-            let Some(target) = self.target(host) else { continue };
-            let owner = Owner::Derived(Derived::Instance(Row(host), protocol));
-            let ttl = clip(policy.record_ttl, host, now);
-            for port in host.ports.iter().filter(|port| port.protocol == protocol) {
-                let weight = host.weight.saturating_mul(policy.srv_weight_scale);
-                let data = Data::Srv { priority: host.priority, weight, port: port.number, target };
-                self.answer.additional.push(Record { owner, ttl, data });
-            }
-            let text = Text { host: Row(host), told: policy.txt, with_id: false };
-            self.answer.additional.push(Record { owner, ttl, data: Data::Txt(text) });
+        let instances = self.answer.answer[start..].iter().filter_map(|record| match record.data {
+            Data::Ptr { target, .. } => Some(target),
+            _ => None,
+        });
+        let instances: SmallVec<[Derived<'z>; 16]> = instances.collect();
+        let mut hosts = SmallVec::new();
+        for instance in instances {
+            let mut wire = Vec::with_capacity(crate::zone::NAME_OCTETS);
+            instance.write_relative(&mut wire);
+            let found = self.look.find(&self.place.zone.grammar, &NameKey::from_relative(&wire));
+            let Found::Hosts(facet, Members::List(members)) = found else { continue };
+            let members = Members::List(members);
+            let from = self.answer.answer.len();
+            self.push_services(facet, &members, Owner::Derived(instance));
+            self.text_records(facet, &members, Owner::Derived(instance));
+            let described = self.answer.answer.drain(from..);
+            self.answer.additional.extend(described);
+            hosts.extend(members.live(self.asker.now));
         }
-        self.target_addresses(Facet::Instance(protocol), members);
+        self.target_addresses(&Members::List(hosts), |port| port.protocol == protocol);
     }
 
     /// What hosts say of themselves: of a service where the operator wants it, of an instance always (RFC 6763 6.1).
@@ -368,11 +377,17 @@ impl<'z> Search<'z, '_> {
         let (tree, now) = (self.place.tree(), self.asker.now);
         let most = self.asker.room.min(limits::SERVICE_TYPES).saturating_add(1);
         let keys = tree.aliases_below(b"_tcp\0", now, most).chain(tree.aliases_below(b"_udp\0", now, most));
-        let (ttl, origin) = (self.place.policy().record_ttl, &self.place.zone.origin);
-        self.answer.answer.extend(keys.take(most).map(|key| {
+        let (mut ttl, origin) = (self.place.policy().record_ttl, &self.place.zone.origin);
+        for (key, set) in keys.take(most) {
+            // The type is there until the last of its leases ends.
+            let kept = set.live(now).map(|host| clip(ttl, host, now));
+            ttl = kept.max().unwrap_or(ttl);
             let data = Data::Ptr { target: Derived::Type(key), origin };
-            Record { owner, ttl, data }
-        }));
+            self.answer.answer.push(Record { owner, ttl, data });
+        }
+        for record in &mut self.answer.answer[start..] {
+            record.ttl = ttl;
+        }
         self.random.shuffle(&mut self.answer.answer[start..]);
     }
 
@@ -411,7 +426,7 @@ fn drop_same_texts(into: &mut SmallVec<[Record<'_>; 16]>, start: usize) {
     into.retain(|record| {
         at += 1;
         let octets = wire(record);
-        let is_new = at <= start || last.as_ref() != Some(&octets);
+        let is_new = at <= start + 1 || last.as_ref() != Some(&octets);
         last = Some(octets);
         is_new
     });
@@ -447,7 +462,8 @@ fn push_addresses<'z, A: smallvec::Array<Item = Record<'z>>>(
         into.retain(|record| {
             at += 1;
             let address = address_of(&record.data);
-            let is_new = at <= start || last != address;
+            // What stands before belongs to another name.
+            let is_new = at <= start + 1 || last != address;
             last = address;
             is_new
         });
