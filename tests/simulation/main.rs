@@ -7,6 +7,7 @@ mod cases;
 mod dice;
 mod hall;
 mod model;
+mod names;
 mod world;
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
