@@ -54,7 +54,12 @@ impl Random {
 /// Puts records in an order that is another for each client and always the same for one: hosts that come and go change
 /// the places of no others (rendezvous hashing).
 pub(super) fn by_client(records: &mut [Record<'_>], client: u64) {
-    records.sort_by_cached_key(|record| Random::new(client ^ identity(&record.data)).next_u64());
+    records.sort_by_cached_key(|record| place_for_client(client, &record.data));
+}
+
+/// The number in whose order a client gets records.
+pub(super) fn place_for_client(client: u64, data: &Data<'_>) -> u64 {
+    Random::new(client ^ identity(data)).next_u64()
 }
 
 /// A number for the target and port of an SRV record.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use super::{Data, Owner, Record, Search};
+use super::{Answer, Data, Owner, Record, Search};
 use crate::clock::Timestamp;
 use crate::limits;
 use crate::table::{self, Host, Port, Protocol};
@@ -89,7 +89,7 @@ impl<'z> Search<'z, '_> {
     /// The records of one type that the hosts behind a name make, and the addresses of their targets.
     pub(super) fn host_records(&mut self, facet: Facet<'z>, members: &Members<'z>, owner: Owner<'z>, qtype: u16) {
         let sampled = match (qtype, self.place.policy().srv_subset) {
-            (rtype::SRV, SrvSubset::Stable) => members.sample(qtype, self.asker, self.asker.client),
+            (rtype::SRV, SrvSubset::Stable) => self.sample_for_client(facet, members),
             (rtype::A | rtype::AAAA | rtype::SRV, _) if members.len() > self.asker.room => {
                 let first = self.random.next_u64();
                 members.sample(qtype, self.asker, first)
@@ -106,6 +106,25 @@ impl<'z> Search<'z, '_> {
             rtype::TXT => self.text_records(facet, members, owner),
             _ => {}
         }
+    }
+
+    /// Of many hosts that make one SRV record each, those that a client gets first.
+    fn sample_for_client(&self, facet: Facet<'z>, members: &Members<'z>) -> Option<SmallVec<[&'z Arc<Host>; 4]>> {
+        let Members::Set(set) = members else { return None };
+        let room = self.asker.room;
+        if set.len() <= room || !set.is_regular(rtype::SRV) {
+            return None;
+        }
+        let place = |host: &'z Arc<Host>| {
+            let port = host.ports.iter().find(|port| facet.shows_port(port))?;
+            Some((order::place_for_client(self.asker.client, &self.service(host, port)?), host))
+        };
+        let mut hosts: Vec<(u64, &'z Arc<Host>)> = set.live(self.asker.now).filter_map(place).collect();
+        if hosts.len() > room + 1 {
+            hosts.select_nth_unstable_by_key(room, |(place, _)| *place);
+            hosts.truncate(room + 1);
+        }
+        Some(hosts.into_iter().map(|(_, host)| host).collect())
     }
 
     fn address_records(&mut self, members: &Members<'z>, owner: Owner<'z>, qtype: u16) {
@@ -126,12 +145,33 @@ impl<'z> Search<'z, '_> {
         self.limit(start);
     }
 
-    /// Cuts a set at what the operator wants of it at most.
-    fn limit(&mut self, start: usize) {
+    /// Cuts a set at what the operator wants of it at most; says whether anything was cut.
+    fn limit(&mut self, start: usize) -> bool {
         let most = usize::from(self.place.policy().record_limit);
-        if most > 0 {
+        let is_cut = most > 0 && self.answer.answer.len() > start + most;
+        if is_cut {
             self.answer.answer.truncate(start + most);
         }
+        is_cut
+    }
+
+    /// Leaves the addresses of those targets that are in the answer.
+    fn keep_targets(&mut self, start: usize) {
+        let Answer { answer, additional, .. } = &mut self.answer;
+        let same = |one: Derived<'z>, other: Derived<'z>| match (one, other) {
+            (Derived::Endpoint(one), Derived::Endpoint(other)) => order::endpoint(one.0) == order::endpoint(other.0),
+            _ => one == other,
+        };
+        additional.retain(|record| {
+            answer[start..].iter().any(|it| match (record.owner, it.data) {
+                (
+                    Owner::Derived(owner),
+                    Data::Srv { target: Target::Derived(target), .. }
+                    | Data::Svcb { target: Target::Derived(target), .. },
+                ) => same(owner, target),
+                _ => false,
+            })
+        });
     }
 
     /// The A or AAAA records of hosts, into the additional section.
@@ -144,8 +184,11 @@ impl<'z> Search<'z, '_> {
     fn service_records(&mut self, facet: Facet<'z>, members: &Members<'z>, owner: Owner<'z>) {
         let start = self.answer.answer.len();
         self.push_services(facet, members, owner);
-        self.limit(start);
+        let is_cut = self.limit(start);
         self.target_addresses(members, |port| facet.shows_port(port));
+        if is_cut {
+            self.keep_targets(start);
+        }
     }
 
     /// SRV for each port that a name shows.
@@ -153,10 +196,8 @@ impl<'z> Search<'z, '_> {
         let start = self.answer.answer.len();
         let (now, policy) = (self.asker.now, *self.place.policy());
         for host in members.live(now) {
-            let Some(target) = self.target(host) else { continue };
             for port in host.ports.iter().filter(|port| facet.shows_port(port)) {
-                let weight = host.weight.saturating_mul(policy.srv_weight_scale);
-                let data = Data::Srv { priority: host.priority, weight, port: port.number, target };
+                let Some(data) = self.service(host, port) else { continue };
                 self.answer.answer.push(Record { owner, ttl: 0, data });
             }
         }
@@ -196,10 +237,19 @@ impl<'z> Search<'z, '_> {
             record.ttl = ttl;
         }
         self.random.shuffle(&mut self.answer.answer[start..]);
-        self.limit(start);
+        let is_cut = self.limit(start);
         if self.answer.answer.len() > start {
             self.target_addresses(members, is_shown);
         }
+        if is_cut {
+            self.keep_targets(start);
+        }
+    }
+
+    /// The SRV data of a port.
+    fn service(&self, host: &'z Host, port: &Port) -> Option<Data<'z>> {
+        let weight = host.weight.saturating_mul(self.place.policy().srv_weight_scale);
+        Some(Data::Srv { priority: host.priority, weight, port: port.number, target: self.target(host)? })
     }
 
     /// The name that a host is reached by, as SRV says it: it has addresses, and is no alias (RFC 2782).
@@ -300,6 +350,7 @@ impl<'z> Search<'z, '_> {
         let data = named.into_iter().map(|(_, target)| Data::Ptr { target, origin });
         self.answer.answer.extend(data.map(|data| Record { owner, ttl, data }));
         self.random.shuffle(&mut self.answer.answer[start..]);
+        self.limit(start);
         if let Some(protocol) = facet.browses() {
             self.instance_additional(protocol, start);
         }
