@@ -8,6 +8,7 @@ mod dice;
 mod hall;
 mod model;
 mod names;
+mod orders;
 mod world;
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
