@@ -196,23 +196,24 @@ fn compare_additional(at: &str, answer: &zone::Answer<'_>, truth: &Truth, origin
         answer.answer.iter().filter(|it| matches!(it.data, Data::Ptr { target: Derived::Instance(..), .. }));
     let describes = instances.count() <= limits::INSTANCES_DESCRIBED;
     for it in answer.answer.iter().filter(|_| !is_any) {
-        match it.data {
-            Data::Srv { target: Target::Derived(target), .. } | Data::Svcb { target: Target::Derived(target), .. } => {
-                addresses_of.insert(derived(target, origin));
-            }
-            Data::Ptr { target: instance @ Derived::Instance(..), .. } if describes => {
-                let instance = derived(instance, origin);
-                expect(&instance, rtype::SRV);
-                expect(&instance, rtype::TXT);
-                for (record, _) in truth.at(&instance) {
-                    if let Record::Srv(_, _, _, target) = record
-                        && target.contains(".addr.")
-                    {
-                        addresses_of.insert(target.clone());
-                    }
+        if let Data::Srv { target: Target::Derived(target), .. } | Data::Svcb { target: Target::Derived(target), .. } =
+            it.data
+        {
+            addresses_of.insert(derived(target, origin));
+        }
+        if let Data::Ptr { target: instance @ Derived::Instance(..), .. } = it.data
+            && describes
+        {
+            let instance = derived(instance, origin);
+            expect(&instance, rtype::SRV);
+            expect(&instance, rtype::TXT);
+            for (record, _) in truth.at(&instance) {
+                if let Record::Srv(_, _, _, target) = record
+                    && target.contains(".addr.")
+                {
+                    addresses_of.insert(target.clone());
                 }
             }
-            _ => {}
         }
     }
     for target in &addresses_of {

@@ -97,7 +97,11 @@ impl Truth {
                         let is_it = |(it, _): &(Record, u32)| match it {
                             Record::A(v4) => reverse_name(IpAddr::V4(*v4)) == *name,
                             Record::Aaaa(v6) => reverse_name(IpAddr::V6(*v6)) == *name,
-                            _ => false,
+                            Record::Srv(..)
+                            | Record::Binding(..)
+                            | Record::Ptr(_)
+                            | Record::Txt(_)
+                            | Record::Other(_) => false,
                         };
                         self.at(target).iter().any(is_it)
                     }

@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 
 use rollcall::clock::Timestamp;
-use rollcall::table::{Dialect, Event, HostId, HostTable, Namespace, Port, Registration, ServiceName, Target};
-use rollcall::zone::{AddressOrder, Asker, Data, Derived, Name, Policy, Question, Random, SrvSubset, Zones, rtype};
+use rollcall::table::{self, Dialect, Event, HostId, HostTable, Namespace, Port, Registration, ServiceName};
+use rollcall::zone::{
+    AddressOrder, Asker, Data, Derived, Name, Policy, Question, Random, SrvSubset, Target, Zones, rtype,
+};
 
 use crate::ask;
 
@@ -26,7 +28,7 @@ fn service_of(policy: Policy, hosts: &[(usize, usize, u16)]) -> Zones {
             dialect: Dialect::Native,
             id: HostId::parse("id", &format!("{id:05}")).expect("an id"),
             namespace: Namespace::DEFAULT,
-            target: Target::Addresses([IpAddr::from([10, 0, high, low])].into_iter().collect()),
+            target: table::Target::Addresses([IpAddr::from([10, 0, high, low])].into_iter().collect()),
             ports: [Port::tcp(80)].into_iter().collect(),
             tags: Box::default(),
             meta: Box::default(),
@@ -55,12 +57,14 @@ fn numbers(zones: &Zones, qtype: u16, room: usize, client: u64, random: &mut Ran
     let question = Question { name: name.as_wire(), qtype };
     let asker = Asker { room, client, ..Asker::at(Timestamp::from_micros(2)) };
     let answer = zones.find_for(&question).expect("a zone").answer(&question, &asker, random);
-    let of = |data: &Data<'_>| match *data {
-        Data::A(address) => number(address),
-        Data::Srv { target: rollcall::zone::Target::Derived(Derived::Address(IpAddr::V4(address))), .. } => {
-            number(address)
+    let of = |data: &Data<'_>| {
+        if let Data::A(address) = *data {
+            return number(address);
         }
-        ref other => panic!("{other:?}"),
+        let Data::Srv { target: Target::Derived(Derived::Address(IpAddr::V4(address))), .. } = *data else {
+            panic!("{data:?}");
+        };
+        number(address)
     };
     let numbers: Vec<usize> = answer.answer.iter().map(|record| of(&record.data)).collect();
     if qtype == rtype::SRV {

@@ -74,7 +74,7 @@ pub(crate) fn history(seed: u64, steps: u64) {
         staged: Vec::new(),
         past,
         retry: 0,
-        is_crowded: seed % 7 == 0,
+        is_crowded: seed.is_multiple_of(7),
     };
     for step in 0..steps {
         world.step();

@@ -379,11 +379,12 @@ impl<'z> Search<'z, '_> {
         if self.answer.answer.len() - start > limits::INSTANCES_DESCRIBED {
             return;
         }
-        let instances = self.answer.answer[start..].iter().filter_map(|record| match record.data {
-            Data::Ptr { target, .. } => Some(target),
-            _ => None,
-        });
-        let instances: SmallVec<[Derived<'z>; 16]> = instances.collect();
+        let mut instances: SmallVec<[Derived<'z>; 16]> = SmallVec::new();
+        for record in &self.answer.answer[start..] {
+            if let Data::Ptr { target, .. } = record.data {
+                instances.push(target);
+            }
+        }
         let mut hosts = SmallVec::new();
         for instance in instances {
             let mut wire = Vec::with_capacity(crate::zone::NAME_OCTETS);
