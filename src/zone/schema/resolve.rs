@@ -14,12 +14,12 @@ use super::service::{RESERVED, underscore};
 use super::{Facet, View};
 use crate::clock::Timestamp;
 use crate::table::{Dialect, Host, Protocol, is_label};
-use crate::zone::Grammar;
 use crate::zone::members::{HostSet, is_live};
 use crate::zone::name::Path;
 use crate::zone::node::{Node, Part, Service};
 use crate::zone::record::undashed;
 use crate::zone::tree::Tree;
+use crate::zone::{EmptyService, Grammar};
 
 /// The hosts that a name shows.
 pub(in crate::zone) enum Members<'z> {
@@ -187,14 +187,25 @@ impl<'z> Look<'z> {
         let Some(hosts) = self.tree.service(home.as_bytes()) else { return found };
         self.by_label(hosts, namespace, service, label, &mut found);
         if let Some(address) = undashed(label) {
-            for host in self.tree.of_service(address, hosts, self.now) {
+            for host in self.tree.of_service(address, hosts) {
                 push_once(&mut found, host);
             }
         }
+        self.keep_shown(&mut found);
         found
     }
 
-    /// By host name or id.
+    /// Leaves of the hosts of one name those that are in the answers.
+    fn keep_shown(&self, found: &mut SmallVec<[&'z Arc<Host>; 4]>) {
+        found.retain(|host| is_live(host, self.now));
+        if found.iter().any(|host| self.tree.is_served(host)) {
+            found.retain(|host| self.tree.is_served(host));
+        } else if self.tree.policy().empty_service != EmptyService::All {
+            found.clear();
+        }
+    }
+
+    /// By host name or id, whatever their state.
     fn by_label(
         &self,
         hosts: &'z Service,
@@ -204,17 +215,13 @@ impl<'z> Look<'z> {
         found: &mut SmallVec<[&'z Arc<Host>; 4]>,
     ) {
         let key = Path::of_kept([b"svc", namespace, service]).below([label]);
-        if let Some(part) = self.tree.get(key.as_bytes()).and_then(Node::endpoint)
-            && let Some(set) = self.tree.shown(part, self.now)
-        {
-            for host in set.live(self.now) {
-                push_once(found, host);
-            }
+        for host in self.tree.get(key.as_bytes()).and_then(Node::endpoint).into_iter().flat_map(|part| part.iter()) {
+            push_once(found, host);
         }
-        let Some(set) = hosts.part(&View::Service).and_then(|part| self.tree.shown(part, self.now)) else { return };
-        let Ok(service) = std::str::from_utf8(service) else { return };
+        let (Some(part), Ok(service)) = (hosts.part(&View::Service), std::str::from_utf8(service)) else { return };
         for dialect in Dialect::ALL {
-            if let Some(host) = set.find(service, dialect, label).filter(|host| is_live(host, self.now)) {
+            let find = |set: &'z HostSet| set.find(service, dialect, label);
+            if let Some(host) = find(&part.served).or_else(|| find(&part.absent)) {
                 push_once(found, host);
             }
         }
@@ -233,11 +240,12 @@ impl<'z> Look<'z> {
                 Found::Hosts(..) | Found::Types | Found::Empty => Found::Empty,
             },
             [b"prefer", zone @ ..] => {
-                let labels: SmallVec<[&str; 4]> =
-                    zone.iter().rev().filter_map(|label| std::str::from_utf8(label).ok()).collect();
-                let view = View::Zone(labels.join(".").into());
-                match service.part(&view).and_then(|part| self.tree.shown(part, self.now)) {
-                    Some(set) => Found::Hosts(Facet::View(&View::Service), Members::Set(set)),
+                let labels: Option<SmallVec<[&str; 4]>> =
+                    zone.iter().rev().map(|label| std::str::from_utf8(label).ok()).collect();
+                let near = labels.and_then(|labels| service.part(&View::Zone(labels.join(".").into())));
+                // Healthy hosts elsewhere are better than sick ones here.
+                match near.filter(|part| part.served.live(self.now).next().is_some()) {
+                    Some(part) => Found::Hosts(Facet::View(&View::Service), Members::Set(&part.served)),
                     None => whole(Facet::View(&View::Service)),
                 }
             }
@@ -281,6 +289,7 @@ impl<'z> Look<'z> {
                 let mut found = SmallVec::new();
                 self.by_label(hosts, b"default", label, id, &mut found);
                 found.retain(|host| host.id.as_str().eq_ignore_ascii_case(id) && offers(host));
+                self.keep_shown(&mut found);
                 listed(Facet::Instance(protocol), found)
             }
             _ => Found::Nothing,
