@@ -10,7 +10,9 @@ use crate::limits;
 use crate::table::{Dialect, Event, HostId, HostTable, Namespace, Port, Registration, ServiceName, Target};
 use crate::zone::{Grammar, Name, Policy, Random, Zone, Zones, parse_file, rtype};
 
+mod forms;
 mod messages;
+mod sockets;
 
 const FILE: &str = "$TTL 3600\n@ SOA ns hostmaster 1 4h 1h 1w 5\n@ NS ns\nwww CNAME web\nmail MX 10 mail\n\
     mail A 10.0.0.9\nbig TXT \"0123456789\"\n";
