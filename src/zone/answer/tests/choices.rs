@@ -119,6 +119,18 @@ fn additional_records_are_of_the_zone_that_is_asked() {
     assert_eq!(world.dig("far", rtype::MX, 0).lines().count(), 2, "the head and the MX record");
 }
 
+/// A string of TXT has an octet for its length (RFC 1035 3.3.14); `k=` and the value are one.
+#[test]
+fn a_long_pair_is_left_out_of_txt() {
+    let mut world = World::with(Policy { txt: true, ..Policy::default() });
+    let (fits, long) = ("f".repeat(253), "l".repeat(254));
+    world.register("web", &["10.0.0.1"], 80, |registration| {
+        registration.meta = crate::table::parse_meta("meta", [("a", fits.as_str()), ("b", &long)]).expect("meta");
+    });
+    let text = world.dig("web", rtype::TXT, 0);
+    assert!(text.contains(&format!("a={fits}")) && !text.contains("b=l"), "{text}");
+}
+
 /// A zone says nothing of the one above it (RFC 4035 3.1.4.1), and has no keys of its own.
 #[test]
 fn the_apex_without_signatures() {
