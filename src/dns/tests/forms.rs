@@ -61,7 +61,8 @@ fn there_is_one_question() {
 #[test]
 fn what_cannot_be_read_is_a_format_error_of_twelve_octets() {
     let zones = zones(1);
-    let edits: [(&str, &dyn Fn(&mut Vec<u8>)); 12] = [
+    type Edit<'e> = &'e dyn Fn(&mut Vec<u8>);
+    let edits: [(&str, Edit<'_>); 12] = [
         ("a label of the kind 01", &|packet| packet[12] = 0x43),
         ("a label of the kind 10", &|packet| packet[12] = 0x83),
         ("a pointer to itself", &|packet| packet[12..14].copy_from_slice(&[0xc0, 12])),
