@@ -85,7 +85,7 @@ pub const DNS_TCP_IDLE: Duration = Duration::from_secs(10);
 pub const DNS_TCP_KEEPALIVE: Duration = Duration::from_secs(30);
 /// The same when most places are taken.
 pub const DNS_TCP_IDLE_PRESSED: Duration = Duration::from_secs(1);
-/// Time a started message may take to arrive, and a reply to be taken.
+/// Time a started message may take to arrive, and a peer until it takes some of a reply.
 pub const DNS_TCP_MESSAGE: Duration = Duration::from_secs(10);
 /// Age at which a client gets a new cookie (RFC 9018 4.3: half an hour).
 pub const DNS_COOKIE_RENEWAL: Duration = Duration::from_secs(30 * 60);

@@ -345,3 +345,51 @@ fn the_second_signal_stops_at_once() {
         assert_eq!(server.wait().expect("an end").code(), Some(code));
     }
 }
+
+/// Where the system gives no more file descriptors, the listeners wait for one: they neither end nor spin.
+#[cfg(target_os = "linux")]
+#[test]
+fn without_file_descriptors_it_waits_and_goes_on() {
+    use std::io::{Read as _, Write as _};
+    use std::net::{SocketAddr, TcpStream, UdpSocket};
+    use std::time::Duration;
+
+    let home = home();
+    let mut command = Command::new("sh");
+    command.args(["-c", "ulimit -n 48 && exec \"$0\" serve --store memory --http 127.0.0.1:0 --dns 127.0.0.1:0"]);
+    command.arg(env!("CARGO_BIN_EXE_rollcall")).env_clear().env("HOME", home.path()).env("ROLLCALL_THREADS", "1");
+    let started = command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn();
+    let mut server = Running(started.expect("a shell"));
+    let said = read_until(&mut BufReader::new(server.stderr.take().expect("a pipe")), "SRV");
+    let address = |mark: &str| -> SocketAddr {
+        let rest = said.split(mark).nth(1).expect("the banner").trim_start().trim_start_matches("http://");
+        rest.split([' ', ',']).next().and_then(|text| text.parse().ok()).expect("an address")
+    };
+    let (http, dns) = (address("  HTTP "), address("  DNS "));
+    let query = b"\0\x07\0\0\0\x01\0\0\0\0\0\0\x07service\x05local\0\0\x06\0\x01";
+    let framed = [&[0, query.len() as u8][..], query].concat();
+    let connect = |address: SocketAddr| TcpStream::connect_timeout(&address, Duration::from_secs(10)).expect("room");
+    // The system takes connections that the program cannot.
+    let streams: Vec<TcpStream> = (0..60).map(|_| connect(dns)).chain([connect(http)]).collect();
+    let ticks = || -> u64 {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", server.id())).expect("a process");
+        let fields: Vec<&str> = stat.rsplit(')').next().expect("a line").split_whitespace().collect();
+        fields[11..13].iter().map(|field| field.parse::<u64>().expect("a number")).sum()
+    };
+    let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
+    socket.set_read_timeout(Some(Duration::from_secs(1))).expect("an option");
+    socket.connect(dns).expect("a route");
+    let before = ticks();
+    // Nobody sends anything: this is a second of waiting.
+    assert!(socket.recv(&mut [0; 64]).is_err());
+    let spent = ticks() - before;
+    assert!(spent < 30, "{spent} hundredths of a second of work where there is none");
+    socket.set_read_timeout(Some(Duration::from_secs(10))).expect("an option");
+    socket.send(query).expect("room");
+    assert!(socket.recv(&mut [0; 512]).is_ok(), "datagrams need no descriptor");
+    drop(streams);
+    let mut stream = connect(dns);
+    stream.set_read_timeout(Some(Duration::from_secs(10))).expect("an option");
+    stream.write_all(&framed).expect("room");
+    stream.read_exact(&mut [0; 14]).expect("a reply, now that there is room");
+}

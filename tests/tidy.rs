@@ -352,6 +352,66 @@ fn metrics_have_names_in_one_form() {
     }
 }
 
+/// Scenarios and tests of other branches: to be emptied when those are merged.
+const COMING: &[&str] = &[
+    "any_gives_the_smallest.txt",
+    "changed_files_are_served_and_the_hosts_stay",
+    "a_mistake_in_any_file_changes_nothing",
+    "dns_sd_browsing.txt",
+    "empty_service_all.txt",
+    "empty_service_nodata.txt",
+    "https_and_svcb.txt",
+    "kubernetes_names.txt",
+    "registrations_during_reloads_are_kept",
+    "reverse_names.txt",
+    "several_apexes.txt",
+    "txt_of_hosts.txt",
+    "weights_scaled.txt",
+    "why_a_service_is_empty.txt",
+];
+
+/// Whether a name in the table of requirements is that of a scenario, a script, or a function of `code`.
+fn is_a_test(name: &str, code: &str) -> bool {
+    if name.ends_with(".txt") {
+        return root().join("tests/scenarios").join(name).exists();
+    }
+    if name.contains('.') {
+        return ["tests/clients", "tests/clients/consumers"]
+            .iter()
+            .any(|folder| root().join(folder).join(name).exists());
+    }
+    code.contains(&format!("fn {name}("))
+}
+
+/// The table of what DNS requires names tests that exist, and at least one for each requirement.
+#[test]
+fn every_requirement_has_its_test() {
+    let code: String =
+        ["src", "tests"].iter().flat_map(|folder| files(folder, &[".rs"])).map(|path| read(&path)).collect();
+    let text = read(&root().join("docs/dns-requirements.md"));
+    let (met, rest) = text.split_once("## Not offered").expect("what is not offered");
+    let mut complaints = Vec::new();
+    let mut named = 0;
+    let rows =
+        met.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| R") && !line.starts_with("| -"));
+    for row in rows {
+        let shown = row.trim_end_matches(" |").rsplit(" | ").next().unwrap_or_default();
+        let names: Vec<&str> = shown.split('`').skip(1).step_by(2).filter(|name| !name.contains(' ')).collect();
+        if names.is_empty() {
+            complaints.push(format!("no test: {row}"));
+        }
+        named += names.len();
+        let missing = names.iter().filter(|name| !COMING.contains(name) && !is_a_test(name, &code));
+        complaints.extend(missing.map(|name| format!("no such test: {name}")));
+    }
+    // What is to come names some as well, all of them with an underscore or a dot.
+    let later =
+        rest.split('`').skip(1).step_by(2).filter(|name| name.ends_with(".txt") || name.matches('_').count() > 3);
+    complaints.extend(later.filter(|name| !is_a_test(name, &code)).map(|name| format!("no such test: {name}")));
+    assert!(named > 150, "{named}");
+    none(&complaints);
+}
+
 /// The help of a command of the program.
 fn help(command: &[&str]) -> String {
     let mut program = Command::new(env!("CARGO_BIN_EXE_rollcall"));

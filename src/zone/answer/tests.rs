@@ -1,3 +1,4 @@
+mod choices;
 mod statics;
 
 use std::fmt::Write as _;
@@ -31,10 +32,14 @@ pub(super) struct World {
 
 impl World {
     pub(super) fn new() -> World {
+        World::with(Policy::default())
+    }
+
+    fn with(policy: Policy) -> World {
         let file = parse_file(FILE, &n("@")).expect("zone file");
         let own = ["127.0.0.1".parse().expect("address")];
-        let zone = Zone::new(file, Grammar::Service, &Policy::default(), &own);
-        World { table: HostTable::default(), zones: Zones::new(vec![zone], Policy::default()) }
+        let zone = Zone::new(file, Grammar::Service, &policy, &own);
+        World { table: HostTable::default(), zones: Zones::new(vec![zone], policy) }
     }
 
     pub(super) fn apply(&mut self, event: Event, now: u64) {

@@ -42,6 +42,11 @@ fn mistakes_name_their_line() {
         ("x TXT \"open\n", 5, "a quote is not closed"),
         ("x A ( 1.2.3.4\n", 5, "a parenthesis is not closed"),
         ("@ SOA a b 1 2 3 4 5\n", 5, "the zone has a second SOA record"),
+        (
+            "x 2147483648 A 1.2.3.4\n",
+            5,
+            "\"2147483648\" is no time in seconds (0 to 2147483647) or units such as 1h30m",
+        ),
         ("x CH A 1.2.3.4\n", 5, "class CH is not served, only IN"),
         ("$INCLUDE other\n", 5, "$INCLUDE is not understood; $ORIGIN and $TTL are"),
     ];
