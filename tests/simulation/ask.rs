@@ -36,7 +36,7 @@ const JUNK: [&str; 16] = [
     "00.d.f.ip6.arpa",
 ];
 /// Labels that make another name of one that is there.
-const NEAR: [&str; 9] = ["nope", "_nope", "_tcp", "_sub", "pin", "10-0-0-9", "web", "\\255", "a"];
+const NEAR: [&str; 10] = ["\\000", "nope", "_nope", "_tcp", "_sub", "pin", "10-0-0-9", "web", "\\255", "a"];
 const TYPES: [u16; 9] =
     [rtype::A, rtype::AAAA, rtype::SRV, rtype::PTR, rtype::TXT, rtype::SVCB, rtype::HTTPS, rtype::ANY, rtype::MX];
 

@@ -62,6 +62,17 @@ const IDS: [&str; 11] = [
 const HOSTNAMES: [&str; 4] = ["pod", "a", "10-0-0-1", "fd00--2"];
 const ZONES: [&str; 5] = ["az-a", "AZ-A", "b.c", "us east", "_x"];
 
+/// What the many hosts of one service have in common.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Crowd {
+    /// Nothing.
+    Spread,
+    /// They are unhealthy.
+    Sick,
+    /// An address.
+    OneAddress,
+}
+
 pub(crate) struct Dice(Random);
 
 impl Dice {
@@ -183,7 +194,7 @@ impl Dice {
     }
 
     /// A host of a service that has many.
-    pub(crate) fn one_of_many(&mut self) -> Event {
+    pub(crate) fn one_of_many(&mut self, crowd: Crowd) -> Event {
         let mut registration = self.registration();
         let number = self.below(110);
         registration.service = ServiceName::parse("service", "web").expect("a name");
@@ -196,6 +207,19 @@ impl Dice {
         }
         if self.one_in(2) {
             registration.tags = rollcall::table::parse_tags("tags", ["v1"]).expect("tags");
+        }
+        match crowd {
+            Crowd::Spread => {}
+            Crowd::Sick => {
+                let check = CheckDefinition { id: "health".into(), status: Some(Status::Critical), output: None };
+                registration.checks = Some(vec![check]);
+            }
+            Crowd::OneAddress => {
+                let own = format!("10.0.9.{}", 1 + number / 2);
+                let target = ["10.0.0.1", own.as_str(), "fd00::1"];
+                let count = 1 + self.below(3);
+                registration.target = Target::parse("target", target[..count].iter().copied()).expect("addresses");
+            }
         }
         Event::Register(Box::new(registration))
     }

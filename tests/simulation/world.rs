@@ -8,7 +8,7 @@ use rollcall::table::{Applied, Cause, Change, Dialect, HostTable, Hosts, Journal
 use rollcall::zone::Zones;
 
 use crate::ask;
-use crate::dice::Dice;
+use crate::dice::{Crowd, Dice};
 use crate::model::{Model, Outcome, Said, key_of};
 use crate::names::Record;
 
@@ -30,8 +30,8 @@ struct World {
     past: Vec<(Revision, Rows)>,
     /// Until when rows past their lease may wait for a tick.
     retry: u64,
-    /// Whether one service has very many hosts.
-    is_crowded: bool,
+    /// One service may have very many hosts.
+    crowd: Option<Crowd>,
 }
 
 /// What the serial depends on.
@@ -74,11 +74,21 @@ pub(crate) fn history(seed: u64, steps: u64) {
         staged: Vec::new(),
         past,
         retry: 0,
-        is_crowded: seed.is_multiple_of(7),
+        crowd: crowd(seed),
     };
     for step in 0..steps {
         world.step();
         world.check(step % 24 == 0);
+    }
+}
+
+/// Some histories have a service of very many hosts.
+fn crowd(seed: u64) -> Option<Crowd> {
+    match seed % 8 {
+        2 => Some(Crowd::Spread),
+        5 => Some(Crowd::Sick),
+        7 => Some(Crowd::OneAddress),
+        _ => None,
     }
 }
 
@@ -103,8 +113,10 @@ impl World {
     }
 
     fn event(&mut self) {
-        let of_many = self.is_crowded && self.dice.below(4) < 3;
-        let event = if of_many { self.dice.one_of_many() } else { self.dice.event(&self.model) };
+        let event = match self.crowd.filter(|_| self.dice.below(4) < 3) {
+            Some(crowd) => self.dice.one_of_many(crowd),
+            None => self.dice.event(&self.model),
+        };
         let seen = self.seen();
         let revision = self.table.revision();
         let expected = self.model.apply(&event, self.now);
