@@ -19,6 +19,7 @@ else it has its default. These have a variable and a key in the file, no flag:
   ROLLCALL_DNS_LISTENERS        own, or hickory-server's: hickory [own]
   ROLLCALL_APEXES               further zones of the same names []
   ROLLCALL_KUBERNETES_ZONE      zone of Kubernetes' names [cluster.local]
+  ROLLCALL_CONSUL_ZONE          zone of Consul's names [consul]
   ROLLCALL_REVERSE              networks whose addresses have names []
   ROLLCALL_RECORD_TTL           longest TTL of a record [5s]
   ROLLCALL_NEGATIVE_TTL         TTL of \"no such name\" [5s]

@@ -35,8 +35,6 @@ pub struct Config {
     pub store: store::Settings,
     /// The node's name, as the Consul dialect shows it.
     pub node_name: String,
-    /// The datacenter's name, as the Consul dialect shows it.
-    pub datacenter: String,
     /// Threads of the runtime.
     pub threads: usize,
     /// The log.
@@ -58,6 +56,10 @@ pub struct Dns {
     pub apexes: Vec<String>,
     /// The zone of Kubernetes' names, without the final dot.
     pub kubernetes_zone: Option<String>,
+    /// The zone of Consul's names, without the final dot.
+    pub consul_zone: Option<String>,
+    /// The datacenter in Consul's names and answers: one label, lower case.
+    pub datacenter: String,
     /// Networks whose addresses have names.
     pub reverse: Vec<(IpAddr, u8)>,
     /// What a service says whose hosts are all unhealthy.
@@ -120,6 +122,8 @@ impl Config {
                 domain: "local".into(),
                 apexes: Vec::new(),
                 kubernetes_zone: Some("cluster.local".into()),
+                consul_zone: Some("consul".into()),
+                datacenter: "dc1".into(),
                 reverse: Vec::new(),
                 empty_service: EmptyService::NxDomain,
                 address_order: AddressOrder::Weighted,
@@ -144,7 +148,6 @@ impl Config {
             },
             store: store::Settings { kind: store::Kind::File, data_dir: machine.data_dir.clone().unwrap_or_default() },
             node_name: machine.node_name.clone(),
-            datacenter: "dc1".into(),
             threads: machine.threads,
             log: telemetry::Settings::default(),
             shutdown_grace: Duration::ZERO,

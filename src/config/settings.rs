@@ -54,6 +54,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     single("kubernetes_zone", set_kubernetes_zone, |config| {
         value::quoted(config.dns.kubernetes_zone.as_deref().unwrap_or("none"))
     }),
+    single("consul_zone", set_consul_zone, |config| value::quoted(config.dns.consul_zone.as_deref().unwrap_or("none"))),
     list("reverse", set_reverse, |config| {
         value::list(&config.dns.reverse, |(address, prefix)| format!("{address}/{prefix}"))
     }),
@@ -95,7 +96,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     list("auto_ip", set_auto_ip, |config| value::list(&config.http.auto_ip_networks, network)),
     single("trust_forwarded_for", set_trust_forwarded_for, |config| config.http.trust_forwarded_for.to_string()),
     single("node_name", set_node_name, |config| value::quoted(&config.node_name)),
-    single("datacenter", set_datacenter, |config| value::quoted(&config.datacenter)),
+    single("datacenter", set_datacenter, |config| value::quoted(&config.dns.datacenter)),
     single("threads", set_threads, |config| config.threads.to_string()),
     single("log_format", set_log_format, |config| value::quoted(config.log.format.name())),
     single("log_level", set_log_level, |config| value::quoted(config.log.level.name())),
@@ -251,6 +252,14 @@ fn set_kubernetes_zone(config: &mut Config, values: &[String], _: &Machine) -> R
     Ok(())
 }
 
+fn set_consul_zone(config: &mut Config, values: &[String], _: &Machine) -> Result<(), String> {
+    config.dns.consul_zone = match one(values)? {
+        "none" => None,
+        text => Some(value::domain(text)?),
+    };
+    Ok(())
+}
+
 fn set_reverse(config: &mut Config, values: &[String], _: &Machine) -> Result<(), String> {
     config.dns.reverse = value::each(values, limits::REVERSE_NETWORKS, value::network)?;
     Ok(())
@@ -379,7 +388,10 @@ fn set_datacenter(config: &mut Config, values: &[String], _: &Machine) -> Result
     if !crate::table::is_label(&name.replace('_', "-")) {
         return Err(format!("`{text}` is not one label: the name is a part of DNS names"));
     }
-    config.datacenter = name;
+    if ["addr", "dc", "node", "query", "service"].contains(&name.as_str()) {
+        return Err(format!("`{text}` has a meaning of its own in Consul's names"));
+    }
+    config.dns.datacenter = name;
     Ok(())
 }
 

@@ -207,7 +207,7 @@ impl Exchange<'_> {
             explain: self.envelope.edns.is_some(),
         };
         let answer = zone.answer(question, &asker, random);
-        let reply = Reply { origin: Some(zone.origin()), ..self.reply(&answer) };
+        let reply = Reply { origin: Some(zone.origin()), datacenter: zone.datacenter(), ..self.reply(&answer) };
         self.finish(qtype, Some(zone.place), reply, out)
     }
 
@@ -250,6 +250,7 @@ impl Exchange<'_> {
             code: Code::Of(answer.rcode),
             answer,
             origin: None,
+            datacenter: None,
             options: self.options,
             most: self.most(),
             udp_octets: self.view.settings.udp_octets,

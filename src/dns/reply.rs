@@ -55,6 +55,8 @@ pub(super) struct Reply<'r, 'z> {
     pub(super) answer: &'r Answer<'z>,
     /// The zone's, against which names are compressed.
     pub(super) origin: Option<&'z Name>,
+    /// What the names of literal addresses are below.
+    pub(super) datacenter: Option<&'z Name>,
     pub(super) options: Given<'r>,
     /// Octets it may have.
     pub(super) most: usize,
@@ -85,6 +87,7 @@ impl Reply<'_, '_> {
         let (options, extended) = self.options.within(answer.extended, room);
         let opt = envelope.edns.map_or(0, |_| OPT_OCTETS + options.octets(extended));
         let mut writer = Writer::new(out, envelope, self.origin, self.most.saturating_sub(opt));
+        writer.datacenter = self.datacenter;
         writer.made = &answer.made;
         let mut truncated = self.by_stream;
         let mut counts = [u16::from(!envelope.question.is_empty()), 0, 0, 0];
@@ -142,6 +145,7 @@ struct Writer<'o, 'z> {
     made: &'o [Box<[u8]>],
     most: usize,
     origin: Option<&'z Name>,
+    datacenter: Option<&'z Name>,
     /// Where the origin stands in the question.
     origin_at: usize,
     /// The class asked for, which every record has.
@@ -158,7 +162,7 @@ impl<'o, 'z> Writer<'o, 'z> {
         let origin_octets = origin.map_or(0, |origin| origin.as_wire().len());
         let origin_at = HEADER_OCTETS + question_name.saturating_sub(origin_octets);
         let class = envelope.question.last_chunk().map_or([0, 1], |class| *class);
-        Writer { out, made: &[], most, origin, origin_at, class, written: SmallVec::new(), last: 0 }
+        Writer { out, made: &[], most, origin, datacenter: None, origin_at, class, written: SmallVec::new(), last: 0 }
     }
 
     /// Writes a record, or nothing of it.
@@ -207,8 +211,12 @@ impl<'o, 'z> Writer<'o, 'z> {
             Owner::Question => self.pointer(HEADER_OCTETS),
             Owner::Name(name) => self.name(name),
             Owner::Made(place) => self.name(&self.made[*place]),
-            Owner::Derived(derived) => self.derived(*derived, self.origin),
+            Owner::Derived(derived) => self.derived(*derived, self.origin_of(*derived)),
         }
+    }
+
+    fn origin_of(&self, derived: Derived<'z>) -> Option<&'z Name> {
+        if matches!(derived, Derived::Literal(_)) { self.datacenter } else { self.origin }
     }
 
     /// A name made of a host: a pointer to where it stands, or its labels and the origin.
@@ -293,7 +301,7 @@ impl<'o, 'z> Writer<'o, 'z> {
             Target::Derived(derived) => {
                 self.remember(*derived);
                 derived.write_relative(self.out);
-                self.out.extend_from_slice(self.origin.map_or(&[0][..], Name::as_wire));
+                self.out.extend_from_slice(self.origin_of(*derived).map_or(&[0][..], Name::as_wire));
             }
             Target::Name(name) => {
                 for label in name.split('.') {

@@ -11,7 +11,7 @@ use super::reachable_addresses;
 use crate::config;
 use crate::http::{BrokenZones, LoadedZone};
 use crate::limits;
-use crate::zone::{Grammar, Name, Policy, Prefix, Zone, ZoneFile, Zones, parse_file, reverse_origins};
+use crate::zone::{Datacenter, Grammar, Name, Policy, Prefix, Zone, ZoneFile, Zones, parse_file, reverse_origins};
 
 /// The zone of the hosts where the operator has none of that name.
 const DELIVERED: &str = include_str!("../../zones/service.local.zone");
@@ -74,6 +74,11 @@ fn made(settings: &config::Dns) -> Result<Vec<(Name, Grammar, String)>> {
         let file = "$TTL 3600\n@ SOA ns.dns hostmaster 1 4h 1h 1w 5\n@ NS ns.dns\n";
         made.push((name(&format!("{apex}."))?, Grammar::Kubernetes, file.to_owned()));
     }
+    if let Some(apex) = &settings.consul_zone {
+        let datacenter = Datacenter::new(&settings.datacenter)
+            .ok_or_else(|| anyhow!("datacenter: `{}` is not one label", settings.datacenter))?;
+        made.push((name(&format!("{apex}."))?, Grammar::Consul(datacenter), DELIVERED.to_owned()));
+    }
     for (address, prefix) in &settings.reverse {
         for origin in reverse_origins(*address, *prefix) {
             let origin = name(&origin)?;
@@ -84,7 +89,7 @@ fn made(settings: &config::Dns) -> Result<Vec<(Name, Grammar, String)>> {
     }
     for (place, (origin, ..)) in made.iter().enumerate() {
         if made[..place].iter().any(|(other, ..)| other == origin) {
-            bail!("the zone {origin} is named twice: by domain, apexes, kubernetes_zone or reverse");
+            bail!("the zone {origin} is named twice: by domain, apexes, kubernetes_zone, consul_zone or reverse");
         }
     }
     Ok(made)
@@ -216,6 +221,7 @@ mod tests {
         let mut settings = Config::default().dns;
         settings.domain = "example.org".into();
         settings.kubernetes_zone = None;
+        settings.consul_zone = None;
         assert_eq!(served(&settings), [("service.example.org.".into(), Grammar::Service)]);
     }
 
@@ -226,11 +232,12 @@ mod tests {
         let expected = [
             ("service.local.".into(), Grammar::Service),
             ("cluster.local.".into(), Grammar::Kubernetes),
+            ("consul.".into(), Grammar::Consul(Datacenter::new("dc1").expect("a label"))),
             ("internal.".into(), Grammar::Static),
         ];
         assert_eq!(served(&settings), expected);
         settings.zones_dir = None;
-        assert_eq!(served(&settings), expected[..2]);
+        assert_eq!(served(&settings), expected[..3]);
     }
 
     #[test]
@@ -239,7 +246,8 @@ mod tests {
         settings.apexes = vec!["internal".into()];
         settings.reverse = vec![("10.0.0.0".parse().expect("an address"), 15)];
         let zones: Vec<String> = served(&settings).into_iter().map(|(origin, _)| origin).collect();
-        let expected = ["service.local.", "internal.", "cluster.local.", "0.10.in-addr.arpa.", "1.10.in-addr.arpa."];
+        let expected =
+            ["service.local.", "internal.", "cluster.local.", "consul.", "0.10.in-addr.arpa.", "1.10.in-addr.arpa."];
         assert_eq!(zones, expected);
         settings.apexes.push("cluster.local".into());
         let error = read(&settings, &[]).expect_err("twice").to_string();

@@ -163,6 +163,11 @@ impl<'z> Authority<'z> {
         &self.zone.origin
     }
 
+    /// What the names of addresses are below in Consul's grammar.
+    pub fn datacenter(&self) -> Option<&'z Name> {
+        self.zone.datacenter.as_ref()
+    }
+
     /// Whether the zone is its file and nothing else.
     pub fn is_static(&self) -> bool {
         self.zone.grammar == super::Grammar::Static
@@ -283,6 +288,10 @@ impl<'z> Search<'z, '_> {
         match found {
             Found::Hosts(facet, members) => self.host_records(*facet, members, owner, qtype),
             Found::Types if qtype == rtype::PTR => self.service_types(owner),
+            Found::Literal(address) => {
+                let record = hosts::literal(*address, owner, self.place.policy().record_ttl);
+                self.answer.answer.extend(Some(record).filter(|record| record.data.rtype() == qtype));
+            }
             Found::Types | Found::Empty | Found::Nothing => {}
         }
         if let Some(set) = node.and_then(|node| node.set(qtype)) {

@@ -35,6 +35,7 @@ pub use name::{NAME_OCTETS, Name, NameKey, write_name};
 pub use order::Random;
 pub use policy::{AddressOrder, EmptyService, Policy, SrvSubset};
 pub use record::{Data, Derived, Owner, Record, Row, Target, Text};
+pub use schema::consul::Datacenter;
 pub use schema::reverse::{Prefix, origins as reverse_origins};
 pub use schema::service::{address_label, check_service_label};
 pub use statics::StaticSet;
@@ -51,6 +52,8 @@ pub enum Grammar {
     Service,
     /// `web.default.svc.cluster.local`.
     Kubernetes,
+    /// `web.service.consul`.
+    Consul(Datacenter),
     /// `1.0.0.10.in-addr.arpa`.
     Reverse(Prefix),
 }
@@ -62,6 +65,7 @@ impl Grammar {
             Grammar::Static => "static",
             Grammar::Service => "service",
             Grammar::Kubernetes => "kubernetes",
+            Grammar::Consul(_) => "consul",
             Grammar::Reverse(_) => "reverse",
         }
     }
@@ -73,6 +77,8 @@ struct Apex {
     origin: Name,
     soa: Soa,
     grammar: Grammar,
+    /// `<dc>.consul.`
+    datacenter: Option<Name>,
     statics: Statics,
 }
 
@@ -98,7 +104,11 @@ impl Zone {
         }
         give_addresses(&origin, &soa, &servers, &mut records, own);
         let statics = Statics::new(&origin, records);
-        Zone(Arc::new(Apex { origin, soa, grammar, statics }))
+        let datacenter = match &grammar {
+            Grammar::Consul(datacenter) => Some(origin.with_label(datacenter.as_bytes())),
+            Grammar::Static | Grammar::Service | Grammar::Kubernetes | Grammar::Reverse(_) => None,
+        };
+        Zone(Arc::new(Apex { origin, soa, grammar, datacenter, statics }))
     }
 
     /// The apex.

@@ -75,6 +75,14 @@ impl Name {
         Ok(Name(wire.into()))
     }
 
+    /// This name with a label before it, lower case, of 1 to 63 octets.
+    pub(super) fn with_label(&self, label: &[u8]) -> Name {
+        let mut wire = vec![label.len() as u8];
+        wire.extend_from_slice(label);
+        wire.extend_from_slice(&self.0);
+        Name(wire.into())
+    }
+
     /// The octets, the root's zero included.
     pub fn as_wire(&self) -> &[u8] {
         &self.0

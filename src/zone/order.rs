@@ -120,7 +120,7 @@ fn service<'a>(data: &Data<'a>) -> Option<Service<'a>> {
     };
     let (address, name) = match target {
         Target::Name(name) => (None, name),
-        Target::Derived(Derived::Address(address)) => (Some(address), ""),
+        Target::Derived(Derived::Address(address) | Derived::Literal(address)) => (Some(address), ""),
         Target::Derived(Derived::Endpoint(row)) => endpoint(row.0),
         Target::Derived(_) => (None, ""),
     };

@@ -33,6 +33,8 @@ impl std::fmt::Debug for Row<'_> {
 pub enum Derived<'z> {
     /// `<hex-ip>.addr`.
     Address(IpAddr),
+    /// `<hex-ip>.addr` below the datacenter: Consul's name of an address.
+    Literal(IpAddr),
     /// `<hostname or dashed address>.<service>.<namespace>.svc`: the target of SRV records in Kubernetes' grammar.
     Endpoint(Row<'z>),
     /// `<hostname, id or dashed address>.<service>.<namespace>.svc`: what people call the host.
@@ -47,7 +49,7 @@ impl Derived<'_> {
     /// Appends the labels in wire form, without the origin.
     pub fn write_relative(&self, out: &mut Vec<u8>) {
         match self {
-            Derived::Address(address) => {
+            Derived::Address(address) | Derived::Literal(address) => {
                 push_label(out, &address_label(*address));
                 push_label(out, b"addr");
             }
@@ -76,7 +78,7 @@ impl Derived<'_> {
     /// Whether it is a name below `origin` (RFC 1035 2.3.4).
     pub(super) fn fits(&self, origin: &Name) -> bool {
         let octets = match self {
-            Derived::Address(_) | Derived::Type(_) => return true,
+            Derived::Address(_) | Derived::Literal(_) | Derived::Type(_) => return true,
             Derived::Endpoint(row) | Derived::Called(row, _) => {
                 64 + 2 + row.0.service.as_str().len() + row.0.namespace.as_str().len() + 4
             }

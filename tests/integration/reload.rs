@@ -61,8 +61,8 @@ async fn changed_files_are_served_and_the_hosts_stay() {
         let zones = &reply.json()["zones"];
         let zone = |place: usize| (zones[place]["origin"].as_str(), zones[place]["kind"].as_str());
         assert_eq!(zone(0), (Some("service.local."), Some("service")), "{zones}");
-        assert_eq!(zone(2), (Some("internal."), Some("static")), "{zones}");
-        assert_eq!(zones[2]["records"], 4, "SOA, NS, its address, A: {zones}");
+        assert_eq!(zone(3), (Some("internal."), Some("static")), "{zones}");
+        assert_eq!(zones[3]["records"], 4, "SOA, NS, its address, A: {zones}");
         assert_eq!(ask(&server, "www.internal").await[1], "www.internal. 60 IN A 10.9.0.9");
         assert_eq!(ask(&server, "static.service.local").await[1], "static.service.local. 60 IN A 10.9.0.8");
         assert_eq!(ask(&server, "more.service.local").await[1], "more.service.local. 60 IN A 10.9.0.7");

@@ -281,7 +281,9 @@ impl<'j> Judge<'j> {
                 let live = members.iter().filter(|host| crate::zone::members::is_live(host, now));
                 (*facet, live.map(Arc::as_ptr).collect())
             }
-            Found::Hosts(..) | Found::Types | Found::Empty | Found::Nothing => (wanted.facet(), HashSet::new()),
+            Found::Hosts(..) | Found::Literal(_) | Found::Types | Found::Empty | Found::Nothing => {
+                (wanted.facet(), HashSet::new())
+            }
         };
         let policy = place.policy();
         Judge { now, qtype, wanted, facet, shown, hidden, only_passing: policy.only_passing, txt: policy.txt }

@@ -249,7 +249,12 @@ impl<'z> Search<'z, '_> {
     /// The SRV data of a port.
     fn service(&self, host: &'z Host, port: &Port) -> Option<Data<'z>> {
         let weight = host.weight.saturating_mul(self.place.policy().srv_weight_scale);
-        Some(Data::Srv { priority: host.priority, weight, port: port.number, target: self.target(host)? })
+        Some(Data::Srv { priority: self.priority(host), weight, port: port.number, target: self.target(host)? })
+    }
+
+    /// Consul's records have no priority 0, and its clients have never seen one.
+    fn priority(&self, host: &Host) -> u16 {
+        if matches!(self.place.zone.grammar, Grammar::Consul(_)) { host.priority.max(1) } else { host.priority }
     }
 
     /// The name that a host is reached by, as SRV says it: it has addresses, and is no alias (RFC 2782).
@@ -259,6 +264,7 @@ impl<'z> Search<'z, '_> {
             table::Target::Addresses(addresses) => {
                 let derived = match self.place.zone.grammar {
                     Grammar::Kubernetes => Derived::Endpoint(Row(host)),
+                    Grammar::Consul(_) => Derived::Literal(addresses[0]),
                     Grammar::Service | Grammar::Static | Grammar::Reverse(_) => Derived::Address(addresses[0]),
                 };
                 derived.fits(&self.place.zone.origin).then_some(Target::Derived(derived))
@@ -293,6 +299,11 @@ impl<'z> Search<'z, '_> {
         for host in hosts {
             let Some(&first) = host.target.addresses().first() else { continue };
             match self.target(host) {
+                Some(Target::Derived(derived @ Derived::Literal(address))) => {
+                    let ttl = clip(self.place.policy().record_ttl, host, self.asker.now);
+                    let record = literal(address, Owner::Derived(derived), ttl);
+                    self.answer.additional.push(record);
+                }
                 Some(Target::Derived(derived @ Derived::Endpoint(_))) => {
                     self.endpoint_addresses(derived);
                 }
@@ -588,6 +599,15 @@ fn address_of(data: &Data<'_>) -> Option<IpAddr> {
 
 fn lowest<'a>(ttl: u32, hosts: impl Iterator<Item = &'a Host>, now: Timestamp) -> u32 {
     hosts.fold(ttl, |ttl, host| clip(ttl, host, now))
+}
+
+/// An address as a record.
+pub(super) fn literal<'z>(address: IpAddr, owner: Owner<'z>, ttl: u32) -> Record<'z> {
+    let data = match address {
+        IpAddr::V4(v4) => Data::A(v4),
+        IpAddr::V6(v6) => Data::Aaaa(v6),
+    };
+    Record { owner, ttl, data }
 }
 
 /// No record outlives the lease it stands on (R24): whole seconds left, rounded down.

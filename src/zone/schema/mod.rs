@@ -1,6 +1,7 @@
 //! Which names there are: those that hosts make (`service`), and the way from a question to them, one grammar a zone
 //! (`resolve`), chosen by its apex, never by guessing.
 
+pub(super) mod consul;
 pub(super) mod resolve;
 pub(super) mod reverse;
 pub(super) mod service;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
+use super::consul;
 use super::reverse::Prefix;
 use super::service::{RESERVED, underscore};
 use super::{Facet, View};
@@ -33,6 +34,8 @@ pub(in crate::zone) enum Members<'z> {
 pub(in crate::zone) enum Found<'z> {
     /// They stand there: some are in the answers now.
     Hosts(Facet<'z>, Members<'z>),
+    /// An address stands there, whoever has it.
+    Literal(IpAddr),
     /// The types of services are listed there (RFC 6763 9).
     Types,
     /// Something stands below, or the name is kept though nobody is in the answers.
@@ -41,7 +44,7 @@ pub(in crate::zone) enum Found<'z> {
     Nothing,
 }
 
-type Labels<'a> = SmallVec<[&'a [u8]; 8]>;
+pub(super) type Labels<'a> = SmallVec<[&'a [u8]; 8]>;
 
 /// A look at a tree at one moment.
 #[derive(Clone, Copy)]
@@ -64,6 +67,7 @@ impl<'z> Look<'z> {
                 }
             }
             Grammar::Reverse(prefix) => self.reverse(*prefix, key),
+            Grammar::Consul(datacenter) => self.consul(datacenter, key),
         }
     }
 
@@ -76,6 +80,7 @@ impl<'z> Look<'z> {
                 home(b"default", second.strip_prefix(b"_")?)
             }
             (Grammar::Service, [service, ..]) => home(b"default", service),
+            (Grammar::Consul(datacenter), labels) => consul::subject(datacenter, labels),
             _ => None,
         }
     }
@@ -101,17 +106,17 @@ impl<'z> Look<'z> {
     }
 
     /// What the tree keeps at a name or below.
-    fn kept(&self, key: &Path) -> Found<'z> {
+    pub(super) fn kept(&self, key: &Path) -> Found<'z> {
         if let Some(node) = self.tree.get(key.as_bytes()) {
             match self.node(node) {
                 Found::Nothing => {}
-                found @ (Found::Hosts(..) | Found::Types | Found::Empty) => return found,
+                found @ (Found::Hosts(..) | Found::Literal(_) | Found::Types | Found::Empty) => return found,
             }
         }
         if self.tree.any_below(key.as_bytes(), self.now) { Found::Empty } else { Found::Nothing }
     }
 
-    fn node(&self, node: &'z Node) -> Found<'z> {
+    pub(super) fn node(&self, node: &'z Node) -> Found<'z> {
         match self.tree.part(node) {
             Some((view, part)) => self.part(Facet::View(view), part),
             None => Found::Nothing,
@@ -237,7 +242,7 @@ impl<'z> Look<'z> {
         match rest {
             [] | [b"prefer"] => match whole(Facet::Addresses) {
                 Found::Nothing => Found::Nothing,
-                Found::Hosts(..) | Found::Types | Found::Empty => Found::Empty,
+                Found::Hosts(..) | Found::Literal(_) | Found::Types | Found::Empty => Found::Empty,
             },
             [b"prefer", zone @ ..] => {
                 let labels: Option<SmallVec<[&str; 4]>> =
@@ -308,7 +313,7 @@ fn push_once<'z>(found: &mut SmallVec<[&'z Arc<Host>; 4]>, host: &'z Arc<Host>) 
 }
 
 /// Where the hosts of a service are kept; `None` for what is no service.
-fn home(namespace: &[u8], service: &[u8]) -> Option<Path> {
+pub(super) fn home(namespace: &[u8], service: &[u8]) -> Option<Path> {
     let is_service = !service.starts_with(b"_") && !RESERVED.iter().any(|reserved| reserved.as_bytes() == service);
     is_service.then(|| match namespace {
         b"default" => Path::of_kept([service]),
@@ -317,7 +322,7 @@ fn home(namespace: &[u8], service: &[u8]) -> Option<Path> {
 }
 
 /// The address whose label has these digits.
-fn address_of(hex: &[u8]) -> Option<IpAddr> {
+pub(super) fn address_of(hex: &[u8]) -> Option<IpAddr> {
     if !hex.iter().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f')) {
         return None;
     }
