@@ -174,6 +174,8 @@ pub const ZONE_FILES: usize = 1000;
 pub const APEXES: usize = 64;
 /// Networks whose addresses have names; one of them may be as many as 128 zones.
 pub const REVERSE_NETWORKS: usize = 256;
+/// Services hidden by a zone file that a reload names.
+pub const WARNINGS_TOLD: usize = 100;
 /// Networks for `auto_ip`: each is compared at a registration.
 pub const AUTO_IP_NETWORKS: usize = 64;
 /// Threads of the runtime.

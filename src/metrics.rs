@@ -11,11 +11,10 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric};
-use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::counter::{ConstCounter, Counter};
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::metrics::histogram::Histogram;
-use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry as Families;
 
 use crate::clock::Timestamp;
@@ -177,7 +176,9 @@ impl Metrics {
         self.zones_read.set(in_seconds(registry.now()));
         let help = "When the zones that are served were read, in seconds since 1970";
         families.register("zones_read_time_seconds", help, self.zones_read.clone());
-        families.register("build", "Version of the program", Info::new(BuildLabels { version: VERSION }));
+        let build: Family<BuildLabels, Gauge> = Family::default();
+        build.get_or_create(&BuildLabels { version: VERSION }).set(1);
+        families.register("build_info", "Version of the program", build);
         let started: Gauge = Gauge::default();
         started.set(in_seconds(registry.now()));
         families.register("process_start_time_seconds", "Start of the program, in seconds since 1970", started);
@@ -314,6 +315,9 @@ impl Collector for Table {
             let labels = StatusLabels { status: status.as_str() };
             ConstGauge::new(count).encode(family.encode_family(&labels)?)?;
         }
+        let ended = ConstCounter::new(self.0.ended());
+        let help = "Hosts whose lease has ended";
+        ended.encode(encoder.encode_descriptor("leases_ended", help, None, ended.metric_type())?)?;
         let mut gauge = |name: &str, help: &str, value: i64| {
             let gauge = ConstGauge::new(value);
             let metric = encoder.encode_descriptor(name, help, None, gauge.metric_type())?;

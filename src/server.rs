@@ -65,7 +65,10 @@ impl Server {
             dns_addrs.push(listener.local_addr());
             dns.push(listener);
         }
-        let zones = zones::read(&config.dns, &dns_addrs)?;
+        let zones::Read { zones, doubts } = zones::read(&config.dns, &dns_addrs)?;
+        for doubt in &doubts {
+            tracing::warn!("{doubt}");
+        }
         let registry = Arc::new(Registry::new(clock, zones, config.store.kind.durability()));
         let metrics = Arc::new(Metrics::new(&registry));
         let readiness = Arc::new(Readiness::default());

@@ -31,5 +31,6 @@ fn zones_table(answer: &Value) -> String {
     let field = |zone: &Value, key: &str| zone.get(key).map(text).unwrap_or_default();
     let row = |zone: &Value| ["origin", "kind", "records"].map(|key| field(zone, key)).to_vec();
     let rows: Vec<_> = entries(answer, "zones").iter().map(row).collect();
-    aligned(&["ZONE", "KIND", "RECORDS"], &rows)
+    let warnings = entries(answer, "warnings").iter().map(|warning| format!("warning: {}\n", text(warning)));
+    aligned(&["ZONE", "KIND", "RECORDS"], &rows) + &warnings.collect::<String>()
 }

@@ -157,7 +157,11 @@ fn run(loaded: config::Loaded) -> Result<(), Failure> {
 
 /// The zones are a setting, too, that is written in files of its own.
 fn zones_hold(config: &config::Config) -> Result<(), Failure> {
-    check_zones(&config.dns).map_err(|error| Failure::Usage(format!("{error:#}")))
+    let doubts = check_zones(&config.dns).map_err(|error| Failure::Usage(format!("{error:#}")))?;
+    for doubt in doubts {
+        tracing::warn!("{doubt}");
+    }
+    Ok(())
 }
 
 /// Prints the settings in effect, if the zones hold as well; the notes go to standard error.

@@ -164,7 +164,7 @@ impl Drain {
         let client = Client::new(&self.server, environment)?;
         let body = json!({"enable": !self.off});
         client.call(Method::PUT, &["v1", "hosts", &self.service, &self.id, "drain"], Some(&body))?;
-        let done = if self.off { "back in the answers" } else { "draining" };
+        let done = if self.off { "draining no more" } else { "draining" };
         print(&format!("{} of {} is {done}\n", printable(&self.id), printable(&self.service)))
     }
 }

@@ -240,14 +240,25 @@ fn set_domain(config: &mut Config, values: &[String], _: &Machine) -> Result<(),
 }
 
 fn set_apexes(config: &mut Config, values: &[String], _: &Machine) -> Result<(), String> {
-    config.dns.apexes = value::each(values, limits::APEXES, value::domain)?;
+    config.dns.apexes = value::each(values, limits::APEXES, apex)?;
     Ok(())
+}
+
+/// An apex of ours: never `local`, which is multicast DNS' (RFC 6762), and no word that means something else.
+fn apex(text: &str) -> Result<String, String> {
+    match text {
+        "true" | "false" | "off" | "no" => Err(format!("`{text}` is not a zone; `none` is the word for none")),
+        _ => value::domain(text).and_then(|domain| match domain.as_str() {
+            "local" => Err("`local` belongs to multicast DNS (RFC 6762)".into()),
+            _ => Ok(domain),
+        }),
+    }
 }
 
 fn set_kubernetes_zone(config: &mut Config, values: &[String], _: &Machine) -> Result<(), String> {
     config.dns.kubernetes_zone = match one(values)? {
         "none" => None,
-        text => Some(value::domain(text)?),
+        text => Some(apex(text)?),
     };
     Ok(())
 }
@@ -255,7 +266,7 @@ fn set_kubernetes_zone(config: &mut Config, values: &[String], _: &Machine) -> R
 fn set_consul_zone(config: &mut Config, values: &[String], _: &Machine) -> Result<(), String> {
     config.dns.consul_zone = match one(values)? {
         "none" => None,
-        text => Some(value::domain(text)?),
+        text => Some(apex(text)?),
     };
     Ok(())
 }

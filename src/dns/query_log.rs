@@ -6,6 +6,8 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use hickory_proto::rr::RecordType;
+
 use super::engine::{Answered, Request};
 use super::query::HEADER_OCTETS;
 use crate::zone::write_name;
@@ -30,7 +32,7 @@ impl QueryLog {
         }
         tracing::info!(
             name = question(reply),
-            qtype = answered.qtype,
+            qtype = %RecordType::from(answered.qtype),
             rcode = answered.code.as_str(),
             truncated = answered.truncated,
             transport = request.transport.as_str(),

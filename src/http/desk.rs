@@ -10,7 +10,7 @@ use crate::table::Invalid;
 /// A part of the server that knows its files and its engine.
 pub trait Desk: Send + Sync {
     /// Reads the zone files anew, all or none; takes as long as reading files does.
-    fn reload(&self) -> Result<Vec<LoadedZone>, BrokenZones>;
+    fn reload(&self) -> Result<Reload, BrokenZones>;
 
     /// What a client that asks over UDP gets now, and why; `name` as people write it, `qtype` a mnemonic.
     fn answer(&self, name: &str, qtype: &str) -> Result<AnswerView, Invalid>;
@@ -105,6 +105,15 @@ pub struct ReasonView {
     pub reason: &'static str,
     /// The same for people.
     pub detail: String,
+}
+
+/// What a reload gave.
+#[derive(Clone, Debug)]
+pub struct Reload {
+    /// The zones that are served from now on.
+    pub zones: Vec<LoadedZone>,
+    /// What can be served and is most likely a mistake.
+    pub warnings: Vec<String>,
 }
 
 /// A zone as it is served.

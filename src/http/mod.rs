@@ -32,7 +32,9 @@ use crate::metrics::Metrics;
 use crate::readiness::Readiness;
 use crate::registry::Registry;
 
-pub use desk::{AnswerView, BrokenZones, Desk, ExtendedErrorView, JudgedView, LoadedZone, ReasonView, RecordView};
+pub use desk::{
+    AnswerView, BrokenZones, Desk, ExtendedErrorView, JudgedView, LoadedZone, ReasonView, RecordView, Reload,
+};
 pub use listen::serve;
 
 /// Settings of the HTTP side.

@@ -21,6 +21,7 @@ mod follow;
 mod reload;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, Guard};
@@ -129,6 +130,8 @@ pub struct Registry {
     earlier_deadline: Notify,
     clock: Arc<Clock>,
     durability: Durability,
+    /// Hosts whose lease has ended since the start.
+    ended: AtomicU64,
 }
 
 impl Registry {
@@ -154,6 +157,7 @@ impl Registry {
             earlier_deadline: Notify::new(),
             clock,
             durability,
+            ended: AtomicU64::new(0),
         }
     }
 
@@ -259,6 +263,10 @@ impl Registry {
         let now = self.clock.now();
         let changes = core.table.tick(now, limits::DEADLINES_PER_TICK);
         let more = core.table.deadlines().next().is_some_and(|next| next <= now);
+        self.ended.fetch_add(changes.len() as u64, Ordering::Relaxed);
+        if let Some(last) = changes.last() {
+            tracing::info!(hosts = changes.len(), last = %last.key(), "leases have ended");
+        }
         core.staged.extend(changes);
         if self.durability == Durability::Immediate
             && let Some(batch) = core.take_batch()
@@ -268,6 +276,11 @@ impl Registry {
         drop(core);
         self.has_staged.notify_one();
         more
+    }
+
+    /// How many hosts lost their lease since the start.
+    pub fn ended(&self) -> u64 {
+        self.ended.load(Ordering::Relaxed)
     }
 
     /// The moment at which a lease may end next.

@@ -96,8 +96,7 @@ impl World<'_> {
             let limit = usize::from(self.zones.policy().record_limit);
             let shown = explanation.hosts.iter().filter(|judged| judged.reasons.is_empty()).count();
             if limit > 0 && shown > limit {
-                view.notes
-                    .push(format!("record_limit is set: an answer has {limit} records of the set, others each time"));
+                view.notes.push(format!("record_limit is set: an answer has {limit} records of the set at most"));
             }
             if truncated {
                 view.notes.push("truncated over UDP: the reply above has a part of what is in the answer".into());

@@ -8,10 +8,11 @@ use parking_lot::Mutex;
 
 use super::{ask, zones};
 use crate::config;
-use crate::http::{AnswerView, BrokenZones, Desk, LoadedZone};
+use crate::http::{AnswerView, BrokenZones, Desk, Reload};
+use crate::limits;
 use crate::metrics::Metrics;
 use crate::registry::Registry;
-use crate::table::Invalid;
+use crate::table::{Invalid, ServiceName};
 
 /// The desk of one server.
 struct ServerDesk {
@@ -42,9 +43,9 @@ pub fn desk(
 }
 
 impl Desk for ServerDesk {
-    fn reload(&self) -> Result<Vec<LoadedZone>, BrokenZones> {
+    fn reload(&self) -> Result<Reload, BrokenZones> {
         let _one = self.reloading.lock();
-        let anew = zones::read(&self.settings, &self.listeners).map_err(|error| {
+        let zones::Read { zones: anew, doubts } = zones::read(&self.settings, &self.listeners).map_err(|error| {
             self.metrics.reload_failed();
             let broken = zones::broken(&error);
             tracing::error!(error = %broken, "the zone files do not hold: the zones stay as they are");
@@ -55,8 +56,11 @@ impl Desk for ServerDesk {
         let loaded = zones::summary(&anew);
         let records: usize = loaded.iter().map(|zone| zone.records).sum();
         tracing::info!(zones = loaded.len(), records, serial, "the zone files are read anew");
-        self.warn_of_hidden();
-        Ok(loaded)
+        let warnings: Vec<String> = doubts.into_iter().chain(self.hidden()).collect();
+        for warning in &warnings {
+            tracing::warn!("{warning}");
+        }
+        Ok(Reload { zones: loaded, warnings })
     }
 
     fn answer(&self, name: &str, qtype: &str) -> Result<AnswerView, Invalid> {
@@ -76,12 +80,13 @@ impl Desk for ServerDesk {
 
 impl ServerDesk {
     /// A file may now have an alias or a delegation where the hosts of a service are.
-    fn warn_of_hidden(&self) {
+    fn hidden(&self) -> Vec<String> {
         let snapshot = self.registry.snapshot();
-        for (service, hosts) in snapshot.hosts.services() {
-            if let Some(record) = snapshot.zones.obstacle(service.as_str()) {
-                tracing::warn!(%service, hosts, "a zone file has a {record} record there, which hides the hosts");
-            }
-        }
+        let obstacle = |service: &ServiceName| snapshot.zones.obstacle(service.as_str());
+        let services =
+            snapshot.hosts.services().filter_map(|(service, hosts)| Some((service, hosts, obstacle(service)?)));
+        let told = services.take(limits::WARNINGS_TOLD);
+        told.map(|(service, hosts, record)| format!("service {service}: a {record} record hides its {hosts} hosts"))
+            .collect()
     }
 }

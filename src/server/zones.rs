@@ -1,7 +1,7 @@
 //! The zones that are served: the one of the hosts, and those in the operator's directory.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::Read as _;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
@@ -11,18 +11,27 @@ use super::reachable_addresses;
 use crate::config;
 use crate::http::{BrokenZones, LoadedZone};
 use crate::limits;
-use crate::zone::{Datacenter, Grammar, Name, Policy, Prefix, Zone, ZoneFile, Zones, parse_file, reverse_origins};
+use crate::zone::{
+    Datacenter, Grammar, Name, Policy, Prefix, StaticSet, Zone, ZoneFile, Zones, parse_file, reverse_origins, rtype,
+};
 
 /// The zone of the hosts where the operator has none of that name.
 const DELIVERED: &str = include_str!("../../zones/service.local.zone");
 
-/// Reads every zone as a start does, and says what is wrong: the directory, or file and line.
-pub fn check_zones(settings: &config::Dns) -> Result<()> {
-    read(settings, &settings.listen).map(drop)
+/// Reads every zone as a start does, and says what is wrong: the directory, or file and line; what is doubtful where
+/// nothing is wrong.
+pub fn check_zones(settings: &config::Dns) -> Result<Vec<String>> {
+    Ok(read(settings, &settings.listen)?.doubts)
+}
+
+/// The zones, and what can be served and is most likely a mistake: with file and line.
+pub(super) struct Read {
+    pub(super) zones: Zones,
+    pub(super) doubts: Vec<String>,
 }
 
 /// Reads the zones for `settings`; hosts will be found below `service.<domain>` and the other zones made for them.
-pub(super) fn read(settings: &config::Dns, listeners: &[SocketAddr]) -> Result<Zones> {
+pub(super) fn read(settings: &config::Dns, listeners: &[SocketAddr]) -> Result<Read> {
     let own = reachable_addresses(&settings.advertise, listeners);
     if listeners.iter().any(|listener| listener.ip().is_unspecified()) && own.iter().all(IpAddr::is_loopback) {
         tracing::warn!(
@@ -33,9 +42,21 @@ pub(super) fn read(settings: &config::Dns, listeners: &[SocketAddr]) -> Result<Z
     let policy = policy(settings);
     let made = made(settings)?;
     let mut zones = Vec::new();
+    let mut doubts = Vec::new();
+    let mut paths: Vec<(Name, PathBuf)> = Vec::new();
     for path in settings.zones_dir.as_deref().map(files).transpose()?.unwrap_or_default() {
         let file = of_file(&path)?;
+        if let Some((_, other)) = paths.iter().find(|(origin, _)| *origin == file.origin) {
+            let what = format!("{} is a zone of {} already", file.origin, other.display());
+            return Err(Fault { file: path.display().to_string(), line: None, what }.into());
+        }
+        paths.push((file.origin.clone(), path.clone()));
         let grammar = made.iter().find(|(origin, ..)| *origin == file.origin).map_or(Grammar::Static, |made| made.1);
+        let lines = file.warnings.iter().map(|doubt| format!("{}:{}: {}", path.display(), doubt.line, doubt.what));
+        doubts.extend(lines);
+        if grammar != Grammar::Static {
+            doubts.extend(hidden(&file).map(|what| format!("{}: {what}", path.display())));
+        }
         zones.push(Zone::new(file, grammar, &policy, &own));
     }
     let mut all = Vec::new();
@@ -50,7 +71,22 @@ pub(super) fn read(settings: &config::Dns, listeners: &[SocketAddr]) -> Result<Z
         }
     }
     all.extend(zones);
-    Ok(Zones::new(all, policy))
+    Ok(Read { zones: Zones::new(all, policy), doubts })
+}
+
+/// Records at the words of the grammars, below which hosts are found: they would lead away from there.
+fn hidden(file: &ZoneFile) -> impl Iterator<Item = String> {
+    let is_word = |owner: &Name| {
+        let first = file.origin.relative(owner.as_wire()).and_then(|relative| relative.get(1..));
+        let words = ["_", "addr", "svc", "service", "dc", "node"];
+        owner.labels().any(|label| label.starts_with(b"_"))
+            || first.is_some_and(|first| words.iter().any(|word| first == word.as_bytes()))
+    };
+    let leads_away = |set: &&StaticSet| [rtype::CNAME, rtype::DNAME, rtype::NS].contains(&set.rtype);
+    let sets = file.records.iter().filter(move |(owner, _)| **owner != file.origin && is_word(owner));
+    sets.flat_map(move |(owner, sets)| {
+        sets.iter().filter(leads_away).map(move |_| format!("{owner} leads away from the names of hosts below it"))
+    })
 }
 
 /// The zone of one file as a server with these settings would have it, and no other.
@@ -127,9 +163,6 @@ fn of_file(path: &Path) -> Result<ZoneFile> {
         return Err(fault(None, format!("more than {bound} octets")).into());
     }
     let file = parse_file(&text, &origin).map_err(|error| fault(Some(error.line), error.what))?;
-    for doubt in &file.warnings {
-        tracing::warn!("{}:{}: {}", path.display(), doubt.line, doubt.what);
-    }
     if file.origin != origin {
         return Err(fault(None, "the SOA is not that of the origin the file is called after".into()).into());
     }
@@ -210,7 +243,7 @@ mod tests {
     }
 
     fn served(settings: &config::Dns) -> Vec<(String, Grammar)> {
-        let zones = read(settings, &settings.listen).expect("valid zones");
+        let zones = read(settings, &settings.listen).expect("valid zones").zones;
         zones.iter().map(|zone| (zone.origin().to_string(), zone.grammar())).collect()
     }
 
@@ -250,17 +283,17 @@ mod tests {
             ["service.local.", "internal.", "cluster.local.", "consul.", "0.10.in-addr.arpa.", "1.10.in-addr.arpa."];
         assert_eq!(zones, expected);
         settings.apexes.push("cluster.local".into());
-        let error = read(&settings, &[]).expect_err("twice").to_string();
+        let error = read(&settings, &[]).err().expect("twice").to_string();
         assert!(error.contains("cluster.local. is named twice"), "{error}");
     }
 
     #[test]
     fn errors_name_file_and_line() {
         let (_kept, mut settings) = settings(&[("internal.zone", &format!("{SOA}\nx IN A 10.0.0.300\n"))]);
-        let error = read(&settings, &[]).expect_err("a wrong address").to_string();
+        let error = read(&settings, &[]).err().expect("a wrong address").to_string();
         assert!(error.contains("internal.zone:4: "), "{error}");
         settings.zones_dir = Some("/nowhere".into());
-        let error = read(&settings, &[]).expect_err("no directory").to_string();
+        let error = read(&settings, &[]).err().expect("no directory").to_string();
         assert!(error.starts_with("zones_dir: cannot read the directory /nowhere"), "{error}");
     }
 }

@@ -72,7 +72,7 @@ impl Grammar {
 }
 
 /// What a zone has until its file is read anew.
-#[derive(Clone, Debug)]
+#[derive(PartialEq, Clone, Debug)]
 struct Apex {
     origin: Name,
     soa: Soa,
@@ -83,7 +83,7 @@ struct Apex {
 }
 
 /// One zone.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct Zone(Arc<Apex>);
 
 impl Zone {
@@ -192,7 +192,7 @@ pub struct Zones {
 }
 
 /// The zones by origin.
-#[derive(Debug, Default)]
+#[derive(PartialEq, Debug, Default)]
 struct Places {
     /// In the order given.
     zones: Vec<Zone>,
@@ -234,7 +234,11 @@ impl Zones {
         Zones {
             places: Arc::clone(&anew.places),
             tree: self.tree.clone(),
-            serial: anew.places.serial(later(self.serial, serial)).wrapping_add(1),
+            serial: if *self.places == *anew.places {
+                later(self.serial, serial)
+            } else {
+                anew.places.serial(later(self.serial, serial)).wrapping_add(1)
+            },
             edition: self.edition + 1,
         }
     }

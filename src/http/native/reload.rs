@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use super::query::Query;
 use crate::http::gate::JSON;
 use crate::http::problem::{Document, Kind, Problem};
-use crate::http::{App, LoadedZone};
+use crate::http::{App, LoadedZone, Reload};
 
 /// The zones that are served from now on.
 #[derive(Serialize, ToSchema)]
@@ -20,6 +20,8 @@ struct ReloadedZones {
     zones: Vec<LoadedZone>,
     /// The SOA serial of the zones that hold hosts.
     serial: u32,
+    /// What can be served and is most likely a mistake, with file and line.
+    warnings: Vec<String>,
 }
 
 /// Reads the zone files anew, all or none, and the directory they are in: zones may be new or gone.
@@ -49,8 +51,8 @@ pub(super) async fn reload(
         let _one = one;
         desk.reload()
     });
-    let zones = reloaded.await.map_err(|_| unavailable())??;
+    let Reload { zones, warnings } = reloaded.await.map_err(|_| unavailable())??;
     let serial = app.registry.snapshot().zones.serial();
     // A struct of numbers and strings serializes.
-    Ok((JSON, serde_json::to_vec(&ReloadedZones { zones, serial }).unwrap_or_default()).into_response())
+    Ok((JSON, serde_json::to_vec(&ReloadedZones { zones, serial, warnings }).unwrap_or_default()).into_response())
 }

@@ -84,8 +84,14 @@ impl<'z> Authority<'z> {
     /// it.
     pub(super) fn why_empty(&self, key: &Path, look: Look<'z>) -> Option<ExtendedError> {
         let home = look.subject(&self.zone.grammar, key)?;
-        let mut census = Census { expired: self.tree().ended().of(home.as_bytes()).count(), ..Census::default() };
-        let part = self.tree().service(home.as_bytes()).and_then(|service| service.part(&View::Service));
+        let (view, part) = match look.kept_part(&self.zone.grammar, key) {
+            Some((view, part)) => (view, Some(part)),
+            // The service's own name, of which nothing is left.
+            None if look.is_home(&self.zone.grammar, key, &home) => (&View::Service, None),
+            None => return None,
+        };
+        let ended = self.tree().ended().of(home.as_bytes()).filter(|host| view.shows_host(host));
+        let mut census = Census { expired: ended.count(), ..Census::default() };
         if let Some(part) = part {
             if self.tree().shown(part, look.now).is_some() {
                 return None;

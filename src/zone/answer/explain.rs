@@ -13,6 +13,7 @@ use super::{Authority, Question};
 use crate::clock::Timestamp;
 use crate::limits;
 use crate::table::{Host, Port, Protocol, Status, Target};
+use crate::zone::Grammar;
 use crate::zone::file::rtype;
 use crate::zone::name::Path;
 use crate::zone::schema::resolve::{Found, Look};
@@ -121,7 +122,10 @@ impl<'z> Authority<'z> {
         let look = Look { tree: self.tree(), now };
         let key = self.followed(question.name);
         let home = look.subject(&self.zone.grammar, &key)?;
-        let wanted = Wanted::of(&key)?;
+        let wanted = match &self.zone.grammar {
+            Grammar::Consul(_) => Wanted::of(&look.canonical(&self.zone.grammar, &key)?)?,
+            Grammar::Static | Grammar::Service | Grammar::Kubernetes | Grammar::Reverse(_) => Wanted::of(&key)?,
+        };
         let found = look.find(&self.zone.grammar, &key);
         let judge = Judge::new(self, question.qtype, &key, &wanted, &found, now);
         let part = self.tree().service(home.as_bytes()).and_then(|service| service.part(&View::Service));
@@ -147,6 +151,11 @@ impl<'z> Authority<'z> {
     fn followed(&self, name: &[u8]) -> Path {
         let mut key = Path::from_relative(self.zone.origin.relative(name).unwrap_or_default());
         for _ in 0..limits::CNAME_CHAIN {
+            // Hosts at an alias are what is asked for, and hidden by it.
+            let home = Look { tree: self.tree(), now: Timestamp::default() }.subject(&self.zone.grammar, &key);
+            if home.is_some_and(|home| self.tree().service(home.as_bytes()).is_some()) {
+                break;
+            }
             let alias = self.zone.statics.get(key.as_bytes()).and_then(|node| node.set(rtype::CNAME));
             let target = alias.and_then(|set| set.rdata.first());
             let Some(relative) = target.and_then(|target| self.zone.origin.relative(target)) else { break };
@@ -158,7 +167,7 @@ impl<'z> Authority<'z> {
     /// Whether the file says that the name is an alias, or somebody else's.
     fn hides(&self, key: &Path) -> bool {
         let has = |bytes: &[u8], rtype| self.zone.statics.get(bytes).is_some_and(|node| node.set(rtype).is_some());
-        has(key.as_bytes(), rtype::CNAME) || key.ends().any(|end| end > 0 && has(&key.as_bytes()[..end], rtype::NS))
+        has(key.as_bytes(), rtype::CNAME) || self.zone.statics.edge(key, rtype::A).is_some()
     }
 }
 
@@ -303,18 +312,18 @@ impl<'j> Judge<'j> {
     }
 
     /// What keeps a host out of every answer.
-    fn absence(&self, host: &Host) -> Option<Reason> {
-        if !host.lease.is_live(self.now) {
-            return Some(Reason::Expired(host.lease.expires().unwrap_or_default()));
-        }
-        if host.draining {
-            return Some(Reason::Draining);
-        }
-        match host.status() {
+    fn absence(&self, host: &Host) -> impl Iterator<Item = Reason> {
+        let expired = !host.lease.is_live(self.now);
+        let expired = expired.then(|| Reason::Expired(host.lease.expires().unwrap_or_default()));
+        let health = match host.status() {
             Status::Passing => None,
             Status::Warning => self.only_passing.then_some(Reason::Warning),
             Status::Critical => Some(Reason::Critical),
-        }
+        };
+        let away = expired.is_none();
+        expired
+            .into_iter()
+            .chain(host.draining.then_some(Reason::Draining).into_iter().chain(health).filter(move |_| away))
     }
 
     /// Whether a host that is away has the name that was asked for: then only its absence is a reason.

@@ -107,6 +107,24 @@ pub(super) fn subject(datacenter: &Datacenter, labels: &[&[u8]]) -> Option<Path>
     home(b"default", service)
 }
 
+/// The name in the tree that a name stands for.
+pub(super) fn canonical(datacenter: &Datacenter, labels: &[&[u8]]) -> Option<Path> {
+    match located(datacenter, labels) {
+        [b"service", rest @ ..] | rest @ [_, _] => match rest {
+            [first, second] if first.starts_with(b"_") => {
+                let home = home(b"default", second.strip_prefix(b"_")?)?;
+                Some(if is_no_tag(first) { home } else { Path::of_kept([*first, *second]) })
+            }
+            [service, tag @ ..] if !service.starts_with(b"_") && rest.len() < labels.len() => {
+                let home = home(b"default", service)?;
+                Some(Path::of_kept(home.labels().chain(tag.iter().copied())))
+            }
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
 fn is_no_tag(label: &[u8]) -> bool {
     label == b"_tcp" || label == b"_udp"
 }

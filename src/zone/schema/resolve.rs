@@ -85,6 +85,32 @@ impl<'z> Look<'z> {
         }
     }
 
+    /// The name in the tree that a name stands for, where the tree keeps one, whether or not it exists.
+    pub(in crate::zone) fn canonical(&self, grammar: &Grammar, key: &Path) -> Option<Path> {
+        let labels: Labels<'_> = key.labels().collect();
+        match (grammar, &labels[..]) {
+            (Grammar::Service | Grammar::Kubernetes, [b"svc", namespace, service, rest @ ..]) => {
+                let below = rest.first().is_none_or(|first| first.starts_with(b"_"));
+                let home = home(namespace, service).filter(|_| below)?;
+                Some(Path::of_kept(home.labels().chain(rest.iter().copied())))
+            }
+            (Grammar::Service, [b"svc" | b"addr", ..]) => None,
+            (Grammar::Service, _) => Some(key.clone()),
+            (Grammar::Consul(datacenter), labels) => consul::canonical(datacenter, labels),
+            (Grammar::Static | Grammar::Kubernetes | Grammar::Reverse(_), _) => None,
+        }
+    }
+
+    /// The part of a service's hosts that a name shows, whether or not any of them is in an answer.
+    pub(in crate::zone) fn kept_part(&self, grammar: &Grammar, key: &Path) -> Option<(&'z View, &'z Part)> {
+        self.tree.part(self.tree.get(self.canonical(grammar, key)?.as_bytes())?)
+    }
+
+    /// Whether a name is that of the service at `home`, as a whole.
+    pub(in crate::zone) fn is_home(&self, grammar: &Grammar, key: &Path, home: &Path) -> bool {
+        self.canonical(grammar, key).is_some_and(|canonical| canonical == *home)
+    }
+
     fn service(&self, key: &Path) -> Found<'z> {
         let labels: Labels<'_> = key.labels().collect();
         match &labels[..] {
