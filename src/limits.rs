@@ -35,6 +35,22 @@ pub const PORTS: usize = 32;
 pub const CHECKS: usize = 32;
 /// Octets kept of a check's output (Consul keeps 4 kB).
 pub const CHECK_OUTPUT_OCTETS: usize = 4096;
+/// Octets of the URL of an HTTP check, of a body that it sends, of what it asks over gRPC.
+pub const CHECK_URL_OCTETS: usize = 2048;
+/// Headers of an HTTP check.
+pub const CHECK_HEADERS: usize = 32;
+/// Octets of one of them, name and value.
+pub const CHECK_HEADER_OCTETS: usize = 1024;
+/// Shortest time between two probes of a check (Consul's bound).
+pub const CHECK_INTERVAL_MIN: Duration = Duration::from_secs(1);
+/// Longest time between them: past a day nobody means health.
+pub const CHECK_INTERVAL_MAX: Duration = Duration::from_secs(24 * 3600);
+/// Time for an answer where none is given (Consul's).
+pub const CHECK_TIMEOUT: Duration = Duration::from_secs(10);
+/// Shortest time for an answer.
+pub const CHECK_TIMEOUT_MIN: Duration = Duration::from_millis(10);
+/// Longest time for an answer: so long a slot is held by a host that hangs.
+pub const CHECK_TIMEOUT_MAX: Duration = Duration::from_secs(60);
 /// Octets of the original that a foreign dialect keeps beside a row.
 pub const ORIGINAL_OCTETS: usize = 16 * 1024;
 /// Keys of the `tags` object of a Lyft registration beside the weight, those merged from earlier ones included.

@@ -4,11 +4,13 @@
 //! What is wrong is said as a problem document that names the field and the rule.
 
 mod body;
+mod checks;
 mod duration;
 mod json;
 mod list;
 mod query;
 mod read;
+mod terms;
 mod view;
 mod wait;
 mod watch;

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::store::record::{self, Unreadable};
-use crate::table::{Check, CheckKind, Lease, Place, Protocol, Status, parse_meta, parse_tags};
+use crate::table::{Check, Lease, Place, Protocol, Status, parse_meta, parse_tags};
 
 fn words(most: usize) -> impl Strategy<Value = Vec<String>> {
     prop::collection::vec("[^\\p{Cc}]{1,20}", 0..most)
@@ -31,13 +31,7 @@ fn port() -> impl Strategy<Value = Port> {
 
 fn check() -> impl Strategy<Value = Check> {
     ("[^\\p{Cc}]{1,20}", prop::sample::select(&Status::ALL[..]), any::<String>(), any::<u64>()).prop_map(
-        |(id, status, output, since)| Check {
-            id: id.into(),
-            kind: CheckKind::Reported,
-            status,
-            output: output.into(),
-            since: Timestamp::from_micros(since),
-        },
+        |(id, status, output, since)| Check::new(id.into(), None, status, &output, Timestamp::from_micros(since)),
     )
 }
 
