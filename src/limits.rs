@@ -163,6 +163,31 @@ pub const WATCH_BATCH: usize = 256;
 /// Silence after which an event stream gets a comment, so that proxies keep it open.
 pub const WATCH_KEEPALIVE: Duration = Duration::from_secs(15);
 
+// ---- asking hosts ----
+
+/// Probes at a time: each has a socket, and hosts that all hang for 10 s must not keep 10,000 checks waiting.
+pub const PROBES_AT_A_TIME: usize = 4096;
+/// Spread of the first probes of checks that come together.
+pub const PROBE_JITTER: Duration = Duration::from_millis(20);
+/// First pause between probes of a check that never passed; it doubles with each.
+pub const PROBE_RETRY: Duration = Duration::from_millis(250);
+/// Probes of one address in a second: whoever registers checks must not be able to flood another with us.
+pub const PROBES_PER_TARGET: u32 = 200;
+/// Time for which a probe is put off that would be too many.
+pub const PROBE_PUT_OFF: Duration = Duration::from_secs(1);
+/// Names looked up at a time: the system's resolver takes a thread each.
+pub const PROBE_LOOKUPS: usize = 64;
+/// Addresses of one name that are tried.
+pub const PROBE_ADDRESSES: usize = 4;
+/// Time after which a datagram that nobody refused has arrived.
+pub const PROBE_UDP_SILENCE: Duration = Duration::from_millis(500);
+/// Octets of the head of an answer to a probe.
+pub const PROBE_HEAD_OCTETS: usize = 16 * 1024;
+/// Headers of an answer to a probe.
+pub const PROBE_HEADERS: usize = 100;
+/// Networks that may be given in `check_deny`.
+pub const CHECK_DENY_NETWORKS: usize = 256;
+
 // ---- stopping ----
 
 /// Time that what was accepted has to be answered in once a stop was asked for.

@@ -20,9 +20,10 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("metrics", &["registry", "table", "zone", "clock", "limits"]),
     ("readiness", &["clock", "limits"]),
     ("store", &["registry", "table", "clock", "limits"]),
+    ("probe", &["registry", "table", "clock", "limits"]),
     ("dns", &["registry", "zone", "clock", "limits"]),
     ("http", &["registry", "table", "zone", "metrics", "readiness", "clock", "duration", "limits"]),
-    ("config", &["clock", "dns", "duration", "http", "limits", "store", "table", "telemetry", "zone"]),
+    ("config", &["clock", "dns", "duration", "http", "limits", "probe", "store", "table", "telemetry", "zone"]),
     (
         "server",
         &[
@@ -32,6 +33,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "http",
             "limits",
             "metrics",
+            "probe",
             "readiness",
             "registry",
             "store",
@@ -57,6 +59,12 @@ const WALLS: &[(&str, &[&str])] = &[
     ("dns/tcp.rs", &["hickory_server"]),
     ("dns/mod.rs", &["hickory_server"]),
     ("http/", &["hickory"]),
+    ("probe/", &["axum", "hickory"]),
+    ("probe/alias.rs", &["tokio", "hyper"]),
+    ("probe/book.rs", &["tokio", "hyper"]),
+    ("probe/guard.rs", &["tokio", "hyper"]),
+    ("probe/schedule.rs", &["tokio", "hyper"]),
+    ("probe/tally.rs", &["tokio", "hyper"]),
     ("store/", &["axum", "hickory", "tokio"]),
 ];
 

@@ -92,6 +92,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     single("lyft_host_ttl", set_lyft_host_ttl, |config| value::quoted(value::show(config.http.lyft_host_ttl))),
     single("application_env", set_application_env, |config| value::quoted(&config.http.lyft_env)),
     list("auto_ip", set_auto_ip, |config| value::list(&config.http.auto_ip_networks, network)),
+    list("check_deny", set_check_deny, |config| value::list(&config.check_deny, network)),
     single("trust_forwarded_for", set_trust_forwarded_for, |config| config.http.trust_forwarded_for.to_string()),
     single("node_name", set_node_name, |config| value::quoted(&config.node_name)),
     single("datacenter", set_datacenter, |config| value::quoted(&config.datacenter)),
@@ -344,6 +345,11 @@ fn set_host_ttl_seconds(config: &mut Config, values: &[String], _: &Machine) -> 
 
 fn set_application_env(config: &mut Config, values: &[String], _: &Machine) -> Result<(), String> {
     config.http.lyft_env = value::name(one(values)?)?;
+    Ok(())
+}
+
+fn set_check_deny(config: &mut Config, values: &[String], _: &Machine) -> Result<(), String> {
+    config.check_deny = value::each(values, limits::CHECK_DENY_NETWORKS, value::network)?;
     Ok(())
 }
 

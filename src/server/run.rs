@@ -13,7 +13,7 @@ use crate::readiness::Condition;
 use crate::registry::{Durability, Registry};
 use crate::store::{self, Store};
 use crate::table::Revision;
-use crate::{config, dns, http, telemetry};
+use crate::{config, dns, http, probe, telemetry};
 
 impl Server {
     /// Serves until `shutdown`, then stops in good order. A part that ends before is an error, and stops the rest.
@@ -38,11 +38,15 @@ impl Server {
         });
         readiness.hold(Condition::Http);
 
+        let own = dns_addrs.iter().copied().chain([http_addr]).collect();
+        let probes = probe::Settings { deny: config.check_deny.clone(), own, roots: Vec::new() };
         let mut writer = None;
         let served = match load(&config, &registry).await {
             Err(error) => Err(error),
             Ok(store) => {
                 tasks.spawn("the expiry of leases", run_expiry(Arc::clone(&registry), drain.clone()));
+                let prober = probe::Prober::new(Arc::clone(&registry), probes);
+                tasks.spawn("the checks of hosts", run_checks(prober, drain.clone()));
                 let observe = move |outcome: &store::Outcome<'_>| match outcome.error {
                     None => metrics.commit(outcome.changes, outcome.took),
                     Some(_) => metrics.commit_failed(),
@@ -101,6 +105,11 @@ async fn load(config: &config::Config, registry: &Arc<Registry>) -> Result<Box<d
 
 async fn run_expiry(registry: Arc<Registry>, shutdown: CancellationToken) -> Result<()> {
     registry.run_expiry(shutdown).await;
+    Ok(())
+}
+
+async fn run_checks(prober: probe::Prober, shutdown: CancellationToken) -> Result<()> {
+    prober.run(shutdown).await;
     Ok(())
 }
 

@@ -133,7 +133,9 @@ impl fmt::Display for HttpUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.endpoint {
             Endpoint::Own(None) => write!(f, "{}:{}", self.scheme(), self.path),
-            endpoint => write!(f, "{}://{endpoint}{}", self.scheme(), self.path),
+            endpoint @ (Endpoint::Own(Some(_)) | Endpoint::At(..)) => {
+                write!(f, "{}://{endpoint}{}", self.scheme(), self.path)
+            }
         }
     }
 }

@@ -91,7 +91,9 @@ impl World {
                 assert_eq!(change.revision, revision.next());
                 match change.cause {
                     Cause::Api(dialect) => assert_eq!(dialect, event.key().dialect),
-                    cause => assert!(cause == Cause::Check && matches!(event, Event::Observe { .. }), "{cause}"),
+                    cause @ (Cause::Check | Cause::Expiry) => {
+                        assert!(cause == Cause::Check && matches!(event, Event::Observe { .. }), "{cause}")
+                    }
                 }
                 self.stage(vec![change.clone()], &records, &served);
             }
