@@ -165,8 +165,10 @@ pub const WATCH_KEEPALIVE: Duration = Duration::from_secs(15);
 
 // ---- asking hosts ----
 
-/// Probes at a time: each has a socket, and hosts that all hang for 10 s must not keep 10,000 checks waiting.
+/// Probes at a time: each has a socket, and thousands of hosts that hang for 10 s must not keep the others waiting.
 pub const PROBES_AT_A_TIME: usize = 4096;
+/// The part of the descriptors of the process that probes may take: clients need the rest.
+pub const PROBES_PER_DESCRIPTORS: u64 = 4;
 /// Spread of the first probes of checks that come together.
 pub const PROBE_JITTER: Duration = Duration::from_millis(20);
 /// First pause between probes of a check that never passed; it doubles with each.

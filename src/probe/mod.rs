@@ -21,6 +21,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use futures_util::FutureExt as _;
+use rustix::process::{Resource, getrlimit};
 use tokio::task::{JoinError, JoinSet};
 use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_util::sync::CancellationToken;
@@ -50,13 +51,14 @@ pub struct Prober {
     net: Arc<Net>,
     book: Book,
     running: JoinSet<(Job, Result<Heard, Failure>)>,
+    slots: usize,
 }
 
 impl Prober {
     /// A prober of the checks in `registry`.
     pub fn new(registry: Arc<Registry>, settings: Settings) -> Prober {
         let net = Arc::new(Net::new(settings, Arc::clone(registry.clock())));
-        Prober { registry, net, book: Book::default(), running: JoinSet::new() }
+        Prober { registry, net, book: Book::default(), running: JoinSet::new(), slots: slots() }
     }
 
     /// Does checks until `shutdown`; probes that are under way are dropped then.
@@ -66,7 +68,7 @@ impl Prober {
         self.begin(&mut follower);
         loop {
             self.start_due();
-            let free = self.running.len() < limits::PROBES_AT_A_TIME;
+            let free = self.running.len() < self.slots;
             let due = self.book.next_due().filter(|_| free);
             let timer = async {
                 match due {
@@ -102,7 +104,7 @@ impl Prober {
 
     fn start_due(&mut self) {
         let now = self.registry.now();
-        while self.running.len() < limits::PROBES_AT_A_TIME
+        while self.running.len() < self.slots
             && let Some(job) = self.book.take_due(now)
         {
             let net = Arc::clone(&self.net);
@@ -153,6 +155,12 @@ impl Prober {
     fn say(&self, event: Event) {
         let _ = self.registry.submit(event).now_or_never();
     }
+}
+
+/// How many probes there may be at a time: each needs a descriptor, and so do those whom we serve.
+fn slots() -> usize {
+    let descriptors = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX) / limits::PROBES_PER_DESCRIPTORS;
+    usize::try_from(descriptors).unwrap_or(usize::MAX).clamp(1, limits::PROBES_AT_A_TIME)
 }
 
 /// One probe, with its time-out.

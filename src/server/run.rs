@@ -4,6 +4,7 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
@@ -19,6 +20,7 @@ impl Server {
     /// Serves until `shutdown`, then stops in good order. A part that ends before is an error, and stops the rest.
     pub async fn run(self, shutdown: CancellationToken) -> Result<()> {
         let Server { config, registry, metrics, readiness, http_addr, dns_addrs, http, dns } = self;
+        raise_descriptors();
         let drain = CancellationToken::new();
         let mut tasks = Tasks::default();
 
@@ -106,6 +108,15 @@ async fn load(config: &config::Config, registry: &Arc<Registry>) -> Result<Box<d
 async fn run_expiry(registry: Arc<Registry>, shutdown: CancellationToken) -> Result<()> {
     registry.run_expiry(shutdown).await;
     Ok(())
+}
+
+/// Takes as many descriptors as the system lets it: the usual bound of 1024 is for programs that call select(2), and
+/// every client and every probe needs one.
+fn raise_descriptors() {
+    let bound = getrlimit(Resource::Nofile);
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: bound.maximum, ..bound }) {
+        tracing::debug!(%error, "the bound on descriptors stays");
+    }
 }
 
 async fn run_checks(prober: probe::Prober, shutdown: CancellationToken) -> Result<()> {

@@ -1,5 +1,6 @@
 //! The server from outside: every test speaks to real sockets, on a clock that moves only when told.
 
+mod checks;
 mod listeners;
 mod promises;
 mod scenarios;
