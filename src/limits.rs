@@ -173,6 +173,8 @@ pub const PROBES_PER_DESCRIPTORS: u64 = 4;
 pub const PROBE_JITTER: Duration = Duration::from_millis(20);
 /// First pause between probes of a check that never passed; it doubles with each.
 pub const PROBE_RETRY: Duration = Duration::from_millis(250);
+/// Probes in a second, of everybody: about half a core, so that checks never take the time of answers.
+pub const PROBES_PER_SECOND: u32 = 5000;
 /// Probes of one address in a second: whoever registers checks must not be able to flood another with us.
 pub const PROBES_PER_TARGET: u32 = 200;
 /// Time for which a probe is put off that would be too many.

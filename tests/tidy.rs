@@ -342,13 +342,14 @@ fn every_dependency_has_its_reason() {
 
 #[test]
 fn metrics_have_names_in_one_form() {
-    use rollcall::{clock, dns, metrics, registry, zone};
+    use rollcall::{clock, dns, metrics, probe, registry, zone};
     let clock = Arc::new(clock::Clock::system());
     let hall = registry::Registry::new(clock, zone::Zones::default(), registry::Durability::Immediate);
     let hall = Arc::new(hall);
     let counts = metrics::Metrics::new(&hall);
     let engine = dns::Engine::new(Arc::clone(&hall), dns::Settings::default(), 0);
     counts.register_collector(Box::new(dns::StatsCollector(Arc::clone(engine.stats()))));
+    counts.register_collector(Box::new(probe::StatsCollector(Arc::default())));
     let text = counts.encode();
     let named: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()).collect();
     assert!(named.len() > 10, "{text}");

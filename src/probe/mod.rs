@@ -14,6 +14,7 @@ mod net;
 mod pace;
 mod schedule;
 mod sockets;
+mod stats;
 mod tally;
 mod tls;
 
@@ -26,13 +27,16 @@ use tokio::task::{JoinError, JoinSet};
 use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_util::sync::CancellationToken;
 
+use crate::clock::Timestamp;
 use crate::limits;
 use crate::registry::{Follower, Registry};
 use crate::table::{Check, CheckKind, Event, Status};
 use book::{Book, CheckKey, Job};
 use net::{Failure, Heard, Net};
+use pace::Budget;
 
 pub use guard::DENIED;
+pub use stats::{Stats, StatsCollector};
 
 /// Whom the prober may ask.
 #[derive(Clone, Debug, Default)]
@@ -52,13 +56,28 @@ pub struct Prober {
     book: Book,
     running: JoinSet<(Job, Result<Heard, Failure>)>,
     slots: usize,
+    budget: Budget,
+    stats: Arc<Stats>,
 }
 
 impl Prober {
     /// A prober of the checks in `registry`.
     pub fn new(registry: Arc<Registry>, settings: Settings) -> Prober {
         let net = Arc::new(Net::new(settings, Arc::clone(registry.clock())));
-        Prober { registry, net, book: Book::default(), running: JoinSet::new(), slots: slots() }
+        Prober {
+            registry,
+            net,
+            book: Book::default(),
+            running: JoinSet::new(),
+            slots: slots(),
+            budget: Budget::default(),
+            stats: Arc::default(),
+        }
+    }
+
+    /// What is counted.
+    pub fn stats(&self) -> &Arc<Stats> {
+        &self.stats
     }
 
     /// Does checks until `shutdown`; probes that are under way are dropped then.
@@ -67,9 +86,8 @@ impl Prober {
         let mut follower = registry.follow();
         self.begin(&mut follower);
         loop {
-            self.start_due();
-            let free = self.running.len() < self.slots;
-            let due = self.book.next_due().filter(|_| free);
+            let due = self.start_due();
+            self.stats.now(self.book.len(), self.running.len());
             let timer = async {
                 match due {
                     Some(at) => registry.clock().sleep_until(at).await,
@@ -102,17 +120,26 @@ impl Prober {
         self.settle_aliases();
     }
 
-    fn start_due(&mut self) {
+    /// Starts what is due, as far as there are slots and the budget of the second goes. Gives the moment at which to go
+    /// on; `None` where no time but the end of a probe, or a change, is what it takes.
+    fn start_due(&mut self) -> Option<Timestamp> {
         let now = self.registry.now();
-        while self.running.len() < self.slots
-            && let Some(job) = self.book.take_due(now)
-        {
+        while self.running.len() < self.slots {
+            let due = self.book.next_due()?;
+            if due > now {
+                return Some(due);
+            }
+            if let Err(later) = self.budget.take(now) {
+                return Some(later);
+            }
+            let job = self.book.take_due(now)?;
             let net = Arc::clone(&self.net);
             self.running.spawn(async move {
                 let heard = ask(&net, &job).await;
                 (job, heard)
             });
         }
+        None
     }
 
     fn finish(&mut self, ended: Result<(Job, Result<Heard, Failure>), JoinError>) {
@@ -123,6 +150,7 @@ impl Prober {
                 return;
             }
         };
+        self.stats.probed(&job.terms.kind, &heard);
         let now = self.registry.now();
         let Heard { status, output } = match heard {
             Ok(heard) => heard,

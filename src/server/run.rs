@@ -42,12 +42,13 @@ impl Server {
 
         let own = dns_addrs.iter().copied().chain([http_addr]).collect();
         let probes = probe::Settings { deny: config.check_deny.clone(), own, roots: Vec::new() };
+        let prober = probe::Prober::new(Arc::clone(&registry), probes);
+        metrics.register_collector(Box::new(probe::StatsCollector(Arc::clone(prober.stats()))));
         let mut writer = None;
         let served = match load(&config, &registry).await {
             Err(error) => Err(error),
             Ok(store) => {
                 tasks.spawn("the expiry of leases", run_expiry(Arc::clone(&registry), drain.clone()));
-                let prober = probe::Prober::new(Arc::clone(&registry), probes);
                 tasks.spawn("the checks of hosts", run_checks(prober, drain.clone()));
                 let observe = move |outcome: &store::Outcome<'_>| match outcome.error {
                     None => metrics.commit(outcome.changes, outcome.took),

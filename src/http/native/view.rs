@@ -108,7 +108,7 @@ pub(super) struct ChangeView<'a> {
     /// When it happened (RFC 3339).
     #[schema(value_type = String)]
     at: Text<Timestamp>,
-    /// Who caused it: an API, or `expiry`.
+    /// Who caused it: an API, `expiry` of a lease, or a `check` that the server does or that nobody reported in time.
     #[schema(value_type = String)]
     cause: Text<crate::table::Cause>,
     /// `created`, `updated` or `removed`.

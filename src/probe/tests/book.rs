@@ -113,9 +113,9 @@ fn an_alias_is_looked_at_when_its_service_changes() {
     desk.register(AT, Some(alias), at(0));
     let up = key("web", "a", "up");
     let observe = |desk: &Desk, now| alias::observe(desk.table.hosts(), up.clone(), now).expect("an alias");
-    let status = |event: &Event| match event {
-        Event::Observe { status, .. } => *status,
-        _ => panic!("{event:?}"),
+    let status = |event: &Event| {
+        let Event::Observe { status, .. } = event else { panic!("{event:?}") };
+        *status
     };
     assert!(desk.book.take_stirred().contains(&up));
     assert_eq!(status(&observe(&desk, at(1))), Status::Critical, "there is no b");

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::io::AsyncWriteExt as _;
 
 use super::*;
-use crate::clock::{Clock, Timestamp};
+use crate::clock::Clock;
 use crate::table::{
     Dialect, Endpoint, Host, HostId, HostTable, HttpCheck, HttpUrl, Namespace, Port, Registration, ServiceName,
     Target as Place, Terms, Tls, Wishes,
