@@ -185,6 +185,8 @@ pub const PROBE_LOOKUPS: usize = 64;
 pub const PROBE_ADDRESSES: usize = 4;
 /// Time after which a datagram that nobody refused has arrived.
 pub const PROBE_UDP_SILENCE: Duration = Duration::from_millis(500);
+/// Redirects that one probe follows (Consul's bound).
+pub const PROBE_REDIRECTS: u32 = 10;
 /// Octets of the head of an answer to a probe.
 pub const PROBE_HEAD_OCTETS: usize = 16 * 1024;
 /// Headers of an answer to a probe.

@@ -33,6 +33,8 @@ pub struct Config {
     pub dns: Dns,
     /// Networks that no check asks.
     pub check_deny: Vec<(IpAddr, u8)>,
+    /// Whether checks that ask for it follow redirects.
+    pub check_redirects: bool,
     /// Where the table is kept.
     pub store: store::Settings,
     /// The node's name, as the Consul dialect shows it.
@@ -142,6 +144,7 @@ impl Config {
                 advertise: Vec::new(),
             },
             check_deny: probe::DENIED.to_vec(),
+            check_redirects: false,
             store: store::Settings { kind: store::Kind::File, data_dir: machine.data_dir.clone().unwrap_or_default() },
             node_name: machine.node_name.clone(),
             datacenter: "dc1".into(),

@@ -45,6 +45,8 @@ pub struct Settings {
     pub deny: Vec<(IpAddr, u8)>,
     /// The listeners of this server, which are never asked either.
     pub own: Vec<SocketAddr>,
+    /// Whether a redirect is followed where a check asks for it.
+    pub redirects: bool,
     /// Roots of trust beside those of the system.
     pub roots: Vec<CertificateDer<'static>>,
 }

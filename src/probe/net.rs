@@ -62,6 +62,7 @@ pub(super) struct Net {
     pace: Mutex<Pace>,
     lookups: Arc<Semaphore>,
     tls: TlsClients,
+    redirects: bool,
     clock: Arc<Clock>,
 }
 
@@ -73,6 +74,7 @@ impl Net {
             pace: Mutex::default(),
             lookups: Arc::new(Semaphore::new(limits::PROBE_LOOKUPS)),
             tls: TlsClients::new(settings.roots),
+            redirects: settings.redirects,
             clock,
         }
     }
@@ -80,6 +82,11 @@ impl Net {
     /// The clock that time-outs run on.
     pub(super) fn clock(&self) -> &Clock {
         &self.clock
+    }
+
+    /// Whether a redirect may be followed at all.
+    pub(super) fn follows_redirects(&self) -> bool {
+        self.redirects
     }
 
     /// The addresses of a place that may be asked, and may be asked now.
@@ -134,7 +141,7 @@ impl Net {
         }
     }
 
-    async fn connect_to(&self, address: SocketAddr) -> Result<TcpStream, Failure> {
+    pub(super) async fn connect_to(&self, address: SocketAddr) -> Result<TcpStream, Failure> {
         // Asked again where the connection is made: nobody passes by.
         self.guard.check(address).map_err(|denied| Failure::Critical(denied.to_string()))?;
         let stream = TcpStream::connect(address).await.map_err(|error| at_fault(&error))?;

@@ -41,7 +41,8 @@ impl Server {
         readiness.hold(Condition::Http);
 
         let own = dns_addrs.iter().copied().chain([http_addr]).collect();
-        let probes = probe::Settings { deny: config.check_deny.clone(), own, roots: Vec::new() };
+        let (deny, redirects) = (config.check_deny.clone(), config.check_redirects);
+        let probes = probe::Settings { deny, own, redirects, roots: Vec::new() };
         let prober = probe::Prober::new(Arc::clone(&registry), probes);
         metrics.register_collector(Box::new(probe::StatsCollector(Arc::clone(prober.stats()))));
         let mut writer = None;

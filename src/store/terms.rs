@@ -4,6 +4,7 @@
 //! | --- | --- | --- |
 //! | `e` | a URL, or `host:port` | |
 //! | `m`, `h`, `y` | method, headers as `[name, value]`, body of an HTTP check | `GET`, none, empty |
+//! | `f` | whether an HTTP check follows redirects | `false` |
 //! | `s` | TLS: `{v: any certificate will do, n: name in the certificate}` | none |
 //! | `n`, `a` | service that gRPC is asked for, or service and host that are followed | empty, all hosts |
 //! | `t` | TTL, microseconds | 0 |
@@ -30,6 +31,8 @@ pub(super) struct StoredTerms<'a> {
     headers: Vec<(Cow<'a, str>, Cow<'a, str>)>,
     #[serde(rename = "y", borrow, default, skip_serializing_if = "Option::is_none")]
     body: Option<Cow<'a, str>>,
+    #[serde(rename = "f", default, skip_serializing_if = "is_false")]
+    follow_redirects: bool,
     #[serde(rename = "s", default, skip_serializing_if = "Option::is_none")]
     tls: Option<StoredTls>,
     #[serde(rename = "n", borrow, default, skip_serializing_if = "Option::is_none")]
@@ -66,6 +69,10 @@ fn is_zero(value: &u64) -> bool {
     *value == 0
 }
 
+fn is_false(value: &bool) -> bool {
+    !*value
+}
+
 fn is_none(value: &u16) -> bool {
     *value == 0
 }
@@ -92,6 +99,7 @@ impl<'a> StoredTerms<'a> {
             method: None,
             headers: Vec::new(),
             body: None,
+            follow_redirects: false,
             tls: None,
             service: None,
             host: None,
@@ -115,11 +123,12 @@ impl<'a> StoredTerms<'a> {
             CheckKind::Reported => {}
             CheckKind::Ttl(ttl) => self.ttl = micros(*ttl),
             CheckKind::Http(check) => {
-                let HttpCheck { url, method, headers, body, tls } = &**check;
+                let HttpCheck { url, method, headers, body, tls, follow_redirects } = &**check;
                 self.place = Some(Cow::Owned(url.to_string()));
                 self.method = filled(method).filter(|method| method != "GET");
                 self.headers = headers.iter().map(|(name, value)| ((&**name).into(), (&**value).into())).collect();
                 self.body = filled(body);
+                self.follow_redirects = *follow_redirects;
                 self.tls = (*tls != Tls::default()).then(|| StoredTls::of(tls));
             }
             CheckKind::Udp(endpoint) => self.place = place(endpoint),
@@ -179,6 +188,7 @@ impl<'a> StoredTerms<'a> {
                     headers: self.headers.iter().map(header).collect::<Result<_, _>>()?,
                     body: self.body.unwrap_or_default().into(),
                     tls: tls.unwrap_or_default(),
+                    follow_redirects: self.follow_redirects,
                 }))
             }
             Some("tcp") => CheckKind::Tcp(endpoint()?, tls),

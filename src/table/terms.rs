@@ -73,6 +73,8 @@ pub struct HttpCheck {
     pub body: Box<str>,
     /// How the certificate is checked, where the scheme is https.
     pub tls: Tls,
+    /// Whether a redirect is followed, where the server lets it be.
+    pub follow_redirects: bool,
 }
 
 /// How the certificate of a host is checked.

@@ -68,6 +68,8 @@ pub(super) struct CheckBody<'a> {
     /// Body of an HTTP check.
     #[schema(value_type = Option<String>)]
     body: Option<Text<'a>>,
+    /// Whether an HTTP check follows redirects; only where the server's setting `check_redirects` allows it.
+    follow_redirects: Option<bool>,
     /// Whether tcp, grpc and h2ping use TLS; `https` does without it.
     tls: Option<bool>,
     /// Whether any certificate will do.
@@ -192,6 +194,7 @@ fn check_fields(before: &str, name: &str, kind: &CheckKind, body: &CheckBody<'_>
         ("method", body.method.is_some(), http),
         ("headers", body.headers.is_some(), http),
         ("body", body.body.is_some(), http),
+        ("follow_redirects", body.follow_redirects.is_some(), http),
         ("tls", body.tls.is_some(), connects),
         ("tls_skip_verify", body.tls_skip_verify.is_some(), secure),
         ("tls_server_name", body.tls_server_name.is_some(), secure),
@@ -224,6 +227,7 @@ fn http(before: &str, url: &str, body: &CheckBody<'_>) -> Result<HttpCheck, Inva
         headers: pairs.iter().map(header).collect::<Result<_, _>>()?,
         body: text.into(),
         tls: tls(before, body, url.tls)?.unwrap_or_default(),
+        follow_redirects: body.follow_redirects == Some(true),
         url,
     })
 }

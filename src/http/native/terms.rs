@@ -66,6 +66,9 @@ fn http<M: SerializeMap>(map: &mut M, check: &HttpCheck) -> Result<(), M::Error>
         let names: Vec<&str> = check.headers.iter().map(|(name, _)| &**name).collect();
         map.serialize_entry("headers", &names)?;
     }
+    if check.follow_redirects {
+        map.serialize_entry("follow_redirects", &true)?;
+    }
     if check.url.tls { tls_names(map, &check.tls) } else { Ok(()) }
 }
 

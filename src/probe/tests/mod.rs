@@ -72,6 +72,7 @@ fn http(url: &str) -> HttpCheck {
         headers: Box::default(),
         body: Box::default(),
         tls: Tls::default(),
+        follow_redirects: false,
     }
 }
 
@@ -89,8 +90,8 @@ async fn get(net: &Net, target: &Target, url: &str) -> (Status, String) {
 }
 
 fn nobody() -> SocketAddr {
-    // Bound and closed again: the system gives the number to nobody else at once.
-    let closed = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    // Bound and closed again, on an address where no other test listens.
+    let closed = std::net::TcpListener::bind("127.0.0.77:0").expect("a port");
     closed.local_addr().expect("an address")
 }
 
@@ -159,6 +160,57 @@ async fn a_redirect_is_an_answer_and_is_not_followed() {
     let (status, output) = get(&net(), &target, "http:/").await;
     assert_eq!((status, secret.hits.load(Ordering::SeqCst)), (Status::Critical, 0));
     assert!(output.contains("302 Found"), "{output}");
+}
+
+#[tokio::test]
+async fn a_redirect_is_followed_where_check_and_setting_say_so_and_the_place_may_be_asked() {
+    let redirect = |to: &str| format!("HTTP/1.1 302 Found\r\nlocation: {to}\r\ncontent-length: 0\r\n\r\n");
+    let (sender, mut heads) = tokio::sync::mpsc::channel(8);
+    let end = Target::start(move |mut stream| {
+        let sender = sender.clone();
+        async move {
+            sender.send(read_head(&mut stream).await).await.expect("a test that waits");
+            let _ = stream.write_all(b"HTTP/1.0 200 OK\r\n\r\n").await;
+        }
+    })
+    .await;
+    let denied = Target::http("HTTP/1.1 200 OK\r\n\r\n").await;
+    let settings = Settings { own: vec![denied.address], redirects: true, ..Settings::default() };
+    let net = Net::new(settings, clock());
+    let follow = |check: HttpCheck| CheckKind::Http(Box::new(HttpCheck { follow_redirects: true, ..check }));
+    let secret = HttpCheck { headers: [("authorization".into(), "secret".into())].into(), ..http("http:/") };
+
+    let target = Target::http(redirect(&format!("http://{}/there", end.address))).await;
+    assert_eq!(get(&net, &target, "http:/").await.0, Status::Critical, "the check does not ask for it");
+    assert_eq!(probe(&net, target.address, follow(secret)).await.0, Status::Passing);
+    let head = heads.recv().await.expect("a head");
+    assert!(head.starts_with("GET /there HTTP/1.1") && !head.contains("secret"), "{head}");
+
+    for to in
+        [format!("http://{}/", denied.address), "http://169.254.169.254/".into(), "ftp://x/".into(), "http:/x".into()]
+    {
+        let target = Target::http(redirect(&to)).await;
+        let net = Net::new(
+            Settings { own: vec![denied.address], deny: DENIED.to_vec(), redirects: true, ..Settings::default() },
+            clock(),
+        );
+        let (status, output) = probe(&net, target.address, follow(http("http:/"))).await;
+        assert!(status == Status::Critical && output.contains(" is not "), "{to}: {output}");
+    }
+    assert_eq!(denied.hits.load(Ordering::SeqCst), 0);
+
+    let circle = Target::http(redirect("/again")).await;
+    let (status, output) = probe(&net, circle.address, follow(http("http:/"))).await;
+    assert!(status == Status::Critical && output.ends_with("more than 10 redirects"), "{output}");
+    assert_eq!(circle.hits.load(Ordering::SeqCst), 11);
+}
+
+#[tokio::test]
+async fn an_address_is_looked_at_again_where_the_connection_is_made() {
+    let own = Target::http("").await;
+    let net = Net::new(Settings { own: vec![own.address], ..Settings::default() }, clock());
+    assert!(matches!(net.connect_to(own.address).await, Err(Failure::Critical(why)) if why.contains("is this server")));
+    assert_eq!(own.hits.load(Ordering::SeqCst), 0);
 }
 
 #[tokio::test]
@@ -256,7 +308,7 @@ async fn tcp_passes_where_somebody_accepts() {
 
 #[tokio::test]
 async fn udp_passes_where_nobody_refuses() {
-    let socket = tokio::net::UdpSocket::bind("127.0.0.1:0").await.expect("a port");
+    let socket = tokio::net::UdpSocket::bind("127.0.0.78:0").await.expect("a port");
     let address = socket.local_addr().expect("an address");
     let net = net();
     let silent = async {
@@ -362,7 +414,7 @@ async fn https_is_asked_over_tls() {
 #[tokio::test]
 async fn forbidden_places_are_not_asked_in_whatever_form() {
     let own = Target::http("HTTP/1.1 200 OK\r\n\r\n").await;
-    let settings = Settings { deny: DENIED.to_vec(), own: vec![own.address], roots: Vec::new() };
+    let settings = Settings { deny: DENIED.to_vec(), own: vec![own.address], ..Settings::default() };
     let net = Net::new(settings, clock());
     let port = own.address.port();
     for place in [

@@ -51,6 +51,7 @@ fn terms() -> impl Strategy<Value = Option<Arc<Terms>>> {
                 headers: [("x-key".into(), word.as_str().into())].into(),
                 body: word.into(),
                 tls,
+                follow_redirects: flag,
             })),
             4 => CheckKind::Tcp(endpoint, security),
             5 => CheckKind::Udp(endpoint),
