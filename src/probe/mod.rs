@@ -1,7 +1,7 @@
 //! Asking the hosts: a follower of the table that does the checks and says what it heard.
 //!
-//! What is due when ([`schedule`]), which checks there are ([`book`]), how many results flip a status ([`tally`]) and
-//! whom nobody may ask ([`guard`]) are pure. The [`Prober`] is one task that keeps them; each probe is a task of its own
+//! What is due when (`schedule`), which checks there are (`book`), how many results flip a status (`tally`) and
+//! whom nobody may ask (`guard`) are pure. The [`Prober`] is one task that keeps them; each probe is a task of its own
 //! with a slot, a time-out and at most one at a time for a check: a host that hangs costs its own slot. A verdict goes
 //! in as [`Event::Observe`], which changes something only where the status is another.
 
