@@ -73,7 +73,10 @@ fn an_answer_on_other_terms_does_not_count() {
     let other = Arc::new(Terms { failures_before_critical: 3, ..Terms::clone(&terms()) });
     desk.register(AT, Some(other), at(30));
     assert_eq!(desk.book.done(&jobs[0], Status::Passing, at(40)), None);
-    assert_eq!(desk.due(at(60)).len(), 1, "the new one is asked at once");
+    let new = desk.due(at(60));
+    assert_eq!(new.len(), 1, "the new one is asked at once");
+    assert_eq!(desk.book.done(&jobs[0], Status::Passing, at(70)), None, "the late one speaks of the old terms");
+    assert_eq!(desk.book.done(&new[0], Status::Passing, at(80)), Some(Status::Passing));
 }
 
 #[test]
