@@ -101,7 +101,7 @@ pub const DNS_TCP_IDLE: Duration = Duration::from_secs(10);
 pub const DNS_TCP_KEEPALIVE: Duration = Duration::from_secs(30);
 /// The same when most places are taken.
 pub const DNS_TCP_IDLE_PRESSED: Duration = Duration::from_secs(1);
-/// Time a started message may take to arrive, and a reply to be taken.
+/// Time a started message may take to arrive, and a peer until it takes some of a reply.
 pub const DNS_TCP_MESSAGE: Duration = Duration::from_secs(10);
 /// Age at which a client gets a new cookie (RFC 9018 4.3: half an hour).
 pub const DNS_COOKIE_RENEWAL: Duration = Duration::from_secs(30 * 60);
@@ -121,6 +121,10 @@ pub const NSID_OCTETS: usize = 128;
 pub const DNS_NETWORKS: usize = 64;
 /// Records in one static zone file.
 pub const ZONE_FILE_RECORDS: usize = 1_000_000;
+/// Warnings about one zone file, at about this number of owners: after so many a person looks at the file, not the log.
+pub const ZONE_FILE_WARNINGS: usize = 50;
+/// Octets of the data of one record of a zone file: it fits a message of 64 kB with the names around it.
+pub const ZONE_FILE_RDATA_OCTETS: usize = 65_000;
 
 // ---- HTTP ----
 
@@ -152,6 +156,8 @@ pub const HTTP_CHUNK_OCTETS: usize = 64 * 1024;
 pub const HTTP_QUERY_PARAMETERS: usize = 64;
 /// HTTP connections in total.
 pub const HTTP_CONNECTIONS: usize = 8192;
+/// Hosts of which one call says why they are in an answer or not; those that are not come first.
+pub const EXPLAINED_HOSTS: usize = 10_000;
 /// Longest long poll.
 pub const WAIT_MAX: Duration = Duration::from_secs(600);
 /// Long poll without a `wait`.

@@ -18,6 +18,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry as Families;
 
+use crate::clock::Timestamp;
 use crate::registry::Registry;
 use crate::table::{Dialect, Revision, Status};
 
@@ -105,6 +106,11 @@ struct StatusLabels {
 }
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
+struct ReloadLabels {
+    result: &'static str,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
 struct BuildLabels {
     version: &'static str,
 }
@@ -120,6 +126,8 @@ pub struct Metrics {
     commit_seconds: Histogram,
     commit_rows: Counter,
     commit_failures: Counter,
+    reloads: Family<ReloadLabels, Counter>,
+    zones_read: Gauge,
 }
 
 impl fmt::Debug for Metrics {
@@ -141,6 +149,8 @@ impl Metrics {
             commit_seconds: Histogram::new(COMMIT_BUCKETS),
             commit_rows: Counter::default(),
             commit_failures: Counter::default(),
+            reloads: Family::default(),
+            zones_read: Gauge::default(),
         };
         metrics.describe(registry);
         metrics
@@ -160,9 +170,16 @@ impl Metrics {
         families.register("store_commit_seconds", "Time of one group commit", self.commit_seconds.clone());
         families.register("store_rows", "Rows written to the store", self.commit_rows.clone());
         families.register("store_commit_failures", "Group commits that failed", self.commit_failures.clone());
+        for result in ["ok", "failed"] {
+            drop(self.reloads.get_or_create(&ReloadLabels { result }));
+        }
+        families.register("zone_reloads", "Times the zone files were read anew, by result", self.reloads.clone());
+        self.zones_read.set(in_seconds(registry.now()));
+        let help = "When the zones that are served were read, in seconds since 1970";
+        families.register("zones_read_time_seconds", help, self.zones_read.clone());
         families.register("build", "Version of the program", Info::new(BuildLabels { version: VERSION }));
         let started: Gauge = Gauge::default();
-        started.set(i64::try_from(registry.now().as_secs()).unwrap_or(i64::MAX));
+        started.set(in_seconds(registry.now()));
         families.register("process_start_time_seconds", "Start of the program, in seconds since 1970", started);
         families.register_collector(Box::new(Table(Arc::clone(registry))));
     }
@@ -208,6 +225,17 @@ impl Metrics {
     /// Counts a group commit that failed.
     pub fn commit_failed(&self) {
         self.commit_failures.inc();
+    }
+
+    /// Counts zone files that were read anew at `now` and are served.
+    pub fn reloaded(&self, now: Timestamp) {
+        self.reloads.get_or_create(&ReloadLabels { result: "ok" }).inc();
+        self.zones_read.set(in_seconds(now));
+    }
+
+    /// Counts zone files that were read anew and do not hold.
+    pub fn reload_failed(&self) {
+        self.reloads.get_or_create(&ReloadLabels { result: "failed" }).inc();
     }
 
     /// Everything, as OpenMetrics text.
@@ -299,8 +327,13 @@ impl Collector for Table {
         gauge("revision", "Number of the last published change", signed(revision.0))?;
         gauge("journal_oldest_revision", "Oldest revision that changes can be read from", signed(oldest))?;
         gauge("journal_changes", "Changes the journal holds", signed(revision.0.saturating_sub(oldest)))?;
+        gauge("zone_serial", "SOA serial of the zones that hosts are in", i64::from(snapshot.zones.serial()))?;
         gauge("table_loaded", "Whether the table was read from its store", i64::from(snapshot.loaded))
     }
+}
+
+fn in_seconds(moment: Timestamp) -> i64 {
+    i64::try_from(moment.as_secs()).unwrap_or(i64::MAX)
 }
 
 fn count(number: usize) -> i64 {

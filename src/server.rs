@@ -5,7 +5,9 @@
 //! waits the grace, closes the listeners, answers what was accepted, and writes what is staged.
 
 mod advertise;
+mod ask;
 mod banner;
+mod desk;
 mod run;
 mod tasks;
 mod zones;
@@ -24,7 +26,10 @@ use crate::metrics::Metrics;
 use crate::readiness::Readiness;
 use crate::registry::Registry;
 
+pub use crate::http::Desk;
 pub use advertise::reachable_addresses;
+pub use ask::answer_of_file;
+pub use desk::desk;
 pub use zones::check_zones;
 
 /// A server whose sockets are bound.
@@ -33,6 +38,7 @@ pub struct Server {
     registry: Arc<Registry>,
     metrics: Arc<Metrics>,
     readiness: Arc<Readiness>,
+    desk: Arc<dyn Desk>,
     http_addr: SocketAddr,
     dns_addrs: Vec<SocketAddr>,
     http: TcpListener,
@@ -63,7 +69,8 @@ impl Server {
         let registry = Arc::new(Registry::new(clock, zones, config.store.kind.durability()));
         let metrics = Arc::new(Metrics::new(&registry));
         let readiness = Arc::new(Readiness::default());
-        Ok(Server { config, registry, metrics, readiness, http_addr, dns_addrs, http, dns })
+        let desk = desk(config.dns.clone(), &dns_addrs, &registry, &metrics);
+        Ok(Server { config, registry, metrics, readiness, desk, http_addr, dns_addrs, http, dns })
     }
 
     /// Where HTTP is answered.
@@ -79,6 +86,11 @@ impl Server {
     /// The table.
     pub fn registry(&self) -> &Arc<Registry> {
         &self.registry
+    }
+
+    /// What reads the zone files anew; blocks while it reads.
+    pub fn desk(&self) -> Arc<dyn Desk> {
+        Arc::clone(&self.desk)
     }
 
     /// Whether the server may be given work: some time after [`Server::run`] began.

@@ -188,16 +188,133 @@ fn hosts_says_what_is_not_there() {
     server.wait().expect("its end");
 }
 
+/// `UPDATE_EXPECT=1` rewrites the file.
+#[test]
+#[allow(clippy::disallowed_methods, reason = "a switch of the test, not of the program")]
+fn a_zone_file_answers_without_a_server() {
+    let home = home();
+    let file = home.path().join("internal.zone");
+    let records = "$TTL 60\n@ SOA ns hostmaster 7 4h 1h 1w 5\n@ NS ns\nwww CNAME web\nweb A 10.0.0.1\nweb AAAA fd00::1\n\
+        mail MX 10 web\n_x._tcp SRV 1 2 3 web\ntext TXT \"a \\\"b\\\"\" c\nsub NS ns.sub\nns.sub A 10.0.0.9\n\
+        odd TYPE65280 \\# 2 abcd\n*.any A 10.0.0.7\nptr PTR web\n";
+    std::fs::write(&file, records).expect("a file");
+    let path = file.to_str().expect("UTF-8");
+    let mut shown = String::new();
+    for question in [
+        &["www"][..],
+        &["web.internal", "AAAA"],
+        &["mail.internal.", "MX"],
+        &["_x._tcp", "SRV"],
+        &["text", "TXT"],
+        &["odd", "TYPE65280"],
+        &["ptr", "ptr"],
+        &["@", "SOA"],
+        &["x.any"],
+        &["host.sub"],
+        &["nothing"],
+        &["example.com."],
+    ] {
+        let (code, out, error) = ends(rollcall(&home, &[&["answer", "--zone", path], question].concat()));
+        assert_eq!((code, error.as_str()), (Some(0), ""), "{question:?}");
+        shown.push_str(&format!("$ rollcall answer --zone internal.zone {}\n{out}\n", question.join(" ")));
+    }
+    let expected = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/expect/answer.txt");
+    if std::env::var_os("UPDATE_EXPECT").is_some() {
+        std::fs::write(expected, &shown).expect("a file that can be written");
+    }
+    assert_eq!(shown, std::fs::read_to_string(expected).expect("the expected answers"));
+    for (arguments, part) in [
+        (["--zone", path, "www", "NONSENSE"], "type: must be a type such as A"),
+        (["--zone", path, "a..b", "A"], "has an empty label"),
+        (["--zone", "/nonexistent/a.zone", "www", "A"], "/nonexistent/a.zone: "),
+    ] {
+        let (code, out, error) = ends(rollcall(&home, &[&["answer"][..], &arguments].concat()));
+        assert!(code == Some(1) && out.is_empty() && error.contains(part), "{error}");
+    }
+    std::fs::write(&file, format!("{records}x A 1.2.3\n")).expect("a file");
+    let (code, _, error) = ends(rollcall(&home, &["answer", "--zone", path, "www"]));
+    assert_eq!((code, error), (Some(1), format!("rollcall: {path}:15: A takes one IPv4 address: \"1.2.3\" is none\n")));
+}
+
+#[test]
+fn answer_says_why_a_host_is_missing() {
+    let home = home();
+    let (mut server, _, said) = serve(&home, "0s");
+    let url = said.split_whitespace().find(|word| word.starts_with("http://")).expect("a URL");
+    let ask = |arguments: &[&str]| ends(rollcall(&home, &[arguments, &["--server", url]].concat()));
+    for (id, address) in [("a", "10.0.0.1"), ("b", "10.0.0.2"), ("c", "fd00::3")] {
+        assert_eq!(ask(&["register", "web", "--id", id, "--address", address, "--port", "80"]).0, Some(0));
+    }
+    assert_eq!(ask(&["drain", "web", "b"]).0, Some(0));
+    for name in ["web", "web.service.local", "web.service.local."] {
+        let (code, out, error) = ask(&["answer", name]);
+        assert_eq!(code, Some(0), "{error}");
+        assert!(out.starts_with(";; ->>HEADER<<- opcode: QUERY, status: NOERROR\n;; flags: qr aa; "), "{out}");
+        assert!(out.contains("\nweb.service.local.\t5\tIN\tA\t10.0.0.1\n"), "{out}");
+        let hosts = "\n;; HOSTS of web, namespace default: 1 in the answer, 2 not\n; b (10.0.0.2) not: draining\n\
+            ; c (fd00::3) not: has no address of this family\n; a (10.0.0.1) in the answer\n";
+        assert!(out.ends_with(hosts), "{out}");
+    }
+    let (code, out, _) = ask(&["answer", "nobody", "SRV"]);
+    assert!(
+        code == Some(0) && out.contains("status: NXDOMAIN") && out.ends_with(": 0 in the answer, 0 not\n"),
+        "{out}"
+    );
+    let (code, out, _) = ask(&["answer", "--json", "web", "AAAA"]);
+    assert!(code == Some(0) && out.starts_with("{\"name\":\"web.service.local.\",\"type\":\"AAAA\""), "{out}");
+    let (code, out, error) = ask(&["answer", "web", "NONSENSE"]);
+    assert!(code == Some(1) && out.is_empty() && error.contains("type: must be a type"), "{error}");
+    server.kill().expect("a process to kill");
+    server.wait().expect("its end");
+}
+
 #[test]
 fn the_first_signal_stops_in_good_order() {
     let home = home();
-    for name in ["TERM", "INT", "HUP"] {
+    for name in ["TERM", "INT"] {
         let (mut server, mut lines, said) = serve(&home, "0s");
         assert!(said.contains("rollcall") && said.contains("is ready"), "{said}");
         signal(&server, name);
         read_until(&mut lines, "stopped");
         assert_eq!(server.wait().expect("an end").code(), Some(0));
     }
+}
+
+#[test]
+fn a_hangup_and_a_command_read_the_zone_files_anew() {
+    let home = home();
+    let zones = home.path().join("zones");
+    std::fs::create_dir(&zones).expect("a directory");
+    let file = zones.join("internal.zone");
+    let write = |record: &str| {
+        std::fs::write(&file, format!("@ 60 SOA ns hostmaster 1 4h 1h 1w 5\n@ 60 NS ns\n{record}\n")).expect("a file");
+    };
+    write("x 60 A 10.0.0.1");
+    let mut command = rollcall(&home, &["serve", "--http", "127.0.0.1:0", "--dns", "127.0.0.1:0"]);
+    let started = command.env("ROLLCALL_ZONES_DIR", &zones).stderr(Stdio::piped()).spawn();
+    let mut server = Running(started.expect("a program that starts"));
+    let mut lines = BufReader::new(server.stderr.take().expect("a pipe"));
+    let said = read_until(&mut lines, "SRV");
+    let url = said.split_whitespace().find(|word| word.starts_with("http://")).expect("a URL");
+    write("x 60 A 10.0.0.2\ny 60 A 10.0.0.3");
+    signal(&server, "HUP");
+    let said = read_until(&mut lines, "the zone files are read anew");
+    assert!(said.contains("records="), "{said}");
+    let (code, out, error) = ends(rollcall(&home, &["reload", "--server", url]));
+    assert_eq!(code, Some(0), "{error}");
+    assert!(out.starts_with("ZONE            KIND        RECORDS\nservice.local.  service"), "{out}");
+    assert!(out.contains("\ninternal.       static      5\n"), "{out}");
+    read_until(&mut lines, "the zone files are read anew");
+    write("x 60 A 10.0.0.300");
+    let mistake = format!("{}:3: A takes one IPv4 address: \"10.0.0.300\" is none", file.display());
+    let (code, out, error) = ends(rollcall(&home, &["reload", "--server", url]));
+    assert_eq!((code, out.as_str(), error), (Some(1), "", format!("rollcall: {mistake}\n")));
+    read_until(&mut lines, &mistake);
+    signal(&server, "HUP");
+    read_until(&mut lines, &mistake);
+    signal(&server, "TERM");
+    read_until(&mut lines, "stopped");
+    assert_eq!(server.wait().expect("an end").code(), Some(0));
 }
 
 #[test]
@@ -220,11 +337,59 @@ fn nohup_is_heeded() {
 #[test]
 fn the_second_signal_stops_at_once() {
     let home = home();
-    for (name, code) in [("TERM", 143), ("INT", 130), ("HUP", 129)] {
+    for (name, code) in [("TERM", 143), ("INT", 130)] {
         let (mut server, mut lines, _) = serve(&home, "1h");
         signal(&server, "TERM");
         read_until(&mut lines, "stopping after the grace");
         signal(&server, name);
         assert_eq!(server.wait().expect("an end").code(), Some(code));
     }
+}
+
+/// Where the system gives no more file descriptors, the listeners wait for one: they neither end nor spin.
+#[cfg(target_os = "linux")]
+#[test]
+fn without_file_descriptors_it_waits_and_goes_on() {
+    use std::io::{Read as _, Write as _};
+    use std::net::{SocketAddr, TcpStream, UdpSocket};
+    use std::time::Duration;
+
+    let home = home();
+    let mut command = Command::new("sh");
+    command.args(["-c", "ulimit -n 48 && exec \"$0\" serve --store memory --http 127.0.0.1:0 --dns 127.0.0.1:0"]);
+    command.arg(env!("CARGO_BIN_EXE_rollcall")).env_clear().env("HOME", home.path()).env("ROLLCALL_THREADS", "1");
+    let started = command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn();
+    let mut server = Running(started.expect("a shell"));
+    let said = read_until(&mut BufReader::new(server.stderr.take().expect("a pipe")), "SRV");
+    let address = |mark: &str| -> SocketAddr {
+        let rest = said.split(mark).nth(1).expect("the banner").trim_start().trim_start_matches("http://");
+        rest.split([' ', ',']).next().and_then(|text| text.parse().ok()).expect("an address")
+    };
+    let (http, dns) = (address("  HTTP "), address("  DNS "));
+    let query = b"\0\x07\0\0\0\x01\0\0\0\0\0\0\x07service\x05local\0\0\x06\0\x01";
+    let framed = [&[0, query.len() as u8][..], query].concat();
+    let connect = |address: SocketAddr| TcpStream::connect_timeout(&address, Duration::from_secs(10)).expect("room");
+    // The system takes connections that the program cannot.
+    let streams: Vec<TcpStream> = (0..60).map(|_| connect(dns)).chain([connect(http)]).collect();
+    let ticks = || -> u64 {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", server.id())).expect("a process");
+        let fields: Vec<&str> = stat.rsplit(')').next().expect("a line").split_whitespace().collect();
+        fields[11..13].iter().map(|field| field.parse::<u64>().expect("a number")).sum()
+    };
+    let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
+    socket.set_read_timeout(Some(Duration::from_secs(1))).expect("an option");
+    socket.connect(dns).expect("a route");
+    let before = ticks();
+    // Nobody sends anything: this is a second of waiting.
+    assert!(socket.recv(&mut [0; 64]).is_err());
+    let spent = ticks() - before;
+    assert!(spent < 30, "{spent} hundredths of a second of work where there is none");
+    socket.set_read_timeout(Some(Duration::from_secs(10))).expect("an option");
+    socket.send(query).expect("room");
+    assert!(socket.recv(&mut [0; 512]).is_ok(), "datagrams need no descriptor");
+    drop(streams);
+    let mut stream = connect(dns);
+    stream.set_read_timeout(Some(Duration::from_secs(10))).expect("an option");
+    stream.write_all(&framed).expect("room");
+    stream.read_exact(&mut [0; 14]).expect("a reply, now that there is room");
 }

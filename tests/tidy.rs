@@ -50,7 +50,7 @@ const LAYERS: &[(&str, &[&str])] = &[
 /// What the code of some files must not name, by the beginning of their path below `src`.
 const WALLS: &[(&str, &[&str])] = &[
     ("table/", &["tokio", "serde", "parking_lot", "hickory", "Instant", "SystemTime", "std::fs", "std::net::Tcp"]),
-    ("zone/", &["tokio", "serde", "parking_lot", "hickory_server", "Instant", "SystemTime", "std::fs"]),
+    ("zone/", &["tokio", "serde", "parking_lot", "hickory", "Instant", "SystemTime", "std::fs"]),
     ("registry/", &["hickory", "axum", "serde", "std::fs", "SystemTime"]),
     ("dns/engine.rs", &["tokio", "hickory_server"]),
     ("dns/query.rs", &["tokio", "hickory_server"]),
@@ -359,6 +359,48 @@ fn metrics_have_names_in_one_form() {
         assert!(name.starts_with("rollcall_") && fits && !name.contains("__") && !name.ends_with('_'), "{name}");
         assert!(seen.insert(name), "{name} twice");
     }
+}
+
+/// Whether a name in the table of requirements is that of a scenario, a script, or a function of `code`.
+fn is_a_test(name: &str, code: &str) -> bool {
+    if name.ends_with(".txt") {
+        return root().join("tests/scenarios").join(name).exists();
+    }
+    if name.contains('.') {
+        return ["tests/clients", "tests/clients/consumers"]
+            .iter()
+            .any(|folder| root().join(folder).join(name).exists());
+    }
+    code.contains(&format!("fn {name}("))
+}
+
+/// The table of what DNS requires names tests that exist, and at least one for each requirement.
+#[test]
+fn every_requirement_has_its_test() {
+    let code: String =
+        ["src", "tests"].iter().flat_map(|folder| files(folder, &[".rs"])).map(|path| read(&path)).collect();
+    let text = read(&root().join("docs/dns-requirements.md"));
+    let (met, rest) = text.split_once("## Not offered").expect("what is not offered");
+    let mut complaints = Vec::new();
+    let mut named = 0;
+    let rows =
+        met.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| R") && !line.starts_with("| -"));
+    for row in rows {
+        let shown = row.trim_end_matches(" |").rsplit(" | ").next().unwrap_or_default();
+        let names: Vec<&str> = shown.split('`').skip(1).step_by(2).filter(|name| !name.contains(' ')).collect();
+        if names.is_empty() {
+            complaints.push(format!("no test: {row}"));
+        }
+        named += names.len();
+        let missing = names.iter().filter(|name| !is_a_test(name, &code));
+        complaints.extend(missing.map(|name| format!("no such test: {name}")));
+    }
+    // What is to come names some as well, all of them with an underscore or a dot.
+    let later =
+        rest.split('`').skip(1).step_by(2).filter(|name| name.ends_with(".txt") || name.matches('_').count() > 3);
+    complaints.extend(later.filter(|name| !is_a_test(name, &code)).map(|name| format!("no such test: {name}")));
+    assert!(named > 150, "{named}");
+    none(&complaints);
 }
 
 /// The help of a command of the program.

@@ -3,8 +3,10 @@
 //! Standard output is for what was asked for, standard error for the rest. Exit codes: 0 done; 1 it could not be
 //! done; 2 it was asked for in a wrong way, or a setting is wrong.
 
+mod answer;
 mod client;
 mod read;
+mod reload;
 mod serve;
 mod table;
 mod write;
@@ -24,6 +26,8 @@ Examples:
   rollcall register web --id web-1 --address 10.0.0.1 --port 8080 --ttl 30s
   rollcall hosts web                         who answers, and who does not
   rollcall drain web web-1                   out of DNS, still registered
+  rollcall answer web                        what DNS says, and why a host is missing
+  rollcall reload                            read the zone files anew
   dig @127.0.0.1 -p 8600 web.service.local SRV
 
 Exit codes: 0 done; 1 it could not be done; 2 wrong usage or a wrong setting.";
@@ -56,6 +60,11 @@ enum Command {
     Deregister(write::Deregister),
     /// Take a host out of the answers without removing it
     Drain(write::Drain),
+    /// Say what DNS answers to a question, and why a host is in the answer or not
+    #[command(after_help = answer::EXAMPLES)]
+    Answer(answer::Answer),
+    /// Have the server read its zone files anew, all or none; settings are read at a start only
+    Reload(reload::Reload),
 }
 
 /// The server that a command speaks to.
@@ -132,6 +141,8 @@ fn dispatch(command: Option<Command>, environment: &Environment) -> Result<(), F
         Some(Command::Register(command)) => command.run(environment),
         Some(Command::Deregister(command)) => command.run(environment),
         Some(Command::Drain(command)) => command.run(environment),
+        Some(Command::Answer(command)) => command.run(environment),
+        Some(Command::Reload(command)) => command.run(environment),
     }
 }
 

@@ -139,7 +139,7 @@ fn expiry(moment: &str) -> String {
     }
 }
 
-fn entries<'a>(answer: &'a Value, key: &str) -> &'a [Value] {
+pub(super) fn entries<'a>(answer: &'a Value, key: &str) -> &'a [Value] {
     answer.get(key).unwrap_or(answer).as_array().map_or(&[], Vec::as_slice)
 }
 
@@ -147,7 +147,7 @@ fn list(value: &Value) -> String {
     value.as_array().map(|items| items.iter().map(text).collect::<Vec<_>>().join(",")).unwrap_or_default()
 }
 
-fn text(value: &Value) -> String {
+pub(super) fn text(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
         Value::String(text) => printable(text),

@@ -1,6 +1,7 @@
 //! `serve` and `check-config`: the settings, the runtime, the signals.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::Args;
@@ -9,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Failure, print};
 use crate::config::{self, Environment};
-use crate::server::{Server, check_zones};
+use crate::server::{Desk, Server, check_zones};
 use crate::telemetry::{self, Format, Level};
 
 pub(super) const AFTER_HELP: &str = "\
@@ -33,6 +34,7 @@ else it has its default. These have a variable and a key in the file, no flag:
   ROLLCALL_UDP_OCTETS           longest datagram that is sent [1232]
   ROLLCALL_ALLOW_QUERY          networks that may ask [all]
   ROLLCALL_RATE_LIMIT           replies a second to one network [0: any]
+  ROLLCALL_QUERY_LOG            log one of this many queries [0: none]
   ROLLCALL_RATE_LIMIT_EXEMPT    networks without that limit [private ones]
   ROLLCALL_COOKIES              DNS cookies: off, on, require [on]
   ROLLCALL_COOKIE_SECRET        what signs them, 32 hex digits [random]
@@ -52,7 +54,8 @@ Lyft's names work too: PORT, HOST_TTL (seconds), APPLICATION_ENV, and
 BACKEND_STORAGE (InFile, InMemory).
 
 `rollcall check-config` prints what is in effect, as a file to start from.
-SIGTERM, SIGINT and SIGHUP stop in good order; a second one stops at once.";
+SIGTERM and SIGINT stop in good order; a second one stops at once. SIGHUP reads
+the zone files anew, as `rollcall reload` does; settings are read at a start.";
 
 /// Settings with a flag. Their texts are parsed with those from the other places.
 #[derive(Debug, Default, Args)]
@@ -145,7 +148,10 @@ fn run(loaded: config::Loaded) -> Result<(), Failure> {
         let signals = Signals::listen().context("cannot listen for signals")?;
         let server = Server::bind(loaded.config).await?;
         let shutdown = CancellationToken::new();
-        tokio::spawn(signals.stop(shutdown.clone()));
+        if let Some(hangup) = signals.hangup {
+            tokio::spawn(reload_at(hangup, server.desk()));
+        }
+        tokio::spawn(signals.stop.stop(shutdown.clone()));
         Ok(server.run(shutdown).await?)
     })
 }
@@ -166,8 +172,7 @@ pub(super) fn check(flags: &Flags, environment: &Environment) -> Result<(), Fail
 }
 
 struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
+    stop: Stop,
     /// `None` where whoever started the program had it ignored, as nohup does.
     hangup: Option<Signal>,
 }
@@ -175,9 +180,28 @@ struct Signals {
 impl Signals {
     fn listen() -> std::io::Result<Signals> {
         let hangup = if ignores_hangup() { None } else { Some(signal(SignalKind::hangup())?) };
-        Ok(Signals { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())?, hangup })
+        let stop = Stop { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? };
+        Ok(Signals { stop, hangup })
     }
+}
 
+/// Has the zone files read anew at each signal; what comes of it is in the log.
+async fn reload_at(mut hangup: Signal, desk: Arc<dyn Desk>) {
+    while hangup.recv().await.is_some() {
+        tracing::info!("the zone files are to be read anew");
+        let desk = Arc::clone(&desk);
+        if let Err(error) = tokio::task::spawn_blocking(move || desk.reload().map(drop)).await {
+            tracing::error!(%error, "reading the zone files failed");
+        }
+    }
+}
+
+struct Stop {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Stop {
     /// The first signal asks for a stop; the second one is not argued with.
     async fn stop(mut self, shutdown: CancellationToken) {
         let code = self.next().await;
@@ -193,15 +217,7 @@ impl Signals {
         tokio::select! {
             _ = self.terminate.recv() => 143,
             _ = self.interrupt.recv() => 130,
-            () = hung_up(self.hangup.as_mut()) => 129,
         }
-    }
-}
-
-async fn hung_up(hangup: Option<&mut Signal>) {
-    match hangup {
-        Some(hangup) => drop(hangup.recv().await),
-        None => std::future::pending().await,
     }
 }
 
@@ -215,7 +231,6 @@ fn ignores_hangup() -> bool {
 
 fn signal_name(code: i32) -> &'static str {
     match code {
-        129 => "SIGHUP",
         130 => "SIGINT",
         _ => "SIGTERM",
     }

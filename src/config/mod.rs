@@ -90,6 +90,8 @@ pub struct Dns {
     pub allow_query: Vec<(IpAddr, u8)>,
     /// Replies a second over UDP to one network about one thing; 0: any number.
     pub rate_limit: u32,
+    /// One of how many queries is logged; 0 is none.
+    pub query_log: u32,
     /// Networks that get any number.
     pub rate_limit_exempt: Vec<(IpAddr, u8)>,
     /// What is done about DNS cookies.
@@ -136,6 +138,7 @@ impl Config {
                 udp_octets: limits::UDP_REPLY_OCTETS,
                 allow_query: vec![(Ipv4Addr::UNSPECIFIED.into(), 0), (Ipv6Addr::UNSPECIFIED.into(), 0)],
                 rate_limit: 0,
+                query_log: 0,
                 rate_limit_exempt: messages::private_networks(),
                 cookies: dns::CookiePolicy::On,
                 cookie_secrets: Vec::new(),

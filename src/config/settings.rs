@@ -81,6 +81,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     list("rate_limit_exempt", messages::set_rate_limit_exempt, |config| {
         value::list(&config.dns.rate_limit_exempt, network)
     }),
+    single("query_log", set_query_log, |config| config.dns.query_log.to_string()),
     single("cookies", messages::set_cookies, |config| value::quoted(config.dns.cookies.name())),
     // It is a secret here, too: that there is one is all that is said.
     list("cookie_secret", messages::set_cookie_secret, |config| {
@@ -122,6 +123,7 @@ pub(super) fn is_bare(key: &str) -> bool {
         "chaos_identity"
             | "check_redirects"
             | "only_passing"
+            | "query_log"
             | "rate_limit"
             | "record_limit"
             | "srv_weight_scale"
@@ -285,6 +287,12 @@ fn set_srv_weight_scale(config: &mut Config, values: &[String], _: &Machine) -> 
 fn set_record_limit(config: &mut Config, values: &[String], _: &Machine) -> Result<(), String> {
     let limit = value::number(one(values)?, 0, u64::from(u16::MAX))?;
     config.dns.record_limit = u16::try_from(limit).unwrap_or_default();
+    Ok(())
+}
+
+fn set_query_log(config: &mut Config, values: &[String], _: &Machine) -> Result<(), String> {
+    let every = value::number(one(values)?, 0, u64::from(u32::MAX))?;
+    config.dns.query_log = u32::try_from(every).unwrap_or_default();
     Ok(())
 }
 

@@ -5,8 +5,11 @@ use crate::zone::{Answer, Data, Owner, Rcode, Record, rtype};
 /// What `version.bind` says: no number, which would only serve those who look for an old one.
 const VERSION: &str = "rollcall";
 
-/// What one of the names says.
-pub(super) fn text<'i>(name: &[u8], identity: &'i str) -> Option<&'i str> {
+/// What one of the names says; they have no other type than TXT, and no zone whose SOA could say so.
+pub(super) fn text<'i>(name: &[u8], qtype: u16, identity: &'i str) -> Option<&'i str> {
+    if qtype != rtype::TXT && qtype != rtype::ANY {
+        return None;
+    }
     match name {
         b"\x02id\x06server\0" | b"\x08hostname\x04bind\0" => Some(identity),
         b"\x07version\x04bind\0" | b"\x07version\x06server\0" => Some(VERSION),
@@ -22,11 +25,10 @@ pub(super) fn rdata(text: &str) -> Vec<u8> {
     rdata
 }
 
-/// The answer about a name that exists: its TXT record, or that it has no other.
-pub(super) fn answer(qtype: u16, rdata: &[u8]) -> Answer<'_> {
+/// The answer about a name that exists: its TXT record.
+pub(super) fn answer(rdata: &[u8]) -> Answer<'_> {
     let data = Data::Static { rtype: rtype::TXT, rdata };
     let record = Record { owner: Owner::Question, ttl: 0, data };
-    let has = qtype == rtype::TXT || qtype == rtype::ANY;
-    let answer = has.then_some(record).into_iter().collect();
+    let answer = std::iter::once(record).collect();
     Answer { authoritative: true, answer, ..Answer::error(Rcode::NoError, None) }
 }

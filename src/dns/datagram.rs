@@ -6,15 +6,15 @@
 //! machine got later included.
 
 use std::io::{self, IoSlice, IoSliceMut};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::os::fd::AsRawFd as _;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd};
 
+use nix::errno::Errno;
 use nix::libc::{in_addr, in_pktinfo, in6_pktinfo};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{
     ControlMessage, ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, sendmsg, setsockopt, sockopt,
 };
-use tokio::io::Interest;
-use tokio::net::UdpSocket;
 
 /// Where a datagram came from, and where to.
 #[derive(Clone, Copy, Debug)]
@@ -24,7 +24,7 @@ pub(super) struct Arrived {
     /// The address of ours that was asked.
     pub(super) at: IpAddr,
     /// Whether it was sent to more than this machine.
-    to_many: bool,
+    pub(super) to_many: bool,
 }
 
 /// A bound socket.
@@ -36,7 +36,8 @@ pub(super) struct Datagrams {
 }
 
 impl Datagrams {
-    pub(super) fn new(socket: std::net::UdpSocket) -> io::Result<Datagrams> {
+    pub(super) fn new(socket: UdpSocket) -> io::Result<Datagrams> {
+        socket.set_nonblocking(true)?;
         let local = socket.local_addr()?;
         let control = match local.ip() {
             ip if !ip.is_unspecified() => None,
@@ -49,67 +50,73 @@ impl Datagrams {
                 Some(nix::cmsg_space!(in6_pktinfo))
             }
         };
-        Ok(Datagrams { socket: UdpSocket::from_std(socket)?, local, control })
+        Ok(Datagrams { socket, local, control })
     }
 
-    /// Waits until something may have come.
-    pub(super) async fn readable(&self) -> io::Result<()> {
-        self.socket.readable().await
+    /// The address it is bound to, where that is one and not all.
+    pub(super) fn one_address(&self) -> Option<SocketAddr> {
+        self.control.is_none().then_some(self.local)
+    }
+
+    pub(super) fn socket(&self) -> &UdpSocket {
+        &self.socket
+    }
+
+    /// Waits until something may have come, or `stop` is closed.
+    pub(super) fn wait(&self, stop: BorrowedFd<'_>) -> io::Result<()> {
+        let mut watched = [PollFd::new(self.socket.as_fd(), PollFlags::POLLIN), PollFd::new(stop, PollFlags::POLLIN)];
+        match poll(&mut watched, PollTimeout::NONE) {
+            Ok(_) | Err(Errno::EINTR) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Waits until there may be room to send.
+    pub(super) fn wait_for_room(&self) -> io::Result<()> {
+        match poll(&mut [PollFd::new(self.socket.as_fd(), PollFlags::POLLOUT)], PollTimeout::NONE) {
+            Ok(_) | Err(Errno::EINTR) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// The next datagram, if there is one.
     pub(super) fn try_receive(&mut self, packet: &mut [u8]) -> io::Result<Arrived> {
         let Some(control) = &mut self.control else {
-            let (octets, client) = self.socket.try_recv_from(packet)?;
+            let (octets, client) = self.socket.recv_from(packet)?;
             return Ok(Arrived { octets, client, at: self.local.ip(), to_many: false });
         };
+        let mut parts = [IoSliceMut::new(packet)];
         let descriptor = self.socket.as_raw_fd();
-        let unspecified = self.local.ip();
-        self.socket.try_io(Interest::READABLE, || {
-            let mut parts = [IoSliceMut::new(packet)];
-            let received = recvmsg::<SockaddrStorage>(descriptor, &mut parts, Some(control), MsgFlags::empty())?;
-            let client = received.address.as_ref().and_then(socket_address).ok_or(io::ErrorKind::InvalidData)?;
-            let (at, to_many) = received.cmsgs()?.find_map(destination).unwrap_or((unspecified, false));
-            Ok(Arrived { octets: received.bytes, client, at, to_many })
-        })
+        let received = recvmsg::<SockaddrStorage>(descriptor, &mut parts, Some(control), MsgFlags::MSG_DONTWAIT)?;
+        let client = received.address.as_ref().and_then(socket_address).ok_or(io::ErrorKind::InvalidData)?;
+        let (at, to_many) = received.cmsgs()?.find_map(destination).unwrap_or((self.local.ip(), false));
+        Ok(Arrived { octets: received.bytes, client, at, to_many })
     }
 
     /// Sends a reply, if there is room.
     pub(super) fn try_send(&self, reply: &[u8], arrived: &Arrived) -> io::Result<()> {
         if self.control.is_none() {
-            return self.socket.try_send_to(reply, arrived.client).map(drop);
+            return self.socket.send_to(reply, arrived.client).map(drop);
         }
         let descriptor = self.socket.as_raw_fd();
         let client = SockaddrStorage::from(arrived.client);
         let parts = [IoSlice::new(reply)];
+        let flags = MsgFlags::MSG_DONTWAIT;
         // The system picks the way: only the source is ours to say.
-        self.socket.try_io(Interest::WRITABLE, || {
-            let flags = MsgFlags::empty();
-            match arrived.at {
-                IpAddr::V4(at) => {
-                    let source = in_addr { s_addr: at.to_bits().to_be() };
-                    let nowhere = in_addr { s_addr: Ipv4Addr::UNSPECIFIED.to_bits() };
-                    let info = in_pktinfo { ipi_ifindex: 0, ipi_spec_dst: source, ipi_addr: nowhere };
-                    sendmsg(descriptor, &parts, &[ControlMessage::Ipv4PacketInfo(&info)], flags, Some(&client))?;
-                }
-                IpAddr::V6(at) => {
-                    let source = nix::libc::in6_addr { s6_addr: at.octets() };
-                    let info = in6_pktinfo { ipi6_addr: source, ipi6_ifindex: 0 };
-                    sendmsg(descriptor, &parts, &[ControlMessage::Ipv6PacketInfo(&info)], flags, Some(&client))?;
-                }
+        match arrived.at {
+            IpAddr::V4(at) => {
+                let source = in_addr { s_addr: at.to_bits().to_be() };
+                let nowhere = in_addr { s_addr: Ipv4Addr::UNSPECIFIED.to_bits() };
+                let info = in_pktinfo { ipi_ifindex: 0, ipi_spec_dst: source, ipi_addr: nowhere };
+                sendmsg(descriptor, &parts, &[ControlMessage::Ipv4PacketInfo(&info)], flags, Some(&client))?;
             }
-            Ok(())
-        })
-    }
-
-    /// Sends a reply as soon as there is room.
-    pub(super) async fn send(&self, reply: &[u8], arrived: &Arrived) -> io::Result<()> {
-        loop {
-            match self.try_send(reply, arrived) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.socket.writable().await?,
-                sent => return sent,
+            IpAddr::V6(at) => {
+                let source = nix::libc::in6_addr { s6_addr: at.octets() };
+                let info = in6_pktinfo { ipi6_addr: source, ipi6_ifindex: 0 };
+                sendmsg(descriptor, &parts, &[ControlMessage::Ipv6PacketInfo(&info)], flags, Some(&client))?;
             }
         }
+        Ok(())
     }
 
     /// Whether somebody can be waiting for a reply (R66): not at port 0, not at an address that is nobody's or many's,
@@ -122,7 +129,7 @@ impl Datagrams {
     }
 }
 
-fn socket_address(address: &SockaddrStorage) -> Option<SocketAddr> {
+pub(super) fn socket_address(address: &SockaddrStorage) -> Option<SocketAddr> {
     let v4 = address.as_sockaddr_in().map(|v4| SocketAddr::V4((*v4).into()));
     v4.or_else(|| address.as_sockaddr_in6().map(|v6| SocketAddr::V6((*v6).into())))
 }
@@ -153,15 +160,15 @@ mod tests {
 
     fn bound(addr: &str) -> (Datagrams, u16) {
         let socket = Client::bind(addr).expect("a socket");
-        socket.set_nonblocking(true).expect("an option");
         let port = socket.local_addr().expect("an address").port();
         (Datagrams::new(socket).expect("a socket"), port)
     }
 
-    async fn receive(datagrams: &mut Datagrams) -> Arrived {
+    fn receive(datagrams: &mut Datagrams) -> Arrived {
+        let (never, _kept) = std::os::unix::net::UnixStream::pair().expect("a pair");
         let mut packet = [0; 64];
         loop {
-            datagrams.readable().await.expect("a socket");
+            datagrams.wait(never.as_fd()).expect("a socket");
             match datagrams.try_receive(&mut packet) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 arrived => return arrived.expect("a datagram"),
@@ -170,8 +177,8 @@ mod tests {
     }
 
     /// A connected socket takes replies from the address it sent to only.
-    #[tokio::test]
-    async fn replies_leave_from_the_address_that_was_asked() {
+    #[test]
+    fn replies_leave_from_the_address_that_was_asked() {
         let cases =
             [("127.0.0.1:0", "127.0.0.1"), ("0.0.0.0:0", "127.0.0.1"), ("0.0.0.0:0", "127.0.0.77"), ("[::]:0", "::1")];
         for (listen, asked) in cases {
@@ -184,18 +191,18 @@ mod tests {
             client.set_read_timeout(Some(Duration::from_secs(10))).expect("an option");
             client.connect((asked, port)).expect("a route");
             client.send(b"question").expect("room");
-            let arrived = receive(&mut datagrams).await;
+            let arrived = receive(&mut datagrams);
             assert_eq!((arrived.at, arrived.octets), (asked, 8));
             assert_eq!(arrived.client, client.local_addr().expect("an address"));
             assert!(datagrams.has_a_client(&arrived));
-            datagrams.send(b"reply", &arrived).await.expect("room");
+            datagrams.try_send(b"reply", &arrived).expect("room");
             let mut reply = [0; 64];
             assert_eq!(client.recv(&mut reply).expect("a reply"), 5, "{listen} {asked}");
         }
     }
 
-    #[tokio::test]
-    async fn nobody_is_not_answered() {
+    #[test]
+    fn nobody_is_not_answered() {
         let (datagrams, port) = bound("127.0.0.1:0");
         let at = Ipv4Addr::LOCALHOST.into();
         let has = |client: SocketAddr, to_many| datagrams.has_a_client(&Arrived { octets: 0, client, at, to_many });

@@ -6,16 +6,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use arc_swap::Guard;
+
 use super::chaos;
 use super::cookie::CookieStanding;
 use super::edns::Given;
 use super::query::{self, DropReason, Envelope, Parsed, Task, Transport};
+use super::query_log::QueryLog;
 use super::rate::{Limiter, Subject, Verdict};
 use super::reply::{Code, Reply};
 use super::settings::Settings;
 use super::stats::Stats;
 use crate::clock::Timestamp;
-use crate::registry::Registry;
+use crate::registry::{Registry, Snapshot};
 use crate::zone::{Answer, Asker, ExtendedError, Question, Random, Rcode, Words, Zones};
 
 const NOT_AUTHORITATIVE: ExtendedError =
@@ -180,11 +183,11 @@ impl Exchange<'_> {
 
     fn chaos(&self, name: &[u8], qtype: u16, out: &mut Vec<u8>) -> Answered {
         let identity = self.view.settings.identity.as_deref();
-        let Some(text) = identity.and_then(|identity| chaos::text(name, identity)) else {
+        let Some(text) = identity.and_then(|identity| chaos::text(name, qtype, identity)) else {
             return self.error(out, qtype, Rcode::Refused, Some(NOT_SUPPORTED));
         };
         let rdata = chaos::rdata(text);
-        let answer = chaos::answer(qtype, &rdata);
+        let answer = chaos::answer(&rdata);
         self.finish(qtype, None, self.reply(&answer), out)
     }
 
@@ -282,6 +285,7 @@ pub struct Engine {
     registry: Arc<Registry>,
     settings: Settings,
     limiter: Option<Limiter>,
+    log: Option<QueryLog>,
     stats: Arc<Stats>,
     seed: AtomicU64,
 }
@@ -289,9 +293,10 @@ pub struct Engine {
 impl Engine {
     /// An engine over a registry; `seed` starts the random orders of its workers.
     pub fn new(registry: Arc<Registry>, settings: Settings, seed: u64) -> Engine {
-        let zones: Vec<String> = registry.snapshot().zones.iter().map(|zone| zone.origin().to_string()).collect();
+        let stats = Arc::new(Stats::new(&registry.snapshot().zones));
         let limiter = settings.rate_limit.clone().map(|limit| Limiter::new(limit, seed));
-        Engine { registry, settings, limiter, stats: Arc::new(Stats::new(zones)), seed: AtomicU64::new(seed) }
+        let log = (settings.query_log > 0).then(|| QueryLog::new(settings.query_log));
+        Engine { registry, settings, limiter, log, stats, seed: AtomicU64::new(seed) }
     }
 
     /// The counters, for the metrics.
@@ -306,18 +311,40 @@ impl Engine {
 
     /// Answers one packet into `out`; `None` when there is nothing to send.
     pub fn respond(&self, request: &Request<'_>, random: &mut Random, out: &mut Vec<u8>) -> Option<Answered> {
-        let now = self.registry.now();
-        let snapshot = self.registry.snapshot();
-        let (settings, limiter) = (&self.settings, self.limiter.as_ref());
-        let view = View { zones: &snapshot.zones, loaded: snapshot.loaded, settings, limiter };
+        self.session().respond(request, random, out)
+    }
+
+    /// A look at what is published now, for packets that were received before.
+    pub(super) fn session(&self) -> Session<'_> {
+        Session { engine: self, snapshot: self.registry.snapshot() }
+    }
+}
+
+/// What is published, for the length of a few answers.
+pub(super) struct Session<'e> {
+    engine: &'e Engine,
+    snapshot: Guard<Arc<Snapshot>>,
+}
+
+impl Session<'_> {
+    /// [`Engine::respond`].
+    pub(super) fn respond(&self, request: &Request<'_>, random: &mut Random, out: &mut Vec<u8>) -> Option<Answered> {
+        let Engine { registry, settings, limiter, log, stats, .. } = self.engine;
+        let now = registry.now();
+        let limiter = limiter.as_ref();
+        let view = View { zones: &self.snapshot.zones, loaded: self.snapshot.loaded, settings, limiter };
         // A fault in one answer must not end a worker; the client gets silence and asks again.
         match catch_unwind(AssertUnwindSafe(|| respond(&view, request, now, random, out))) {
-            Ok(Outcome::Dropped(reason)) => self.stats.dropped(reason),
+            Ok(Outcome::Dropped(reason)) => stats.dropped(reason),
             Ok(Outcome::Answered(answered)) => {
-                self.stats.answered(&answered, request.transport, out.len(), self.registry.now().since(now));
+                let took = registry.now().since(now);
+                stats.answered(&self.snapshot.zones, &answered, request.transport, out.len(), took);
+                if let Some(log) = log {
+                    log.tell(request, &answered, out, took);
+                }
                 return Some(answered);
             }
-            Err(_) => self.stats.panicked(),
+            Err(_) => stats.panicked(),
         }
         None
     }

@@ -12,17 +12,21 @@
 //! | class CH (R9) | `chaos.rs` |
 //! | who may ask (R62), and how often (R63) | `settings.rs`, `rate.rs` |
 //! | records, existence, TTL, order (R12 to R32) | `zone/answer.rs` |
+//! | replies in words, for people | `dissect.rs` |
 //! | size, truncation, OPT (R31 to R37) | `reply.rs` |
 //! | datagrams, from the address that was asked (R38, R64, R66) | `udp.rs`, `datagram.rs` |
 //! | streams (R47, R53 to R58) | `tcp.rs` |
 
+mod batch;
 mod chaos;
 mod cookie;
 mod datagram;
+mod dissect;
 mod edns;
 mod engine;
 mod handler;
 mod query;
+mod query_log;
 mod rate;
 mod reply;
 mod settings;
@@ -36,9 +40,11 @@ use std::sync::Arc;
 
 use rustix::net::sockopt::{self, Ipv4PathMtuDiscovery, Ipv6PathMtuDiscovery};
 use socket2::{Domain, Protocol, Socket, Type};
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 pub use cookie::{CookiePolicy, CookieSecret, CookieStanding, Cookies};
+pub use dissect::{Dissected, RecordText, query, type_name, type_number};
 pub use engine::{Answered, Engine, Outcome, Request, View, respond};
 pub use query::{DropReason, Transport};
 pub use rate::{Limiter, RateLimit};
@@ -154,16 +160,40 @@ pub async fn serve(
 
 async fn serve_own(listener: Listener, engine: Arc<Engine>, shutdown: CancellationToken) -> io::Result<()> {
     let mut tasks = tokio::task::JoinSet::new();
+    let (stopper, stop) = udp::Stop::pair()?;
     for socket in listener.udp {
         let socket = datagram::Datagrams::new(socket)?;
-        tasks.spawn(udp::serve(socket, Arc::clone(&engine), shutdown.clone()));
+        let ended = spawn_worker(socket, Arc::clone(&engine), stop.try_clone()?)?;
+        tasks.spawn(async { ended.await.map_err(io::Error::other)? });
     }
+    let asked = shutdown.clone();
+    tasks.spawn(async move {
+        // When this task is given up, the workers stop too.
+        let _stopper = stopper;
+        asked.cancelled().await;
+        Ok(())
+    });
     let tcp = tokio::net::TcpListener::from_std(listener.tcp)?;
     tasks.spawn(tcp::serve(tcp, engine, shutdown));
     while let Some(ended) = tasks.join_next().await {
         ended.map_err(io::Error::other)??;
     }
     Ok(())
+}
+
+/// A thread that answers datagrams; its result comes when it has ended, and an error of the channel if it panicked.
+fn spawn_worker(
+    socket: datagram::Datagrams,
+    engine: Arc<Engine>,
+    stop: udp::Stop,
+) -> io::Result<oneshot::Receiver<io::Result<()>>> {
+    let (sender, ended) = oneshot::channel();
+    let serve = move || {
+        // Nobody listens where the server has failed.
+        let _ = sender.send(udp::serve(socket, engine, &stop));
+    };
+    std::thread::Builder::new().name("dns datagrams".into()).spawn(serve)?;
+    Ok(ended)
 }
 
 #[cfg(test)]

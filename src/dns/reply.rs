@@ -85,6 +85,7 @@ impl Reply<'_, '_> {
         let (options, extended) = self.options.within(answer.extended, room);
         let opt = envelope.edns.map_or(0, |_| OPT_OCTETS + options.octets(extended));
         let mut writer = Writer::new(out, envelope, self.origin, self.most.saturating_sub(opt));
+        writer.made = &answer.made;
         let mut truncated = self.by_stream;
         let mut counts = [u16::from(!envelope.question.is_empty()), 0, 0, 0];
         for (section, records) in [(1, &answer.answer[..]), (2, &answer.authority[..])] {
@@ -98,6 +99,8 @@ impl Reply<'_, '_> {
         }
         if !truncated {
             counts[3] = writer.additional(&answer.additional);
+            // A referral without its glue leads nowhere (RFC 9471 3).
+            truncated = usize::from(counts[3]) < answer.required;
         }
         if let Some(edns) = &envelope.edns {
             counts[3] += 1;
@@ -135,6 +138,8 @@ impl Reply<'_, '_> {
 
 struct Writer<'o, 'z> {
     out: &'o mut Vec<u8>,
+    /// Names that stand in no zone.
+    made: &'o [Box<[u8]>],
     most: usize,
     origin: Option<&'z Name>,
     /// Where the origin stands in the question.
@@ -153,7 +158,7 @@ impl<'o, 'z> Writer<'o, 'z> {
         let origin_octets = origin.map_or(0, |origin| origin.as_wire().len());
         let origin_at = HEADER_OCTETS + question_name.saturating_sub(origin_octets);
         let class = envelope.question.last_chunk().map_or([0, 1], |class| *class);
-        Writer { out, most, origin, origin_at, class, written: SmallVec::new(), last: 0 }
+        Writer { out, made: &[], most, origin, origin_at, class, written: SmallVec::new(), last: 0 }
     }
 
     /// Writes a record, or nothing of it.
@@ -201,6 +206,7 @@ impl<'o, 'z> Writer<'o, 'z> {
         match owner {
             Owner::Question => self.pointer(HEADER_OCTETS),
             Owner::Name(name) => self.name(name),
+            Owner::Made(place) => self.name(&self.made[*place]),
             Owner::Derived(derived) => self.derived(*derived, self.origin),
         }
     }
@@ -276,6 +282,7 @@ impl<'o, 'z> Writer<'o, 'z> {
                     self.out.extend_from_slice(&value.to_be_bytes());
                 }
             }
+            Data::Alias(place) => self.name(&self.made[*place]),
             Data::Static { rtype, rdata } => self.static_data(*rtype, rdata),
         }
     }

@@ -22,6 +22,8 @@ pub struct Settings {
     pub allow_query: Networks,
     /// How many replies a network gets, where that is limited.
     pub rate_limit: Option<RateLimit>,
+    /// One of how many queries is logged; 0 is none.
+    pub query_log: u32,
 }
 
 /// No name, no cookies, no limits.
@@ -34,6 +36,7 @@ impl Default for Settings {
             cookies: None,
             allow_query: Networks::All,
             rate_limit: None,
+            query_log: 0,
         }
     }
 }

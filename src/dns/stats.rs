@@ -1,8 +1,11 @@
 //! Counters of the DNS side: fixed arrays of atomics, so that counting takes no lock and no look-up.
 
+use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, NoLabelSet};
 use prometheus_client::metrics::MetricType;
@@ -11,7 +14,7 @@ use super::cookie::CookieStanding;
 use super::engine::Answered;
 use super::query::{DropReason, Transport};
 use super::reply::Code;
-use crate::zone::{Rcode, rtype};
+use crate::zone::{Rcode, Zones, rtype};
 
 const TYPES: [(u16, &str); 12] = [
     (rtype::A, "A"),
@@ -27,13 +30,14 @@ const TYPES: [(u16, &str); 12] = [
     (rtype::ANY, "ANY"),
     (0, "other"),
 ];
-const CODES: [Code; 8] = [
+const CODES: [Code; 9] = [
     Code::Of(Rcode::NoError),
     Code::Of(Rcode::FormErr),
     Code::Of(Rcode::ServFail),
     Code::Of(Rcode::NxDomain),
     Code::Of(Rcode::NotImp),
     Code::Of(Rcode::Refused),
+    Code::Of(Rcode::YxDomain),
     Code::Of(Rcode::BadVers),
     Code::BadCookie,
 ];
@@ -42,12 +46,49 @@ const LATENCY: [u64; 10] = [1, 2, 5, 10, 20, 50, 100, 1_000, 10_000, 100_000];
 /// Upper bounds of the size buckets, in octets.
 const SIZES: [u64; 6] = [128, 256, 512, 1232, 4096, 65_535];
 
+/// The replies of one zone, by type, response code and transport.
+#[derive(Debug)]
+struct Row {
+    origin: String,
+    cells: Box<[AtomicU64]>,
+}
+
+impl Row {
+    fn new(origin: String) -> Row {
+        let cells = TYPES.len() * CODES.len() * Transport::ALL.len();
+        Row { origin, cells: (0..cells).map(|_| AtomicU64::new(0)).collect() }
+    }
+
+    fn cell(&self, qtype: usize, rcode: usize, transport: Transport) -> &AtomicU64 {
+        &self.cells[(qtype * CODES.len() + rcode) * Transport::ALL.len() + transport as usize]
+    }
+}
+
+/// A row for each zone of one edition, in the order of their places.
+#[derive(Debug)]
+struct Rows {
+    edition: u64,
+    list: Vec<Arc<Row>>,
+}
+
+impl Rows {
+    /// The rows of `zones`; a zone that was there before counts on.
+    fn of(zones: &Zones, before: &[Arc<Row>]) -> Rows {
+        let known: HashMap<&str, &Arc<Row>> = before.iter().map(|row| (row.origin.as_str(), row)).collect();
+        let row = |origin: String| match known.get(origin.as_str()) {
+            Some(row) => Arc::clone(row),
+            None => Arc::new(Row::new(origin)),
+        };
+        Rows { edition: zones.edition(), list: zones.iter().map(|zone| row(zone.origin().to_string())).collect() }
+    }
+}
+
 /// Counts of replies, by zone, type, response code and transport.
 #[derive(Debug)]
 pub struct Stats {
-    /// Origins, and one more row for names outside them.
-    zones: Vec<String>,
-    replies: Vec<AtomicU64>,
+    zones: ArcSwap<Rows>,
+    /// Of names outside every zone.
+    outside: Row,
     truncated: [AtomicU64; 2],
     dropped: [AtomicU64; DropReason::ALL.len()],
     edns: AtomicU64,
@@ -61,11 +102,10 @@ pub struct Stats {
 }
 
 impl Stats {
-    pub(super) fn new(zones: Vec<String>) -> Stats {
-        let cells = (zones.len() + 1) * TYPES.len() * CODES.len() * Transport::ALL.len();
+    pub(super) fn new(zones: &Zones) -> Stats {
         Stats {
-            zones,
-            replies: (0..cells).map(|_| AtomicU64::new(0)).collect(),
+            zones: ArcSwap::from_pointee(Rows::of(zones, &[])),
+            outside: Row::new("none".into()),
             truncated: Default::default(),
             dropped: Default::default(),
             edns: AtomicU64::new(0),
@@ -79,12 +119,20 @@ impl Stats {
         }
     }
 
-    pub(super) fn answered(&self, answered: &Answered, transport: Transport, octets: usize, took: Duration) {
-        let zone = answered.zone.unwrap_or(self.zones.len()).min(self.zones.len());
+    /// Counts a reply that was made of `zones`.
+    pub(super) fn answered(
+        &self,
+        zones: &Zones,
+        answered: &Answered,
+        transport: Transport,
+        octets: usize,
+        took: Duration,
+    ) {
         let qtype = TYPES.iter().position(|(number, _)| *number == answered.qtype).unwrap_or(TYPES.len() - 1);
         let rcode = CODES.iter().position(|code| *code == answered.code).unwrap_or(0);
-        let cell = self.cell(zone, qtype, rcode, transport as usize);
-        self.replies[cell].fetch_add(1, Ordering::Relaxed);
+        self.with_row(zones, answered.zone, |row| {
+            row.cell(qtype, rcode, transport).fetch_add(1, Ordering::Relaxed);
+        });
         if answered.truncated {
             self.truncated[transport as usize].fetch_add(1, Ordering::Relaxed);
         }
@@ -129,8 +177,24 @@ impl Stats {
         self.evicted.fetch_add(1, Ordering::Relaxed);
     }
 
-    fn cell(&self, zone: usize, qtype: usize, rcode: usize, transport: usize) -> usize {
-        ((zone * TYPES.len() + qtype) * CODES.len() + rcode) * Transport::ALL.len() + transport
+    /// The row of a zone: by its place in the edition that the rows are of, else by its origin.
+    fn with_row(&self, zones: &Zones, place: Option<usize>, count: impl FnOnce(&Row)) {
+        let Some(place) = place else { return count(&self.outside) };
+        let mut rows = self.zones.load();
+        if rows.edition < zones.edition() {
+            self.zones.rcu(|before| match before.edition < zones.edition() {
+                true => Arc::new(Rows::of(zones, &before.list)),
+                false => Arc::clone(before),
+            });
+            rows = self.zones.load();
+        }
+        if rows.edition == zones.edition() {
+            return count(rows.list.get(place).map_or(&self.outside, |row| row));
+        }
+        // A reply that was under way while the zones were read anew.
+        let origin = zones.iter().nth(place).map(|zone| zone.origin().to_string());
+        let row = rows.list.iter().find(|row| origin.as_ref() == Some(&row.origin));
+        count(row.map_or(&self.outside, |row| row));
     }
 }
 
@@ -184,17 +248,17 @@ impl Collector for StatsCollector {
             None,
             MetricType::Counter,
         )?;
-        let zones = stats.zones.iter().map(String::as_str).chain(["none"]);
-        for (zone, origin) in zones.enumerate() {
+        let rows = stats.zones.load();
+        for row in rows.list.iter().map(|row| &**row).chain([&stats.outside]) {
             for (qtype, (_, type_name)) in TYPES.iter().enumerate() {
                 for (rcode, rcode_value) in CODES.iter().enumerate() {
                     for transport in Transport::ALL {
-                        let count = load(&stats.replies[stats.cell(zone, qtype, rcode, transport as usize)]);
+                        let count = load(row.cell(qtype, rcode, transport));
                         if count == 0 {
                             continue;
                         }
                         let labels = [
-                            ("zone", origin),
+                            ("zone", row.origin.as_str()),
                             ("type", type_name),
                             ("rcode", rcode_value.as_str()),
                             ("transport", transport.as_str()),
@@ -255,19 +319,69 @@ impl Collector for StatsCollector {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
+    use crate::zone::{Grammar, Name, Policy, Zone, parse_file};
+
+    fn page(stats: &Arc<Stats>) -> String {
+        let mut registry = prometheus_client::registry::Registry::default();
+        registry.register_collector(Box::new(StatsCollector(Arc::clone(stats))));
+        let mut page = String::new();
+        prometheus_client::encoding::text::encode(&mut page, &registry).expect("text");
+        page
+    }
+
+    fn zones(origins: &[&str]) -> Zones {
+        let zone = |origin: &&str| {
+            let origin = Name::parse("origin", origin, &Name::root()).expect("an origin");
+            let file = parse_file("@ 60 SOA ns hostmaster 1 4h 1h 1w 5\n@ 60 NS ns\n", &origin).expect("a zone");
+            Zone::new(file, Grammar::Static, &Policy::default(), &[])
+        };
+        Zones::new(origins.iter().map(zone).collect(), Policy::default())
+    }
+
+    #[test]
+    fn zones_count_on_when_their_places_change() {
+        let first = zones(&["a.", "b."]);
+        let stats = Arc::new(Stats::new(&first));
+        let count = |zones: &Zones, place| {
+            let answered = Answered {
+                zone: place,
+                qtype: rtype::A,
+                code: Code::Of(Rcode::NoError),
+                truncated: false,
+                edns: false,
+                cookie: CookieStanding::Absent,
+                keeps: false,
+            };
+            stats.answered(zones, &answered, Transport::Udp, 100, Duration::ZERO);
+        };
+        let counted = || {
+            let page = page(&stats);
+            let rows = page.lines().filter_map(|line| line.strip_prefix("dns_replies_total{zone=\""));
+            rows.map(|row| {
+                let (zone, rest) = row.split_once('"').expect("a label");
+                format!("{zone} {}", rest.rsplit(' ').next().unwrap_or_default())
+            })
+            .collect::<Vec<_>>()
+        };
+        count(&first, Some(1));
+        let second = first.with_files_of(&zones(&["b.", "c."]), 0);
+        count(&second, Some(0));
+        count(&second, Some(1));
+        count(&second, None);
+        assert_eq!(counted(), ["b. 2", "c. 1", "none 1"]);
+        // Replies that were under way: one of a zone that stays, one of a zone that is gone.
+        count(&first, Some(1));
+        count(&first, Some(0));
+        assert_eq!(counted(), ["b. 3", "c. 1", "none 2"]);
+    }
 
     /// OpenMetrics: a histogram's last bucket is `+Inf`; Prometheus drops the page of one that has none.
     #[test]
     fn histograms_end_in_infinity() {
-        let stats = Arc::new(Stats::new(Vec::new()));
+        let stats = Arc::new(Stats::new(&Zones::default()));
         stats.latency.observe(&LATENCY, 3);
-        let mut registry = prometheus_client::registry::Registry::default();
-        registry.register_collector(Box::new(StatsCollector(stats)));
-        let mut page = String::new();
-        prometheus_client::encoding::text::encode(&mut page, &registry).expect("text");
+        let page = page(&stats);
         for line in [
             "dns_answer_seconds_bucket{le=\"0.000002\"} 0",
             "dns_answer_seconds_bucket{le=\"0.000005\"} 1",

@@ -282,10 +282,13 @@ impl Connection {
     }
 
     async fn flush(&mut self) -> io::Result<()> {
-        if !self.output.is_empty() {
-            timeout(limits::DNS_TCP_MESSAGE, self.stream.write_all(&self.output)).await??;
-            self.output.clear();
+        let mut rest = &self.output[..];
+        // A peer that takes some of it is alive, however slow.
+        while !rest.is_empty() {
+            let taken = timeout(limits::DNS_TCP_MESSAGE, self.stream.write(rest)).await??;
+            rest = &rest[taken..];
         }
+        self.output.clear();
         Ok(())
     }
 }

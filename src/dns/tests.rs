@@ -10,38 +10,51 @@ use crate::limits;
 use crate::table::{Dialect, Event, HostId, HostTable, Namespace, Port, Registration, ServiceName, Target};
 use crate::zone::{Grammar, Name, Policy, Random, Zone, Zones, parse_file, rtype};
 
+mod costs;
+mod forms;
 mod messages;
+mod sockets;
 
 const FILE: &str = "$TTL 3600\n@ SOA ns hostmaster 1 4h 1h 1w 5\n@ NS ns\nwww CNAME web\nmail MX 10 mail\n\
     mail A 10.0.0.9\nbig TXT \"0123456789\"\n";
 
+/// `hosts` hosts of the service `web`, of both families.
 fn zones(hosts: u16) -> Zones {
+    zones_of((0..hosts).map(|number| {
+        let address = format!("10.1.{}.{}", number / 250, number % 250 + 1);
+        registration("web", &[&address, &format!("fd00::{number:x}")], 8000 + number)
+    }))
+}
+
+fn registration(service: &str, addresses: &[&str], port: u16) -> Registration {
+    Registration {
+        service: ServiceName::parse("service", service).expect("service"),
+        dialect: Dialect::Native,
+        id: HostId::parse("id", addresses[0]).expect("id"),
+        namespace: Namespace::DEFAULT,
+        target: Target::parse("address", addresses.iter().copied()).expect("target"),
+        ports: [Port::tcp(port)].into_iter().collect(),
+        tags: Box::default(),
+        meta: Box::default(),
+        weight: None,
+        priority: 0,
+        zone: None,
+        region: None,
+        hostname: None,
+        ttl: Some(Duration::from_secs(10)),
+        checks: None,
+        repo: None,
+        original: None,
+    }
+}
+
+fn zones_of(registrations: impl Iterator<Item = Registration>) -> Zones {
     let origin = Name::parse("origin", "service.local.", &Name::root()).expect("origin");
     let file = parse_file(FILE, &origin).expect("zone file");
     let own = ["127.0.0.1".parse().expect("address")];
     let zone = Zone::new(file, Grammar::Service, &Policy::default(), &own);
     let mut table = HostTable::default();
-    for number in 0..hosts {
-        let address = format!("10.1.{}.{}", number / 250, number % 250 + 1);
-        let registration = Registration {
-            service: ServiceName::parse("service", "web").expect("service"),
-            dialect: Dialect::Native,
-            id: HostId::parse("id", &address).expect("id"),
-            namespace: Namespace::DEFAULT,
-            target: Target::parse("address", [address.as_str(), &format!("fd00::{number:x}")]).expect("target"),
-            ports: [Port::tcp(8000 + number)].into_iter().collect(),
-            tags: Box::default(),
-            meta: Box::default(),
-            weight: None,
-            priority: 0,
-            zone: None,
-            region: None,
-            hostname: None,
-            ttl: Some(Duration::from_secs(10)),
-            checks: None,
-            repo: None,
-            original: None,
-        };
+    for registration in registrations {
         table.apply(Event::Register(Box::new(registration)), Timestamp::default()).expect("registers");
     }
     Zones::new(vec![zone], Policy::default()).render(table.hosts(), 0)

@@ -1,84 +1,101 @@
 //! Datagrams: one socket a worker, all on one port; the kernel spreads the clients over them.
 //!
-//! Under overload nothing queues but in the buffer of the socket, whose size the kernel bounds: what does not
+//! A worker is a thread of its own, so that neither a burst of registrations keeps answers waiting nor the other way
+//! round. Under overload nothing queues but in the buffer of the socket, whose size the kernel bounds: what does not
 //! fit there is lost, and its client asks again (R64).
 
 use std::io;
+use std::os::fd::AsFd as _;
+use std::os::unix::net::UnixStream;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use tokio_util::sync::CancellationToken;
-
-use super::datagram::{Arrived, Datagrams};
+use super::batch::Batch;
+use super::datagram::Datagrams;
 use super::{DropReason, Engine, Request, Transport};
+use crate::zone::Random;
 
-/// Packets answered before other tasks of the thread get their turn.
-const BATCH: usize = 64;
-/// Larger than any query that means anything; the rest of a longer datagram is cut off and parses as malformed.
-const QUERY_OCTETS: usize = 4096;
+/// Stops workers when it is dropped.
+#[derive(Debug)]
+pub(super) struct Stopper {
+    asked: Arc<AtomicBool>,
+    /// What wakes them: its end is seen by who waits at the other end.
+    _open: UnixStream,
+}
 
-/// Answers on a socket until `shutdown`, then what is already in its buffer.
-pub(super) async fn serve(mut socket: Datagrams, engine: Arc<Engine>, shutdown: CancellationToken) -> io::Result<()> {
-    let mut worker = Worker {
-        random: engine.random(),
-        engine,
-        packet: vec![0; QUERY_OCTETS],
-        reply: Vec::with_capacity(QUERY_OCTETS),
-    };
+impl Drop for Stopper {
+    fn drop(&mut self) {
+        self.asked.store(true, Ordering::Release);
+    }
+}
+
+/// A worker's view of its [`Stopper`].
+#[derive(Debug)]
+pub(super) struct Stop {
+    asked: Arc<AtomicBool>,
+    ended: UnixStream,
+}
+
+impl Stop {
+    /// A stopper and what it stops.
+    pub(super) fn pair() -> io::Result<(Stopper, Stop)> {
+        let (open, ended) = UnixStream::pair()?;
+        let asked = Arc::new(AtomicBool::new(false));
+        Ok((Stopper { asked: Arc::clone(&asked), _open: open }, Stop { asked, ended }))
+    }
+
+    pub(super) fn try_clone(&self) -> io::Result<Stop> {
+        Ok(Stop { asked: Arc::clone(&self.asked), ended: self.ended.try_clone()? })
+    }
+}
+
+/// Answers on a socket until `stop`, then what is already in its buffer.
+pub(super) fn serve(mut socket: Datagrams, engine: Arc<Engine>, stop: &Stop) -> io::Result<()> {
+    let mut worker = Worker { random: engine.random(), engine, batch: Batch::new() };
     loop {
-        tokio::select! {
-            ready = socket.readable() => ready?,
-            () = shutdown.cancelled() => {
-                while worker.batch(&mut socket).await {}
+        // Whatever came before a stop was asked for is received after it.
+        let stopping = stop.asked.load(Ordering::Acquire);
+        if !worker.turn(&mut socket) {
+            if stopping {
                 return Ok(());
             }
-        }
-        while worker.batch(&mut socket).await {
-            tokio::task::yield_now().await;
-            if shutdown.is_cancelled() {
-                break;
-            }
+            socket.wait(stop.ended.as_fd())?;
         }
     }
 }
 
 struct Worker {
     engine: Arc<Engine>,
-    random: crate::zone::Random,
-    packet: Vec<u8>,
-    reply: Vec<u8>,
+    random: Random,
+    batch: Batch,
 }
 
 impl Worker {
-    /// Answers at most [`BATCH`] packets; says whether more may wait.
-    async fn batch(&mut self, socket: &mut Datagrams) -> bool {
-        for _ in 0..BATCH {
-            match socket.try_receive(&mut self.packet) {
-                Ok(arrived) => self.answer(socket, &arrived).await,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
-                // An ICMP error of an earlier reply; the socket goes on.
-                Err(error) => tracing::trace!(%error, "receiving failed"),
+    /// Answers what waits, at most a batch; says whether there was anything.
+    fn turn(&mut self, socket: &mut Datagrams) -> bool {
+        match self.batch.receive(socket) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
+            // An ICMP error of an earlier reply; the socket goes on.
+            Err(error) => {
+                tracing::trace!(%error, "receiving failed");
+                return true;
             }
         }
+        let Worker { engine, random, batch } = self;
+        // What is published now holds every write that was acknowledged before one of these queries was sent.
+        let session = engine.session();
+        batch.answer(|arrived, packet, reply| {
+            if !socket.has_a_client(arrived) {
+                engine.stats().dropped(DropReason::Source);
+                return false;
+            }
+            let client = Some(arrived.client.ip());
+            let request = Request { packet, transport: Transport::Udp, client, spare: 0, keep: None };
+            session.respond(&request, random, reply).is_some()
+        });
+        drop(session);
+        batch.send(socket);
         true
-    }
-
-    async fn answer(&mut self, socket: &Datagrams, arrived: &Arrived) {
-        if !socket.has_a_client(arrived) {
-            self.engine.stats().dropped(DropReason::Source);
-            return;
-        }
-        let packet = &self.packet[..arrived.octets];
-        let client = Some(arrived.client.ip());
-        let request = Request { packet, transport: Transport::Udp, client, spare: 0, keep: None };
-        if self.engine.respond(&request, &mut self.random, &mut self.reply).is_none() {
-            return;
-        }
-        let sent = match socket.try_send(&self.reply, arrived) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => socket.send(&self.reply, arrived).await,
-            sent => sent,
-        };
-        if let Err(error) = sent {
-            tracing::trace!(client = %arrived.client, %error, "sending failed");
-        }
     }
 }

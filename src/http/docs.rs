@@ -101,7 +101,9 @@ mod tests {
             .iter()
             .flat_map(|(path, item)| ["put", "post", "delete"].map(|method| (path, method, &item[method])).into_iter());
         let mut seen = 0;
-        for (path, method, operation) in writes.filter(|(_, _, operation)| operation.is_object()) {
+        // A reload writes nothing to the store.
+        let writes = writes.filter(|(path, _, operation)| operation.is_object() && *path != "/v1/reload");
+        for (path, method, operation) in writes {
             seen += 1;
             for status in ["400", "503", "507"] {
                 assert!(operation["responses"][status].is_object(), "{method} {path} {status}");

@@ -4,6 +4,7 @@
 //! merges them, so `/openapi.json` and `/docs` cannot forget one. Around all of them stands one gate
 //! (`gate.rs`) with the bounds on what a request may be, and [`serve`] with those on connections.
 
+mod desk;
 mod docs;
 mod gate;
 mod listen;
@@ -31,6 +32,7 @@ use crate::metrics::Metrics;
 use crate::readiness::Readiness;
 use crate::registry::Registry;
 
+pub use desk::{AnswerView, BrokenZones, Desk, ExtendedErrorView, JudgedView, LoadedZone, ReasonView, RecordView};
 pub use listen::serve;
 
 /// Settings of the HTTP side.
@@ -67,6 +69,9 @@ pub struct Shared {
     pub stopping: CancellationToken,
     /// Free places for long polls and event streams.
     watchers: Arc<Semaphore>,
+    /// What knows the files; one request at a time has them read.
+    desk: Option<Arc<dyn Desk>>,
+    reloading: Arc<tokio::sync::Mutex<()>>,
     documents: Arc<docs::Documents>,
 }
 
@@ -85,8 +90,17 @@ impl App {
             readiness,
             stopping: CancellationToken::new(),
             watchers: Arc::new(Semaphore::new(limits::WATCHERS)),
+            desk: None,
+            reloading: Arc::default(),
             documents: Arc::default(),
         }))
+    }
+
+    /// The same with a desk, which some routes need.
+    #[must_use]
+    pub fn with_desk(mut self, desk: Arc<dyn Desk>) -> App {
+        self.edit().desk = Some(desk);
+        self
     }
 
     /// For what is set before the first request.

@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::lyft;
+use super::{BrokenZones, lyft};
 use crate::limits;
 use crate::metrics::Outcome;
 use crate::registry::{CommitError, SubmitError};
@@ -35,6 +35,8 @@ pub enum Kind {
     LongUrl,
     /// The headers are too large or too many.
     LargeHeaders,
+    /// A zone file has a mistake.
+    BrokenZones,
     /// A bound of the table or of the server is reached.
     TooMany,
     /// The table is not loaded yet, or the server is stopping.
@@ -47,7 +49,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind, by status.
-    pub const ALL: [Kind; 13] = [
+    pub const ALL: [Kind; 14] = [
         Kind::Invalid,
         Kind::UnknownHost,
         Kind::UnknownPath,
@@ -56,6 +58,7 @@ impl Kind {
         Kind::LargeBody,
         Kind::LongUrl,
         Kind::EncodedBody,
+        Kind::BrokenZones,
         Kind::TooMany,
         Kind::LargeHeaders,
         Kind::NotReady,
@@ -75,6 +78,7 @@ impl Kind {
             Kind::EncodedBody => "encoded-body",
             Kind::LongUrl => "long-url",
             Kind::LargeHeaders => "large-headers",
+            Kind::BrokenZones => "broken-zones",
             Kind::TooMany => "too-many",
             Kind::NotReady => "not-ready",
             Kind::StoreUnavailable => "store-unavailable",
@@ -94,6 +98,7 @@ impl Kind {
             Kind::EncodedBody => "The body has an encoding",
             Kind::LongUrl => "The URL is too long",
             Kind::LargeHeaders => "The headers are too large",
+            Kind::BrokenZones => "The zone files do not hold",
             Kind::TooMany => "A bound is reached",
             Kind::NotReady => "The server takes no writes now",
             Kind::StoreUnavailable => "The store cannot be written",
@@ -112,6 +117,7 @@ impl Kind {
             Kind::EncodedBody => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Kind::LongUrl => StatusCode::URI_TOO_LONG,
             Kind::LargeHeaders => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Kind::BrokenZones => StatusCode::UNPROCESSABLE_ENTITY,
             Kind::TooMany => StatusCode::TOO_MANY_REQUESTS,
             Kind::NotReady | Kind::StoreUnavailable => StatusCode::SERVICE_UNAVAILABLE,
             Kind::StoreFull => StatusCode::INSUFFICIENT_STORAGE,
@@ -126,12 +132,14 @@ pub struct Problem {
     detail: String,
     field: Option<String>,
     rule: Option<String>,
+    file: Option<String>,
+    line: Option<usize>,
 }
 
 impl Problem {
     /// A problem of a kind with a sentence about this case.
     pub fn new(kind: Kind, detail: impl Into<String>) -> Problem {
-        Problem { kind, detail: detail.into(), field: None, rule: None }
+        Problem { kind, detail: detail.into(), field: None, rule: None, file: None, line: None }
     }
 
     /// A field that breaks a rule.
@@ -166,7 +174,8 @@ impl Problem {
             | Kind::LargeBody
             | Kind::EncodedBody
             | Kind::LongUrl
-            | Kind::LargeHeaders => Outcome::Invalid,
+            | Kind::LargeHeaders
+            | Kind::BrokenZones => Outcome::Invalid,
         }
     }
 
@@ -179,6 +188,8 @@ impl Problem {
             detail: &self.detail,
             field: self.field.as_deref(),
             rule: self.rule.as_deref(),
+            file: self.file.as_deref(),
+            line: self.line,
         };
         // Strings and a number always serialize.
         serde_json::to_vec(&document).unwrap_or_default()
@@ -204,6 +215,12 @@ pub(super) struct Document<'a> {
     /// The rule it breaks.
     #[serde(skip_serializing_if = "Option::is_none")]
     rule: Option<&'a str>,
+    /// The zone file that is wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<&'a str>,
+    /// The line in it, from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<usize>,
 }
 
 impl fmt::Display for Problem {
@@ -232,7 +249,8 @@ impl IntoResponse for Problem {
             | Kind::LargeBody
             | Kind::EncodedBody
             | Kind::LongUrl
-            | Kind::LargeHeaders => {}
+            | Kind::LargeHeaders
+            | Kind::BrokenZones => {}
         }
         response
     }
@@ -240,12 +258,19 @@ impl IntoResponse for Problem {
 
 impl From<Invalid> for Problem {
     fn from(invalid: Invalid) -> Problem {
-        Problem {
-            kind: Kind::Invalid,
-            detail: invalid.to_string(),
-            field: Some(invalid.field),
-            rule: Some(invalid.rule),
-        }
+        let mut problem = Problem::new(Kind::Invalid, invalid.to_string());
+        problem.field = Some(invalid.field);
+        problem.rule = Some(invalid.rule);
+        problem
+    }
+}
+
+impl From<BrokenZones> for Problem {
+    fn from(broken: BrokenZones) -> Problem {
+        let mut problem = Problem::new(Kind::BrokenZones, broken.to_string());
+        problem.file = broken.file;
+        problem.line = broken.line;
+        problem
     }
 }
 

@@ -18,6 +18,7 @@
 
 mod expiry;
 mod follow;
+mod reload;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -86,7 +87,7 @@ pub enum SubmitError {
 /// Changes to be written together, and what to publish then.
 #[derive(Debug)]
 pub struct Batch {
-    /// The changes, in order. A row changed twice is in it twice.
+    /// The changes, in order. A row changed twice is in it twice; none where only the serial is to be written.
     pub changes: Vec<Change>,
     next: Arc<Snapshot>,
 }
@@ -112,6 +113,8 @@ struct Core {
     zones: Zones,
     /// What the batch that is being written will publish.
     writing: Option<Arc<Snapshot>>,
+    /// Whether the serial is past what a batch has told the store.
+    serial_untold: bool,
     waiters: Vec<(Revision, oneshot::Sender<Result<(), CommitError>>)>,
     loaded: bool,
     closed: bool,
@@ -140,6 +143,7 @@ impl Registry {
                 staged: Vec::new(),
                 zones,
                 writing: None,
+                serial_untold: false,
                 waiters: Vec::new(),
                 loaded: false,
                 closed: false,
@@ -337,8 +341,9 @@ impl Registry {
         for change in batch.changes {
             core.journal.append(change);
         }
-        core.writing = None;
-        self.swap(core, batch.next);
+        // What is being written may have got other zones since.
+        let next = core.writing.take().unwrap_or(batch.next);
+        self.swap(core, next);
         let (done, waiting) = core.waiters.drain(..).partition(|(wanted, _)| *wanted <= revision);
         core.waiters = waiting;
         let done: Vec<(Revision, oneshot::Sender<_>)> = done;
@@ -402,9 +407,10 @@ impl Core {
     }
 
     fn take_batch(&mut self) -> Option<Batch> {
-        if self.staged.is_empty() {
+        if self.staged.is_empty() && !self.serial_untold {
             return None;
         }
+        self.serial_untold = false;
         let changes = std::mem::take(&mut self.staged);
         self.zones = self.zones.with(&changes);
         Some(Batch { changes, next: Arc::new(self.snapshot()) })

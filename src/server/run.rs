@@ -19,7 +19,7 @@ use crate::{config, dns, http, probe, telemetry};
 impl Server {
     /// Serves until `shutdown`, then stops in good order. A part that ends before is an error, and stops the rest.
     pub async fn run(self, shutdown: CancellationToken) -> Result<()> {
-        let Server { config, registry, metrics, readiness, http_addr, dns_addrs, http, dns } = self;
+        let Server { config, registry, metrics, readiness, desk, http_addr, dns_addrs, http, dns } = self;
         raise_descriptors();
         let drain = CancellationToken::new();
         let mut tasks = Tasks::default();
@@ -32,7 +32,8 @@ impl Server {
         }
         readiness.hold(Condition::Dns);
         let settings = Arc::new(config.http.clone());
-        let app = http::App::new(Arc::clone(&registry), settings, Arc::clone(&metrics), Arc::clone(&readiness));
+        let app = http::App::new(Arc::clone(&registry), settings, Arc::clone(&metrics), Arc::clone(&readiness))
+            .with_desk(desk);
         let serve_http = http::serve(http, app, drain.clone());
         tasks.spawn("the HTTP listener", async move {
             serve_http.await;
@@ -147,6 +148,7 @@ fn message_settings(config: &config::Config) -> Result<dns::Settings> {
         cookies,
         allow_query: settings.allowed(),
         rate_limit: settings.limited(),
+        query_log: settings.query_log,
     })
 }
 

@@ -9,6 +9,7 @@ use anyhow::{Context, Result, anyhow, bail};
 
 use super::reachable_addresses;
 use crate::config;
+use crate::http::{BrokenZones, LoadedZone};
 use crate::limits;
 use crate::zone::{Grammar, Name, Policy, Prefix, Zone, ZoneFile, Zones, parse_file, reverse_origins};
 
@@ -50,6 +51,16 @@ pub(super) fn read(settings: &config::Dns, listeners: &[SocketAddr]) -> Result<Z
     }
     all.extend(zones);
     Ok(Zones::new(all, policy))
+}
+
+/// The zone of one file as a server with these settings would have it, and no other.
+pub(super) fn of_one_file(settings: &config::Dns, path: &Path) -> Result<Zones> {
+    let own = reachable_addresses(&settings.advertise, &settings.listen);
+    let policy = policy(settings);
+    let file = of_file(path)?;
+    let made = made(settings)?;
+    let grammar = made.iter().find(|(origin, ..)| *origin == file.origin).map_or(Grammar::Static, |made| made.1);
+    Ok(Zones::new(vec![Zone::new(file, grammar, &policy, &own)], policy))
 }
 
 /// The zones that hosts are in, each with the file it has where the operator has none of that name.
@@ -98,23 +109,65 @@ fn files(directory: &Path) -> Result<Vec<PathBuf>> {
 
 /// The zone in a file, which is called after its origin.
 fn of_file(path: &Path) -> Result<ZoneFile> {
-    let shown = path.display();
-    let stem =
-        path.file_stem().and_then(|stem| stem.to_str()).ok_or_else(|| anyhow!("{shown}: the name is no origin"))?;
-    let origin = name(&format!("{}.", stem.trim_end_matches('.'))).with_context(|| shown.to_string())?;
+    let fault = |line: Option<usize>, what: String| Fault { file: path.display().to_string(), line, what };
+    let stem = path.file_stem().and_then(|stem| stem.to_str());
+    let stem = stem.ok_or_else(|| fault(None, "the name is no origin".into()))?;
+    let origin =
+        name(&format!("{}.", stem.trim_end_matches('.'))).map_err(|error| fault(None, format!("{error:#}")))?;
     let mut text = String::new();
     let bound = limits::ZONE_FILE_OCTETS;
-    let file = File::open(path).with_context(|| shown.to_string())?;
-    file.take(bound + 1).read_to_string(&mut text).with_context(|| shown.to_string())?;
+    let read = File::open(path).and_then(|file| file.take(bound + 1).read_to_string(&mut text));
+    read.map_err(|error| fault(None, error.to_string()))?;
     if text.len() as u64 > bound {
-        bail!("{shown}: more than {bound} octets");
+        return Err(fault(None, format!("more than {bound} octets")).into());
     }
-    let file: ZoneFile =
-        parse_file(&text, &origin).map_err(|error| anyhow!("{shown}:{}: {}", error.line, error.what))?;
+    let file = parse_file(&text, &origin).map_err(|error| fault(Some(error.line), error.what))?;
+    for doubt in &file.warnings {
+        tracing::warn!("{}:{}: {}", path.display(), doubt.line, doubt.what);
+    }
     if file.origin != origin {
-        bail!("{shown}: the SOA is not that of the origin the file is called after");
+        return Err(fault(None, "the SOA is not that of the origin the file is called after".into()).into());
     }
     Ok(file)
+}
+
+/// What is wrong with a file.
+#[derive(Debug, thiserror::Error)]
+struct Fault {
+    file: String,
+    line: Option<usize>,
+    what: String,
+}
+
+/// `FILE:LINE: what`, as compilers say it.
+impl std::fmt::Display for Fault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Fault { file, line, what } = self;
+        match line {
+            Some(line) => write!(f, "{file}:{line}: {what}"),
+            None => write!(f, "{file}: {what}"),
+        }
+    }
+}
+
+/// An error of [`read`] for who asked for it.
+pub(super) fn broken(error: &anyhow::Error) -> BrokenZones {
+    let fault = error.downcast_ref::<Fault>();
+    BrokenZones {
+        file: fault.map(|fault| fault.file.clone()),
+        line: fault.and_then(|fault| fault.line),
+        what: fault.map_or_else(|| format!("{error:#}"), |fault| fault.what.clone()),
+    }
+}
+
+/// The zones for who asked for them.
+pub(super) fn summary(zones: &Zones) -> Vec<LoadedZone> {
+    let loaded = |zone: &Zone| LoadedZone {
+        origin: zone.origin().to_string(),
+        kind: zone.grammar().as_str(),
+        records: zone.static_records(),
+    };
+    zones.iter().map(loaded).collect()
 }
 
 fn policy(settings: &config::Dns) -> Policy {

@@ -1,27 +1,29 @@
-//! The answer to a question (RFC 1034 4.3.2, RFC 2308, RFC 4592), as a value.
+//! The answer to a question (RFC 1034 4.3.2, RFC 2308, RFC 4592, RFC 6672), as a value.
 //!
 //! No clock, no socket, no message: `now` and the order of records come in, records with their owners and
 //! TTLs come out, and the zone they point into is borrowed. What does not fit a message is the affair of
 //! whoever writes it.
 
 mod census;
+mod explain;
 mod hosts;
 mod statics;
 
 use smallvec::SmallVec;
 
 use super::file::rtype;
-use super::name::NameKey;
+use super::name::Path;
 use super::order::Random;
 use super::record::{Data, Owner, Record};
 use super::schema::resolve::{Found, Look};
-use super::statics::StaticNode;
+use super::statics::{Edge, StaticNode};
 use super::tree::Tree;
 use super::{Apex, Name, Policy, Zones};
 use crate::clock::Timestamp;
 use crate::limits;
 
 pub use census::Words;
+pub use explain::{Explanation, Judged, Reason};
 
 /// What is asked, class IN.
 #[derive(Clone, Copy, Debug)]
@@ -52,7 +54,7 @@ impl Asker {
     }
 }
 
-/// Response codes this server gives (RFC 1035 4.1.1, RFC 6891 9).
+/// Response codes this server gives (RFC 1035 4.1.1, RFC 6672 2.2, RFC 6891 9).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[repr(u8)]
 #[allow(missing_docs, reason = "the names are the IANA registry's")]
@@ -63,6 +65,7 @@ pub enum Rcode {
     NxDomain = 3,
     NotImp = 4,
     Refused = 5,
+    YxDomain = 6,
     BadVers = 16,
 }
 
@@ -76,6 +79,7 @@ impl Rcode {
             Rcode::NxDomain => "NXDOMAIN",
             Rcode::NotImp => "NOTIMP",
             Rcode::Refused => "REFUSED",
+            Rcode::YxDomain => "YXDOMAIN",
             Rcode::BadVers => "BADVERS",
         }
     }
@@ -105,6 +109,10 @@ pub struct Answer<'z> {
     pub authority: SmallVec<[Record<'z>; 2]>,
     /// Addresses of targets, sent as far as they fit.
     pub additional: SmallVec<[Record<'z>; 24]>,
+    /// How many of those, from the first, a referral is of no use without: its glue (RFC 9471 3).
+    pub required: usize,
+    /// Names in lower-case wire form that stand in no zone, because DNAMEs made them.
+    pub made: Vec<Box<[u8]>>,
     /// Why, for people.
     pub extended: Option<ExtendedError>,
 }
@@ -118,7 +126,19 @@ impl<'z> Answer<'z> {
             answer: SmallVec::new(),
             authority: SmallVec::new(),
             additional: SmallVec::new(),
+            required: 0,
+            made: Vec::new(),
             extended: None,
+        }
+    }
+
+    /// The wire form of an owner, where `asked` was the question; `None` for names made of hosts.
+    pub fn name<'a>(&'a self, owner: Owner<'a>, asked: &'a [u8]) -> Option<&'a [u8]> {
+        match owner {
+            Owner::Question => Some(asked),
+            Owner::Name(name) => Some(name),
+            Owner::Made(place) => self.made.get(place).map(|name| &**name),
+            Owner::Derived(_) => None,
         }
     }
 
@@ -151,9 +171,8 @@ impl<'z> Authority<'z> {
     /// Answers a question about a name at or below the origin.
     pub fn answer(&self, question: &Question<'_>, asker: &Asker, random: &mut Random) -> Answer<'z> {
         let look = Look { tree: &self.zones.tree, now: asker.now };
-        let mut search =
-            Search { place: *self, look, asker, random, qtype: question.qtype, answer: Answer::positive() };
-        search.run(question.name);
+        let mut search = Search { place: *self, look, asker, random, question: *question, answer: Answer::positive() };
+        search.run();
         search.answer
     }
 
@@ -172,40 +191,48 @@ struct Search<'z, 'a> {
     look: Look<'z>,
     asker: &'a Asker,
     random: &'a mut Random,
-    qtype: u16,
+    question: Question<'a>,
     answer: Answer<'z>,
 }
 
 impl<'z> Search<'z, '_> {
     /// Follows the name, and the aliases it leads to.
-    fn run(&mut self, name: &[u8]) {
+    fn run(&mut self) {
         let zone = self.place.zone;
-        let mut key = NameKey::from_relative(zone.origin.relative(name).unwrap_or_default());
+        let asked = self.question.name;
+        let mut key = Path::from_relative(zone.origin.relative(asked).unwrap_or_default());
         let mut owner = Owner::Question;
         // The chain ends at a name outside the zone, at a loop, or after the bound: what was found stands (R20).
         for _ in 0..limits::CNAME_CHAIN {
             let Some(alias) = self.at(&key, owner) else { break };
-            let seen = |record: &Record<'_>| record.owner == Owner::Name(alias);
-            if alias == name || self.answer.answer.iter().any(seen) {
+            let Some(name) = self.answer.name(alias, asked) else { break };
+            let is_alias = |record: &&Record<'_>| record.data.rtype() == rtype::CNAME;
+            let mut aliases = self.answer.answer.iter().filter(is_alias);
+            if aliases.any(|record| self.answer.name(record.owner, asked) == Some(name)) {
                 break;
             }
-            let Some(relative) = zone.origin.relative(alias) else { break };
+            let Some(relative) = zone.origin.relative(name) else { break };
             key.set_relative(relative);
-            owner = Owner::Name(alias);
+            owner = alias;
         }
     }
 
-    /// One step: adds what stands at `key`; gives the target if it was a CNAME to be followed.
-    fn at(&mut self, key: &NameKey, owner: Owner<'z>) -> Option<&'z [u8]> {
+    /// One step: adds what stands at `key`; gives the next name if this one is an alias to be followed.
+    fn at(&mut self, key: &Path, owner: Owner<'z>) -> Option<Owner<'z>> {
         let zone = self.place.zone;
-        if zone.statics.cuts > 0 && self.refer(key) {
-            return None;
+        match zone.statics.edge(key, self.question.qtype) {
+            Some(Edge::Delegation(set)) => {
+                self.refer(set, key);
+                return None;
+            }
+            Some(Edge::Redirection(set)) => return self.redirect(set, owner),
+            None => {}
         }
         let node = zone.statics.get(key.as_bytes());
         let found = self.look.find(&zone.grammar, key);
         if node.is_none() && matches!(found, Found::Nothing) && !zone.statics.any_below(key.as_bytes()) {
             return match self.wildcard(key) {
-                Some(node) => self.take(Some(node), Found::Nothing, key, owner),
+                Some(node) => self.take(node, Found::Nothing, key, owner),
                 None => {
                     self.answer.rcode = Rcode::NxDomain;
                     self.deny(key);
@@ -216,24 +243,28 @@ impl<'z> Search<'z, '_> {
         self.take(node, found, key, owner)
     }
 
-    /// Adds what a name has of the type that is asked for; gives the target if it is a CNAME to be followed.
+    /// Adds what a name has of the type that is asked for; gives the target if it is an alias to be followed.
     fn take(
         &mut self,
         node: Option<&'z StaticNode>,
         found: Found<'z>,
-        key: &NameKey,
+        key: &Path,
         owner: Owner<'z>,
-    ) -> Option<&'z [u8]> {
+    ) -> Option<Owner<'z>> {
+        let qtype = self.question.qtype;
         if let Some(set) = node.and_then(|node| node.set(rtype::CNAME)) {
-            self.push_static(owner, set);
-            let followed = self.qtype != rtype::CNAME && self.qtype != rtype::ANY;
-            return set.rdata.first().map(|target| &**target).filter(|_| followed);
+            let followed = qtype != rtype::CNAME && qtype != rtype::ANY;
+            // Signatures and proofs stand beside an alias, and are not looked for at its target (RFC 4035 2.5).
+            if !followed || node.is_none_or(|node| node.set(qtype).is_none()) {
+                self.push_static(owner, set);
+                return set.rdata.first().map(|target| Owner::Name(target)).filter(|_| followed);
+            }
         }
         let start = self.answer.answer.len();
-        if self.qtype == rtype::ANY {
+        if qtype == rtype::ANY {
             self.any(node, &found, key, owner);
         } else {
-            self.records(node, &found, key, owner, self.qtype);
+            self.records(node, &found, key, owner, qtype);
         }
         if self.answer.answer.len() == start {
             self.deny(key);
@@ -242,14 +273,7 @@ impl<'z> Search<'z, '_> {
     }
 
     /// The records of one type at a name, and the addresses of their targets.
-    fn records(
-        &mut self,
-        node: Option<&'z StaticNode>,
-        found: &Found<'z>,
-        key: &NameKey,
-        owner: Owner<'z>,
-        qtype: u16,
-    ) {
+    fn records(&mut self, node: Option<&'z StaticNode>, found: &Found<'z>, key: &Path, owner: Owner<'z>, qtype: u16) {
         let zone = self.place.zone;
         if qtype == rtype::SOA && key.is_apex() {
             self.answer.answer.push(self.soa(owner, zone.soa.ttl));
@@ -264,12 +288,12 @@ impl<'z> Search<'z, '_> {
         if let Some(set) = node.and_then(|node| node.set(qtype)) {
             statics::merge(&mut self.answer.answer, start, owner, set);
             self.random.shuffle(&mut self.answer.answer[start..]);
-            self.static_additional(set);
+            self.static_additional(set, key, owner);
         }
     }
 
     /// ANY gets one set (RFC 8482 4.1): the smallest.
-    fn any(&mut self, node: Option<&'z StaticNode>, found: &Found<'z>, key: &NameKey, owner: Owner<'z>) {
+    fn any(&mut self, node: Option<&'z StaticNode>, found: &Found<'z>, key: &Path, owner: Owner<'z>) {
         let start = self.answer.answer.len();
         let made = [rtype::A, rtype::AAAA, rtype::SRV, rtype::PTR, rtype::TXT].into_iter();
         let mut best: Option<(usize, u16)> = None;
@@ -293,7 +317,7 @@ impl<'z> Search<'z, '_> {
     }
 
     /// Puts the SOA where a resolver reads how long "no" may be kept (RFC 2308 3).
-    fn deny(&mut self, key: &NameKey) {
+    fn deny(&mut self, key: &Path) {
         let zone = self.place.zone;
         let ttl = zone.soa.ttl.min(zone.soa.minimum);
         let owner = Owner::Name(zone.origin.as_wire());

@@ -37,7 +37,8 @@ struct Facts {
     v4: u32,
     /// How many hosts have an IPv6 address.
     v6: u32,
-    /// How many hosts have not exactly one port, or more than one address of a family.
+    /// How many hosts have not exactly one port, or more than one address of a family, or a host name, which others may
+    /// have too.
     irregular: u32,
     /// How many hosts have a weight that is not [`Facts::weight`].
     weighted: u32,
@@ -65,7 +66,7 @@ impl Facts {
             (addresses.is_empty(), &mut self.named),
             (v4 > 0, &mut self.v4),
             (v6 > 0, &mut self.v6),
-            (v4 > 1 || v6 > 1 || host.ports.len() != 1, &mut self.irregular),
+            (v4 > 1 || v6 > 1 || host.ports.len() != 1 || host.hostname.is_some(), &mut self.irregular),
             (host.weight != self.weight, &mut self.weighted),
         ] {
             if counts {

@@ -1,8 +1,8 @@
 //! The zones as a value. Pure: no clock, no lock, no IO; `now` and randomness are arguments.
 //!
 //! [`Zones`] are the zones of files with the hosts of the table in them. What hosts make is kept once, in a tree of
-//! names that all zones share ([`tree`]); a [`Zone`] has the records of its file and a [`Grammar`], the way in which
-//! its names lead into the tree ([`schema`]). [`Zones::with`] makes the next value from changes and shares with this
+//! names that all zones share (`tree`); a [`Zone`] has the records of its file and a [`Grammar`], the way in which
+//! its names lead into the tree (`schema`). [`Zones::with`] makes the next value from changes and shares with this
 //! one all that they do not touch; [`Zones::render`] makes it from a whole table, and both always agree. Records of
 //! hosts are made when they are asked for, from the rows themselves: a row's lease decides at that moment whether it
 //! is in the answer, and how long the answer may be kept.
@@ -14,6 +14,7 @@ mod answer;
 mod file;
 mod members;
 mod name;
+mod nested;
 mod node;
 mod order;
 mod policy;
@@ -28,7 +29,7 @@ use std::sync::Arc;
 
 use crate::table::{Change, Hosts};
 
-pub use answer::{Answer, Asker, Authority, ExtendedError, Question, Rcode, Words};
+pub use answer::{Answer, Asker, Authority, Explanation, ExtendedError, Judged, Question, Rcode, Reason, Words};
 pub use file::{FileError, Soa, ZoneFile, parse as parse_file, rtype};
 pub use name::{NAME_OCTETS, Name, NameKey, write_name};
 pub use order::Random;
@@ -54,8 +55,20 @@ pub enum Grammar {
     Reverse(Prefix),
 }
 
+impl Grammar {
+    /// The word for people.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Grammar::Static => "static",
+            Grammar::Service => "service",
+            Grammar::Kubernetes => "kubernetes",
+            Grammar::Reverse(_) => "reverse",
+        }
+    }
+}
+
 /// What a zone has until its file is read anew.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Apex {
     origin: Name,
     soa: Soa,
@@ -70,7 +83,7 @@ pub struct Zone(Arc<Apex>);
 impl Zone {
     /// A zone of static records. Where the apex' NS names have no address here, they get `own` addresses.
     pub fn new(file: ZoneFile, grammar: Grammar, policy: &Policy, own: &[IpAddr]) -> Zone {
-        let ZoneFile { origin, mut soa, mut records } = file;
+        let ZoneFile { origin, mut soa, mut records, .. } = file;
         if grammar != Grammar::Static {
             soa.minimum = policy.negative_ttl;
         }
@@ -96,6 +109,11 @@ impl Zone {
     /// Which names hosts get here.
     pub fn grammar(&self) -> Grammar {
         self.0.grammar
+    }
+
+    /// How many records it has without hosts: those of its file, and those that [`Zone::new`] added.
+    pub fn static_records(&self) -> usize {
+        1 + self.0.statics.records()
     }
 }
 
@@ -159,6 +177,8 @@ pub struct Zones {
     tree: Tree,
     /// Of the zones that hosts have names in (RFC 1035 3.3.13).
     serial: u32,
+    /// How often the files were read anew.
+    edition: u64,
 }
 
 /// The zones by origin.
@@ -177,7 +197,7 @@ impl Zones {
     /// Zones without hosts yet; of two with one origin the first counts.
     pub fn new(zones: Vec<Zone>, policy: Policy) -> Zones {
         let places = Places::new(zones);
-        Zones { serial: places.serial(0), places: Arc::new(places), tree: Tree::new(policy) }
+        Zones { serial: places.serial(0), places: Arc::new(places), tree: Tree::new(policy), edition: 0 }
     }
 
     /// The zones after `changes`.
@@ -194,17 +214,19 @@ impl Zones {
     #[must_use]
     pub fn render(&self, hosts: &Hosts, serial: u32) -> Zones {
         let serial = self.places.serial(serial).wrapping_add(1);
-        Zones { places: Arc::clone(&self.places), tree: self.tree.render(hosts), serial }
+        Zones { places: Arc::clone(&self.places), tree: self.tree.render(hosts), serial, edition: self.edition }
     }
 
-    /// The same hosts in the zones of files that were read anew, with the policy that holds from now on.
+    /// The same hosts, rendered as they are, in the zones of files that were read anew; the serial is past `serial`
+    /// and those in the files.
     #[must_use]
-    pub fn with_zones(&self, zones: Vec<Zone>, policy: Policy, hosts: &Hosts) -> Zones {
-        let next = Zones { places: Arc::new(Places::new(zones)), serial: self.serial, tree: self.tree.clone() };
-        if *self.tree.policy() == policy {
-            return Zones { serial: next.serial.wrapping_add(1), ..next };
+    pub fn with_files_of(&self, anew: &Zones, serial: u32) -> Zones {
+        Zones {
+            places: Arc::clone(&anew.places),
+            tree: self.tree.clone(),
+            serial: anew.places.serial(later(self.serial, serial)).wrapping_add(1),
+            edition: self.edition + 1,
         }
-        Zones { tree: Tree::new(policy), ..next }.render(hosts, self.serial)
     }
 
     /// The zone with the longest origin that `name` (lower-case wire form) is at or below.
@@ -227,8 +249,12 @@ impl Zones {
     /// Why the hosts of a service could not be seen at its name: the record of a zone file that stands there.
     pub fn obstacle(&self, service: &str) -> Option<&'static str> {
         let key = NameKey::of_labels([service]);
-        let zones = self.places.zones.iter().filter(|zone| zone.grammar() == Grammar::Service);
-        zones.filter_map(|zone| zone.0.statics.get(key.as_bytes())).find_map(|node| {
+        let zones = || self.places.zones.iter().filter(|zone| zone.grammar() == Grammar::Service);
+        let mut apexes = zones().filter_map(|zone| zone.0.statics.get(&[]));
+        if apexes.any(|node| node.set(rtype::DNAME).is_some()) {
+            return Some("DNAME");
+        }
+        zones().filter_map(|zone| zone.0.statics.get(key.as_bytes())).find_map(|node| {
             let hides = |rtype| node.set(rtype).is_some();
             match (hides(rtype::CNAME), hides(rtype::NS)) {
                 (true, _) => Some("CNAME"),
@@ -246,6 +272,16 @@ impl Zones {
     /// The serial of the zones that hosts are rendered into; it grows whenever a record changes (RFC 1982).
     pub fn serial(&self) -> u32 {
         self.serial
+    }
+
+    /// How often the files were read anew: the places of zones hold for one edition.
+    pub fn edition(&self) -> u64 {
+        self.edition
+    }
+
+    /// The origin below which hosts have their short names; `None` where no zone holds them.
+    pub fn hosts_origin(&self) -> Option<&Name> {
+        self.iter().find(|zone| zone.grammar() == Grammar::Service).map(Zone::origin)
     }
 
     /// How hosts are rendered.
@@ -270,11 +306,12 @@ impl Zones {
 }
 
 impl Places {
-    fn new(zones: Vec<Zone>) -> Places {
+    fn new(mut zones: Vec<Zone>) -> Places {
         let mut by_origin = BTreeMap::new();
         for (place, zone) in zones.iter().enumerate() {
             by_origin.entry(zone.origin().clone()).or_insert(place);
         }
+        nested::cut(&mut zones, &by_origin);
         let depth = zones.iter().map(|zone| zone.origin().labels().count()).max().unwrap_or(0);
         let called = zones.iter().find(|zone| zone.grammar() == Grammar::Service);
         let called = called.map_or_else(Name::root, |zone| zone.origin().clone());

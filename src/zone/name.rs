@@ -85,6 +85,12 @@ impl Name {
         labels(&self.0)
     }
 
+    /// The name one label up; the root has none.
+    pub fn parent(&self) -> Option<Name> {
+        let length = usize::from(*self.0.first()?);
+        (length > 0).then(|| Name(self.0[1 + length..].into()))
+    }
+
     /// The octets of `name` left of this name, if `name` (lower case) is at or below it.
     pub fn relative<'a>(&self, name: &'a [u8]) -> Option<&'a [u8]> {
         let split = name.len().checked_sub(self.0.len())?;
@@ -169,22 +175,28 @@ pub fn write_name(f: &mut impl fmt::Write, wire: &[u8]) -> fmt::Result {
     if empty { f.write_char('.') } else { Ok(()) }
 }
 
-/// A name inside a zone, as it sorts.
+/// A name inside a zone, as it sorts; up to `N` octets are kept in place.
 #[derive(PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct NameKey(SmallVec<[u8; 24]>);
+pub struct Key<const N: usize>(SmallVec<[u8; N]>);
 
-impl NameKey {
+/// A name that is kept.
+pub type NameKey = Key<24>;
+
+/// A name that is asked for: any fits in place, so that no look-up asks for memory.
+pub(super) type Path = Key<256>;
+
+impl<const N: usize> Key<N> {
     /// The key of the labels left of the origin, in lower-case wire form.
-    pub fn from_relative(relative: &[u8]) -> NameKey {
-        let mut key = NameKey::default();
+    pub fn from_relative(relative: &[u8]) -> Key<N> {
+        let mut key = Key::default();
         key.set_relative(relative);
         key
     }
 
-    /// [`NameKey::from_relative`] into an existing key.
+    /// [`Key::from_relative`] into an existing key.
     pub fn set_relative(&mut self, relative: &[u8]) {
         self.0.clear();
-        let mut starts: SmallVec<[u8; 16]> = SmallVec::new();
+        let mut starts: SmallVec<[u8; 128]> = SmallVec::new();
         let mut at = 0;
         while at < relative.len() {
             // A name has at most 255 octets, so a start fits one.
@@ -198,8 +210,8 @@ impl NameKey {
     }
 
     /// A key from octets of another one, cut at the end of a label.
-    pub(super) fn from_bytes(bytes: &[u8]) -> NameKey {
-        NameKey(SmallVec::from_slice(bytes))
+    pub(super) fn from_bytes(bytes: &[u8]) -> Key<N> {
+        Key(SmallVec::from_slice(bytes))
     }
 
     /// Adds a label below.
@@ -220,14 +232,14 @@ impl NameKey {
     }
 
     /// The key of labels given from the origin outwards, lower-cased.
-    pub fn of_labels<'a>(outwards: impl IntoIterator<Item = &'a str>) -> NameKey {
-        NameKey::default().below(outwards)
+    pub fn of_labels<'a>(outwards: impl IntoIterator<Item = &'a str>) -> Key<N> {
+        Key::default().below(outwards)
     }
 
     /// The key of labels below this one, from here outwards, lower-cased.
     #[must_use]
-    pub fn below<'a>(&self, outwards: impl IntoIterator<Item = &'a str>) -> NameKey {
-        let mut key = NameKey(SmallVec::from_slice(&self.0));
+    pub fn below<'a>(&self, outwards: impl IntoIterator<Item = &'a str>) -> Key<N> {
+        let mut key = Key(SmallVec::from_slice(&self.0));
         for label in outwards {
             let start = key.0.len();
             key.push_label(label.as_bytes());
@@ -237,8 +249,8 @@ impl NameKey {
     }
 
     /// The key of labels as they are kept in keys, from the origin outwards.
-    pub(super) fn of_kept<'a>(labels: impl IntoIterator<Item = &'a [u8]>) -> NameKey {
-        let mut key = NameKey::default();
+    pub(super) fn of_kept<'a>(labels: impl IntoIterator<Item = &'a [u8]>) -> Key<N> {
+        let mut key = Key::default();
         for label in labels {
             key.0.extend_from_slice(label);
             key.0.push(0);
@@ -284,19 +296,19 @@ impl NameKey {
 }
 
 /// A derived clone copies octet by octet, and every change clones the keys of the tree nodes it touches.
-impl Clone for NameKey {
-    fn clone(&self) -> NameKey {
-        NameKey::from_bytes(&self.0)
+impl<const N: usize> Clone for Key<N> {
+    fn clone(&self) -> Key<N> {
+        Key::from_bytes(&self.0)
     }
 }
 
-impl std::borrow::Borrow<[u8]> for NameKey {
+impl<const N: usize> std::borrow::Borrow<[u8]> for Key<N> {
     fn borrow(&self) -> &[u8] {
         &self.0
     }
 }
 
-impl fmt::Debug for NameKey {
+impl<const N: usize> fmt::Debug for Key<N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut wire = Vec::new();
         self.write_relative(&mut wire);

@@ -4,12 +4,16 @@
 //! names are *aliases*: they say which service and which part, and stay as they are while hosts come and go. A change
 //! of one host therefore writes two places, whatever the number of its tags: its service, and its address.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::members::{HostSet, Others};
+use super::members::HostSet;
 use super::name::NameKey;
 use super::schema::View;
 use crate::table::Host;
+
+/// Says how many other hosts of a part, served ones or not, have an address.
+pub(super) type Others<'a> = &'a dyn Fn(bool, IpAddr) -> usize;
 
 /// The hosts of a view: those that are served, and those that are not for now (critical, draining).
 #[derive(Clone, Debug, Default)]
@@ -29,27 +33,32 @@ impl Part {
         self.served.is_empty() && self.absent.is_empty()
     }
 
-    /// Puts a host into its side, and out of the other; `others` speaks of served ones.
+    /// Puts a host into its side, and out of the other.
     pub(super) fn insert(&mut self, host: &Arc<Host>, served: bool, others: Others<'_>) {
-        if served {
-            self.served = self.served.with(host, others);
-            if !self.absent.is_empty() {
-                self.absent = self.absent.without(host, &|_| 0);
-            }
-        } else {
-            self.absent = self.absent.with(host, &|_| 0);
-            if !self.served.is_empty() {
-                self.served = self.served.without(host, others);
-            }
+        let (to, from) =
+            if served { (&mut self.served, &mut self.absent) } else { (&mut self.absent, &mut self.served) };
+        *to = to.with(host, &|address| others(served, address));
+        if !from.is_empty() {
+            *from = from.without(host, &|address| others(!served, address));
         }
     }
 
     pub(super) fn remove(&mut self, host: &Arc<Host>, others: Others<'_>) {
         if !self.served.is_empty() {
-            self.served = self.served.without(host, others);
+            self.served = self.served.without(host, &|address| others(true, address));
         }
         if !self.absent.is_empty() {
-            self.absent = self.absent.without(host, &|_| 0);
+            self.absent = self.absent.without(host, &|address| others(false, address));
+        }
+    }
+
+    /// [`Others`] for the hosts of one address: all of them have that one, and no other matters.
+    fn others(&self, address: IpAddr) -> impl Fn(bool, IpAddr) -> usize + use<> {
+        let (served, absent) = (self.served.len(), self.absent.len());
+        move |of_served, other| match of_served {
+            _ if other != address => 0,
+            true => served,
+            false => absent,
         }
     }
 
@@ -59,7 +68,7 @@ impl Part {
     }
 
     pub(super) fn same(&self, other: &Part) -> bool {
-        self.served.same(&other.served) && self.absent.same_members(&other.absent)
+        self.served.same(&other.served) && self.absent.same(&other.absent)
     }
 
     pub(super) fn same_members(&self, other: &Part) -> bool {
@@ -159,11 +168,11 @@ impl AddressHosts {
         AddressHosts { uneven: part.served.is_uneven(), part }
     }
 
-    /// The hosts with `host` among them.
-    pub(super) fn with(before: Option<&AddressHosts>, host: &Arc<Host>, served: bool) -> AddressHosts {
+    /// The hosts of `address` with `host` among them.
+    pub(super) fn with(before: Option<&AddressHosts>, address: IpAddr, host: &Arc<Host>, served: bool) -> AddressHosts {
         let mut part = before.map(|before| before.part.clone()).unwrap_or_default();
-        let count = part.served.len() + part.absent.len();
-        part.insert(host, served, &|_| count);
+        let others = part.others(address);
+        part.insert(host, served, &others);
         let was_even = before.is_none_or(|before| !before.uneven);
         let uneven = if was_even && served {
             part.served.iter().take(2).any(|other| other.target.addresses() != host.target.addresses())
@@ -173,11 +182,11 @@ impl AddressHosts {
         AddressHosts { part, uneven }
     }
 
-    /// The hosts without `host`; `None` when nothing is left.
-    pub(super) fn without(&self, host: &Arc<Host>) -> Option<AddressHosts> {
+    /// The hosts of `address` without `host`; `None` when nothing is left.
+    pub(super) fn without(&self, address: IpAddr, host: &Arc<Host>) -> Option<AddressHosts> {
         let mut part = self.part.clone();
-        let count = part.served.len() + part.absent.len();
-        part.remove(host, &|_| count);
+        let others = part.others(address);
+        part.remove(host, &others);
         (!part.is_empty()).then(|| AddressHosts { uneven: self.uneven && part.served.is_uneven(), part })
     }
 }

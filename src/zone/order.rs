@@ -6,7 +6,8 @@
 use std::cmp::Ordering;
 use std::net::IpAddr;
 
-use super::record::{Data, Derived, Record, Target};
+use super::record::{Data, Derived, Record, Target, undashed};
+use crate::table::Host;
 
 /// What a weight of 0 counts among others: a very small chance of being first (RFC 2782).
 pub(super) const LEAST_WEIGHT: f64 = 0.01;
@@ -53,7 +54,12 @@ impl Random {
 /// Puts records in an order that is another for each client and always the same for one: hosts that come and go change
 /// the places of no others (rendezvous hashing).
 pub(super) fn by_client(records: &mut [Record<'_>], client: u64) {
-    records.sort_by_cached_key(|record| Random::new(client ^ identity(&record.data)).next_u64());
+    records.sort_by_cached_key(|record| place_for_client(client, &record.data));
+}
+
+/// The number in whose order a client gets records.
+pub(super) fn place_for_client(client: u64, data: &Data<'_>) -> u64 {
+    Random::new(client ^ identity(data)).next_u64()
 }
 
 /// A number for the target and port of an SRV record.
@@ -75,10 +81,23 @@ fn identity(data: &Data<'_>) -> u64 {
     }
 }
 
+/// What tells the names of two hosts of a service apart, where hosts are called by their host names, and else by their
+/// first address: a host name may be written as an address is.
+pub(super) fn endpoint(host: &Host) -> (Option<IpAddr>, &str) {
+    match host.hostname.as_deref() {
+        None => (host.target.addresses().first().copied(), ""),
+        Some(hostname) => match undashed(hostname) {
+            Some(address) => (Some(address), ""),
+            None => (None, hostname),
+        },
+    }
+}
+
 /// What tells two SRV or SVCB records of a set apart.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Service<'a> {
     address: Option<IpAddr>,
+    is_foreign: bool,
     name: &'a str,
     port: u16,
     priority: u16,
@@ -89,24 +108,38 @@ fn service<'a>(data: &Data<'a>) -> Option<Service<'a>> {
     let (priority, weight, port, target) = match *data {
         Data::Srv { priority, weight, port, target } => (priority, weight, port, target),
         Data::Svcb { priority, port, target, .. } => (priority, 0, port, target),
-        Data::A(_) | Data::Aaaa(_) | Data::Ptr { .. } | Data::Txt(_) | Data::Soa { .. } | Data::Static { .. } => {
+        Data::A(_)
+        | Data::Aaaa(_)
+        | Data::Ptr { .. }
+        | Data::Txt(_)
+        | Data::Soa { .. }
+        | Data::Alias(_)
+        | Data::Static { .. } => {
             return None;
         }
     };
     let (address, name) = match target {
         Target::Name(name) => (None, name),
         Target::Derived(Derived::Address(address)) => (Some(address), ""),
-        Target::Derived(Derived::Endpoint(row)) => {
-            (row.0.target.addresses().first().copied(), row.0.hostname.as_deref().unwrap_or_default())
-        }
+        Target::Derived(Derived::Endpoint(row)) => endpoint(row.0),
         Target::Derived(_) => (None, ""),
     };
-    Some(Service { address, name, port, priority, weight })
+    let is_foreign = matches!(target, Target::Name(_));
+    Some(Service { address, is_foreign, name, port, priority, weight })
 }
 
 /// The order of SRV or SVCB records in which equal ones stand together.
 pub(super) fn services(one: &Data<'_>, other: &Data<'_>) -> Ordering {
-    service(one).cmp(&service(other))
+    service(one).cmp(&service(other)).then_with(|| params(one).cmp(&params(other)))
+}
+
+/// What SVCB says beyond its target: two hosts of one address may speak different protocols.
+fn params(data: &Data<'_>) -> Vec<u8> {
+    let mut octets = Vec::new();
+    if let Data::Svcb { port, host, .. } = data {
+        host.write_params(*port, &mut octets);
+    }
+    octets
 }
 
 #[cfg(test)]

@@ -149,6 +149,8 @@ pub enum Owner<'z> {
     Name(&'z [u8]),
     /// A name made of a row, in the zone.
     Derived(Derived<'z>),
+    /// One of the names that the answer had to make, by its place in [`super::Answer::made`].
+    Made(usize),
 }
 
 /// Where an SRV or SVCB record points.
@@ -191,6 +193,8 @@ pub enum Data<'z> {
         soa: &'z Soa,
         serial: u32,
     },
+    /// A CNAME made from a DNAME; it points at a name by its place in [`super::Answer::made`] (RFC 6672 3.1).
+    Alias(usize),
     /// From a zone file: the type and uncompressed RDATA.
     Static {
         rtype: u16,
@@ -208,6 +212,7 @@ impl Data<'_> {
             Data::Ptr { .. } => rtype::PTR,
             Data::Txt(_) => rtype::TXT,
             Data::Soa { .. } => rtype::SOA,
+            Data::Alias(_) => rtype::CNAME,
             Data::Svcb { rtype, .. } | Data::Static { rtype, .. } => *rtype,
         }
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 
 use super::file::rtype;
-use super::name::{Name, NameKey};
+use super::name::{Name, NameKey, Path};
 
 /// Records of one type from a zone file.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -38,10 +38,10 @@ impl StaticNode {
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(super) struct Statics {
     names: BTreeMap<NameKey, StaticNode>,
-    /// Names whose leftmost label is `*`.
+    /// Names that are wildcards or are below one.
     pub(super) wildcards: usize,
-    /// Names below the apex with NS records: the zone ends there.
-    pub(super) cuts: usize,
+    /// Names with DNAME records, or NS records below the apex: the zone ends there.
+    pub(super) edges: usize,
 }
 
 impl Statics {
@@ -51,17 +51,30 @@ impl Statics {
         for (owner, sets) in records {
             let Some(relative) = origin.relative(owner.as_wire()) else { continue };
             let key = NameKey::from_relative(relative);
-            statics.wildcards += usize::from(relative.starts_with(b"\x01*"));
-            statics.cuts += usize::from(!key.is_apex() && sets.iter().any(|set| set.rtype == rtype::NS));
-            statics.names.insert(key, StaticNode(sets.into()));
+            statics.wildcards += usize::from(owner.labels().any(|label| label == b"*"));
+            statics.put(key, sets);
         }
         // The apex exists whatever the file says of it: it has the SOA.
         statics.names.entry(NameKey::default()).or_default();
         statics
     }
 
+    /// Sets what stands at a name.
+    pub(super) fn put(&mut self, key: NameKey, sets: Vec<StaticSet>) {
+        let is_edge = |set: &StaticSet| set.rtype == rtype::DNAME || (set.rtype == rtype::NS && !key.is_apex());
+        self.edges += usize::from(sets.iter().any(is_edge));
+        let before = self.names.get(&key).is_some_and(|node| node.iter().any(is_edge));
+        self.edges -= usize::from(before);
+        self.names.insert(key, StaticNode(sets.into()));
+    }
+
     pub(super) fn len(&self) -> usize {
         self.names.len()
+    }
+
+    /// How many records there are.
+    pub(super) fn records(&self) -> usize {
+        self.names.values().flat_map(StaticNode::iter).map(|set| set.rdata.len()).sum()
     }
 
     pub(super) fn get(&self, key: &[u8]) -> Option<&StaticNode> {
@@ -73,4 +86,32 @@ impl Statics {
         let mut below = self.names.range::<[u8], _>((Bound::Excluded(key), Bound::Unbounded));
         below.next().is_some_and(|(name, _)| name.as_bytes().starts_with(key))
     }
+    /// What is not answered from here: names at or below a delegation, and names below a DNAME.
+    ///
+    /// The one nearest to the apex counts, and hides the rest (RFC 6672 3.2 step 3).
+    pub(super) fn edge(&self, key: &Path, qtype: u16) -> Option<Edge<'_>> {
+        if self.edges == 0 {
+            return None;
+        }
+        for end in std::iter::once(0).chain(key.ends()) {
+            let Some(node) = self.get(&key.as_bytes()[..end]) else { continue };
+            let is_below = end < key.as_bytes().len();
+            if let Some(set) = node.set(rtype::DNAME).filter(|_| is_below) {
+                return Some(Edge::Redirection(set));
+            }
+            // DS at the cut belongs to this side of it (RFC 4035 3.1.4.1).
+            if let Some(set) = node.set(rtype::NS).filter(|_| end > 0 && (is_below || qtype != rtype::DS)) {
+                return Some(Edge::Delegation(set));
+            }
+        }
+        None
+    }
+}
+
+/// Where a zone ends.
+pub(super) enum Edge<'z> {
+    /// By NS records below the apex.
+    Delegation(&'z StaticSet),
+    /// By a DNAME: names below it are elsewhere.
+    Redirection(&'z StaticSet),
 }

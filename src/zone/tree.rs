@@ -3,6 +3,7 @@
 //! Zones differ in what stands around these names and in how they are asked for (see `schema`), not in the hosts
 //! behind them; so a change of one host is rendered once, whatever the number of zones.
 
+mod below;
 mod ended;
 mod gather;
 
@@ -14,8 +15,10 @@ use imbl::OrdMap;
 
 pub(super) use ended::Ended;
 
+use below::Below;
+
 use super::Policy;
-use super::members::{HostSet, is_live};
+use super::members::HostSet;
 use super::name::NameKey;
 use super::node::{AddressHosts, Node, Part, Service};
 use super::schema::View;
@@ -126,7 +129,18 @@ impl Tree {
 
     /// Whether anything stands below `key`: an empty non-terminal exists (RFC 8020 2).
     pub(super) fn any_below(&self, key: &[u8], now: Timestamp) -> bool {
-        self.any(Bound::Excluded(key), key, None, now)
+        let probe = Below::of(key);
+        if self.names.get(&probe).is_some() {
+            return true;
+        }
+        match probe.next() {
+            None => false,
+            // The next one, if it is still there, mostly lives.
+            Some(next) => {
+                self.names.get::<[u8]>(&next).is_some_and(|node| self.node_exists(node, now))
+                    || self.any(Bound::Excluded(key), key, None, now)
+            }
+        }
     }
 
     /// Whether any service has a short name, which those of the namespace `default` have.
@@ -144,21 +158,21 @@ impl Tree {
         false
     }
 
-    /// The aliases directly below `key` that exist, at most `most`.
+    /// The aliases directly below `key` whose hosts are in the answers, with them, at most `most`.
     pub(super) fn aliases_below<'t>(
         &'t self,
         key: &'t [u8],
         now: Timestamp,
         most: usize,
-    ) -> impl Iterator<Item = &'t NameKey> {
+    ) -> impl Iterator<Item = (&'t NameKey, &'t HostSet)> {
         let is_child =
             move |name: &NameKey| name.as_bytes()[key.len()..].iter().filter(|byte| **byte == 0).count() == 1;
         self.names
             .range::<_, [u8]>((Bound::Excluded(key), Bound::Unbounded))
             .take_while(move |(name, _)| name.as_bytes().starts_with(key))
-            .filter(move |(name, node)| is_child(name) && self.node_exists(node, now))
+            .filter(move |(name, _)| is_child(name))
+            .filter_map(move |(name, node)| Some((name, self.shown(self.part(node)?.1, now)?)))
             .take(most)
-            .map(|(name, _)| name)
     }
 
     /// Whether a host is in the answers while its lease lasts.
@@ -210,10 +224,10 @@ impl Tree {
         }
         if let Some(before) = before {
             for key in old.endpoints.iter().filter(|key| !new.endpoints.contains(key)) {
-                self.edit_endpoint(key, |part| part.remove(before, &|_| 0));
+                self.edit_endpoint(key, |part| part.remove(before, &|_, _| 0));
             }
             for &address in old.addresses.iter().filter(|address| !new.addresses.contains(address)) {
-                self.edit_address(address, |hosts| hosts.and_then(|hosts| hosts.without(before)));
+                self.edit_address(address, |hosts| hosts.and_then(|hosts| hosts.without(address, before)));
             }
         }
         if let Some(after) = after {
@@ -228,9 +242,9 @@ impl Tree {
         let served = self.is_served(host);
         if let Some(service) = self.service(key.as_bytes()) {
             let mut service = Service::clone(service);
-            service.insert(&View::Service, host, served, &|_| 0);
+            service.insert(&View::Service, host, served, &|_, _| 0);
             for view in names.parts() {
-                service.insert(view, host, served, &|_| 0);
+                service.insert(view, host, served, &|_, _| 0);
             }
             self.names.insert(key.clone(), Node::Service(Arc::new(service)));
         }
@@ -241,10 +255,10 @@ impl Tree {
     fn put_own(&mut self, host: &Arc<Host>, names: &Names) {
         let served = self.is_served(host);
         for key in &names.endpoints {
-            self.edit_endpoint(key, |part| part.insert(host, served, &|_| 0));
+            self.edit_endpoint(key, |part| part.insert(host, served, &|_, _| 0));
         }
         for &address in &names.addresses {
-            self.edit_address(address, |hosts| Some(AddressHosts::with(hosts, host, served)));
+            self.edit_address(address, |hosts| Some(AddressHosts::with(hosts, address, host, served)));
         }
     }
 
@@ -260,17 +274,19 @@ impl Tree {
         let kept = |view: &View| joins.is_some_and(|(_, names)| names.parts().any(|other| other == view));
         if let Some((host, names)) = leaves {
             for view in names.parts().filter(|view| !kept(view)) {
-                service.remove(view, host, &|address| self.others(host, view, address));
+                service.remove(view, host, &|side, address| self.others(host, view, side, address));
             }
             if joins.is_none() {
-                service.remove(&View::Service, host, &|address| self.others(host, &View::Service, address));
+                service.remove(&View::Service, host, &|side, address| self.others(host, &View::Service, side, address));
             }
         }
         if let Some((host, names)) = joins {
             let served = self.is_served(host);
-            service.insert(&View::Service, host, served, &|address| self.others(host, &View::Service, address));
+            service.insert(&View::Service, host, served, &|side, address| {
+                self.others(host, &View::Service, side, address)
+            });
             for view in names.parts() {
-                service.insert(view, host, served, &|address| self.others(host, view, address));
+                service.insert(view, host, served, &|side, address| self.others(host, view, side, address));
             }
         }
         for (alias, view) in leaves.into_iter().flat_map(|(_, names)| &names.aliases) {
@@ -312,12 +328,13 @@ impl Tree {
         };
     }
 
-    /// How many served hosts of a view, `host` not counted, have an address.
-    fn others(&self, host: &Host, view: &View, address: IpAddr) -> usize {
+    /// How many hosts of a view, served ones or not, `host` not counted, have an address.
+    fn others(&self, host: &Host, view: &View, served: bool, address: IpAddr) -> usize {
         let Some(hosts) = self.address(address) else { return 0 };
         let is_other =
             |other: &&Arc<Host>| other.order() != host.order() && is_of_service(other, host) && view.shows_host(other);
-        hosts.part.served.iter().filter(is_other).count()
+        let side = if served { &hosts.part.served } else { &hosts.part.absent };
+        side.iter().filter(is_other).count()
     }
 
     /// Whether two rows, as far as they are in the answers, make the same records.
@@ -332,15 +349,21 @@ impl Tree {
                     && before.priority == after.priority
                     && self.same_meta(before, after)
                     && self.is_served(before) == self.is_served(after)
+                    // Of unhealthy hosts too, those that an operator took out are never shown.
+                    && before.draining == after.draining
             }
             (None, Some(_)) | (Some(_), None) => false,
         }
     }
 
-    /// Whether the pairs that records are made of are the same.
+    /// Whether the pairs and the region are the same, as far as records are made of them.
     fn same_meta(&self, before: &Host, after: &Host) -> bool {
         let alpn = |host: &Host| host.meta.iter().find(|(key, _)| &**key == "alpn").map(|(_, value)| value.clone());
-        if self.policy.txt { before.meta == after.meta } else { alpn(before) == alpn(after) }
+        if self.policy.txt {
+            before.meta == after.meta && before.region == after.region
+        } else {
+            alpn(before) == alpn(after)
+        }
     }
 
     /// The first place at which two trees differ, if they do.
@@ -383,19 +406,17 @@ impl Tree {
         None
     }
 
-    /// The hosts of an address that belong to one service.
+    /// The hosts of an address that belong to one service, whatever their state.
     pub(super) fn of_service<'t>(
         &'t self,
         address: IpAddr,
         service: &'t Service,
-        now: Timestamp,
     ) -> impl Iterator<Item = &'t Arc<Host>> {
         let one = service.part(&View::Service).and_then(|part| part.iter().next());
         self.address(address)
-            .and_then(|hosts| self.shown(&hosts.part, now))
             .into_iter()
-            .flat_map(move |set| set.live(now))
-            .filter(move |host| one.is_some_and(|one| is_of_service(host, one)) && is_live(host, now))
+            .flat_map(|hosts| hosts.part.iter())
+            .filter(move |host| one.is_some_and(|one| is_of_service(host, one)))
     }
 }
 

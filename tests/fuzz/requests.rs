@@ -11,6 +11,7 @@ use axum::body::Body;
 use axum::http::Request;
 use http_body_util::BodyExt as _;
 use rollcall::clock::{Clock, Timestamp};
+use rollcall::config::Config;
 use rollcall::http::{self, App, Settings};
 use rollcall::metrics::Metrics;
 use rollcall::readiness::Readiness;
@@ -29,7 +30,7 @@ const EPISODE: u64 = 2000;
 const FRAMES: usize = 64;
 
 const METHODS: [&str; 8] = ["GET", "PUT", "POST", "DELETE", "HEAD", "OPTIONS", "PATCH", "TRACE"];
-const PATHS: [&str; 27] = [
+const PATHS: [&str; 30] = [
     "/v1/hosts/web/a",
     "/v1/hosts/web/b",
     "/v1/hosts/db/a",
@@ -44,6 +45,9 @@ const PATHS: [&str; 27] = [
     "/v1/services?limit=1",
     "/v1/watch?service=web",
     "/v1/watch?since=1",
+    "/v1/answer?name=web&type=SRV",
+    "/v1/answer?name=v1.web",
+    "/v1/reload",
     "/v1/registration/web",
     "/v1/registration/web/10.0.0.1",
     "/v1/registration/repo/web-repo",
@@ -117,7 +121,9 @@ impl Server {
             auto_ip_networks: vec![([192, 168, 0, 0].into(), 16)],
         };
         let metrics = Arc::new(Metrics::new(&registry));
+        let desk = rollcall::server::desk(Config::default().dns, &[], &registry, &metrics);
         let app = App::new(Arc::clone(&registry), Arc::new(settings), metrics, Arc::new(Readiness::ready()));
+        let app = app.with_desk(desk);
         Server { router: http::router(app), registry }
     }
 }

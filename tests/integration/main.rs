@@ -1,8 +1,10 @@
 //! The server from outside: every test speaks to real sockets, on a clock that moves only when told.
 
+mod answer;
 mod checks;
 mod listeners;
 mod promises;
+mod reload;
 mod scenarios;
 mod sockets;
 mod support;

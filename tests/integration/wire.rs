@@ -138,3 +138,34 @@ async fn what_is_past_the_rate_is_silence_or_an_invitation_to_tcp() {
     let metrics = call(server.http, "GET", "/metrics", "").await.body;
     assert!(metrics.lines().any(|line| line == "rollcall_dns_dropped_total{reason=\"rate\"} 1"), "{metrics}");
 }
+
+#[tokio::test]
+async fn replies_are_counted_by_what_they_are() {
+    let server = with("").await;
+    let many = |name: &str| Ask::new(name, "SRV");
+    for i in 0..60 {
+        let body = format!(r#"{{"address":"10.1.0.{i}","port":80}}"#);
+        assert_eq!(call(server.http, "PUT", &format!("/v1/hosts/many/h{i}"), &body).await.status, 201);
+    }
+    question().of(server.dns).await;
+    question().over_tcp().of(server.dns).await;
+    many("many.service.local").of(server.dns).await;
+    Ask::new("nothing.service.local", "TYPE65280").of(server.dns).await;
+    Ask::new("example.com", "A").of(server.dns).await;
+    let metrics = call(server.http, "GET", "/metrics", "").await.body;
+    let of = |zone: &str, rest: &str| format!("rollcall_dns_replies_total{{zone=\"{zone}\",{rest}}} 1");
+    for line in [
+        of("service.local.", r#"type="A",rcode="NOERROR",transport="udp""#),
+        of("service.local.", r#"type="A",rcode="NOERROR",transport="tcp""#),
+        of("service.local.", r#"type="SRV",rcode="NOERROR",transport="udp""#),
+        of("service.local.", r#"type="other",rcode="NXDOMAIN",transport="udp""#),
+        of("none", r#"type="A",rcode="REFUSED",transport="udp""#),
+        "rollcall_dns_truncated_total{transport=\"udp\"} 1".into(),
+        "rollcall_dns_answer_seconds_count 5".into(),
+        "rollcall_dns_reply_octets_count 5".into(),
+        "rollcall_dns_panics_total 0".into(),
+    ] {
+        assert!(metrics.lines().any(|it| it == line), "{line}: {metrics}");
+    }
+    assert!(metrics.lines().any(|it| it.starts_with("rollcall_zone_serial ")), "{metrics}");
+}

@@ -1,43 +1,64 @@
 //! Questions to a zone, compared with what the model says.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::Ipv4Addr;
 
 use rollcall::clock::Timestamp;
+use rollcall::limits;
 use rollcall::table::{Host, Hosts};
 use rollcall::zone::{
-    self, Asker, Data, Derived, Grammar, Name, Owner, Policy, Question, Random, Rcode, Target, Zone, Zones, rtype,
+    self, Asker, Data, Derived, EmptyService, Grammar, Name, Owner, Policy, Prefix, Question, Random, Rcode, Target,
+    Zone, Zones, rtype,
 };
 
-use crate::model::{Check, Model, RECORD_TTL, Record, STATIC_TTL, STATICS, Said, Truth, address_name, key_of};
+use crate::model::{Check, Model, STATIC_TTL, STATICS, Said, key_of};
+use crate::names::{CLUSTER, HOSTS, REVERSE, Record, Truth, label_of};
 
-const JUNK: [&str; 14] = [
-    "nope",
-    "nope.web",
-    "x.y.z",
-    "svc",
-    "default.svc",
-    "addr",
-    "_tcp",
-    "_web",
-    "_tcp.web",
-    "web.web",
-    "0a0000.addr",
-    "ffffffff.addr",
-    "ns",
-    "gateway",
+/// How many names are asked for at once.
+const MOST_NAMES: usize = 60;
+
+const JUNK: [&str; 16] = [
+    "nope.service.local",
+    "x.y.z.service.local",
+    "0a0000.addr.service.local",
+    "ffffffff.addr.service.local",
+    "_services.service.local",
+    "web.cluster.local",
+    "default.cluster.local",
+    "web.service.local.cluster.local",
+    "web.service.local.svc.cluster.local",
+    "web.service.local.default.svc.cluster.local",
+    "01.0.0.10.in-addr.arpa",
+    "256.0.0.10.in-addr.arpa",
+    "1.1.0.0.10.in-addr.arpa",
+    "9.9.10.in-addr.arpa",
+    "g.d.f.ip6.arpa",
+    "00.d.f.ip6.arpa",
 ];
+/// Labels that make another name of one that is there.
+const NEAR: [&str; 10] = ["\\000", "nope", "_nope", "_tcp", "_sub", "pin", "10-0-0-9", "web", "\\255", "a"];
+const TYPES: [u16; 9] =
+    [rtype::A, rtype::AAAA, rtype::SRV, rtype::PTR, rtype::TXT, rtype::SVCB, rtype::HTTPS, rtype::ANY, rtype::MX];
 
-/// The zone before any host.
-pub(crate) fn empty_zones(only_passing: bool) -> Zones {
-    let origin = Name::parse("origin", "service.local.", &Name::root()).expect("a name");
-    let mut text = format!("$TTL {STATIC_TTL}\n@ SOA ns hostmaster 1 4h 1h 1w 5\n@ NS ns\n");
+/// The zones before any host.
+pub(crate) fn empty_zones(policy: Policy) -> Zones {
+    let zone = |origin: &str, grammar: Option<Grammar>, text: &str| {
+        let origin = Name::parse("origin", &format!("{origin}."), &Name::root()).expect("a name");
+        let grammar = grammar.unwrap_or_else(|| Grammar::Reverse(Prefix::of(&origin).expect("a reverse zone")));
+        let file = zone::parse_file(&format!("$TTL {STATIC_TTL}\n{text}"), &origin).expect("a zone");
+        Zone::new(file, grammar, &policy, &[Ipv4Addr::LOCALHOST.into()])
+    };
+    let mut text = "@ SOA ns hostmaster 1 4h 1h 1w 5\n@ NS ns\n".to_owned();
     for (name, address) in STATICS {
         text.push_str(&format!("{name} A {address}\n"));
     }
-    let file = zone::parse_file(&text, &origin).expect("a zone");
-    let policy = Policy { record_ttl: RECORD_TTL, negative_ttl: 5, only_passing, ..Policy::default() };
-    Zones::new(vec![Zone::new(file, Grammar::Service, &policy, &[])], policy)
+    let mut zones = vec![
+        zone(HOSTS, Some(Grammar::Service), &text),
+        zone(CLUSTER, Some(Grammar::Kubernetes), "@ SOA ns.dns hostmaster 1 4h 1h 1w 5\n@ NS ns.dns\n"),
+    ];
+    let text = format!("@ SOA ns.{HOSTS}. hostmaster.{HOSTS}. 1 4h 1h 1w 5\n@ NS ns.{HOSTS}.\n");
+    zones.extend(REVERSE.map(|origin| zone(origin, None, &text)));
+    Zones::new(zones, policy)
 }
 
 /// Compares rows and indexes with the model's.
@@ -93,75 +114,139 @@ fn said(host: &Host) -> Said {
         draining: host.draining,
         repo: host.repo.as_ref().map(|repo| repo.as_str().to_owned()),
         original: host.original.as_deref().map(str::to_owned),
+        meta: host.meta.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect(),
+        zone: host.zone.as_ref().map(|zone| zone.as_str().to_owned()),
+        region: host.region.as_ref().map(|region| region.as_str().to_owned()),
+        hostname: host.hostname.as_deref().map(str::to_owned),
         ttl: host.lease.ttl().map(|ttl| ttl.as_micros() as u64),
     }
 }
 
-/// Asks for every name that any row could have and some that none has.
+/// Asks for the names that rows could have and for some that none has; of very many names, for some.
 pub(crate) fn ask_everything(zones: &Zones, model: &Model, now: u64, random: &mut Random) {
-    let (names, truth) = (model.names(), model.truth(now));
-    for name in names.iter().map(String::as_str).chain(JUNK).chain([""]) {
+    let (mut names, truth) = (names(model, random), model.truth(Some(now)));
+    truth.check_targets(model.policy.empty_service == EmptyService::All);
+    random.shuffle(&mut names);
+    for name in names.iter().take(MOST_NAMES) {
         ask(zones, &truth, name, now, random);
     }
 }
 
-/// Asks for a few of them.
+/// Asks for a few of them, now and then: what is true is worked out from all rows anew.
 pub(crate) fn ask_some(zones: &Zones, model: &Model, now: u64, random: &mut Random) {
-    let names: Vec<String> = model.names().into_iter().chain(JUNK.map(str::to_owned)).collect();
-    let truth = model.truth(now);
-    for _ in 0..3 {
+    if random.below(5) > 0 {
+        return;
+    }
+    let (names, truth) = (names(model, random), model.truth(Some(now)));
+    for _ in 0..8 {
         ask(zones, &truth, &names[random.below(names.len())], now, random);
     }
 }
 
+/// Names that are there, or were, or might be.
+fn names(model: &Model, random: &mut Random) -> Vec<String> {
+    let mut names: Vec<String> = model.names().into_iter().collect();
+    let there = names.len();
+    for _ in 0..20 {
+        let (name, label) = (&names[random.below(there)], NEAR[random.below(NEAR.len())]);
+        let (_, above) = name.split_once('.').unwrap_or_default();
+        // Any zone may be preferred: what is below such a name is not among those that rows are asked for.
+        if !name.contains("prefer._zone") {
+            names.extend([format!("{label}.{name}"), format!("{label}.{above}")]);
+        }
+    }
+    names.extend(JUNK.map(str::to_owned));
+    names
+}
+
 fn ask(zones: &Zones, truth: &Truth, name: &str, now: u64, random: &mut Random) {
-    let text = if name.is_empty() { "@" } else { name };
-    let zone = zones.iter().next().expect("a zone");
-    let Ok(wire) = Name::parse("name", text, zone.origin()) else { return };
+    let Ok(wire) = Name::parse("name", &format!("{name}."), &Name::root()) else { return };
     let (known, exists) = (truth.at(name), truth.exists(name));
-    for qtype in [rtype::A, rtype::AAAA, rtype::SRV, rtype::TXT, rtype::ANY] {
-        let at = format!("{text} type {qtype}");
+    for qtype in TYPES {
+        let at = format!("{name} type {qtype}");
         let question = Question { name: wire.as_wire(), qtype };
-        let zone = zones.find_for(&question).expect("a zone");
+        let Some(zone) = zones.find_for(&question) else { return };
+        let origin = zone.origin().to_string();
         let answer = zone.answer(&question, &Asker::at(Timestamp::from_micros(now)), random);
         assert_eq!(answer.rcode, if exists { Rcode::NoError } else { Rcode::NxDomain }, "{at}: existence");
         assert!(answer.authoritative, "{at}");
-        let found: Vec<(Record, u32)> = answer.answer.iter().map(|it| (record(&it.data), it.ttl)).collect();
+        assert!(answer.answer.iter().all(|record| record.owner == Owner::Question), "{at}: owners");
+        let found: Vec<(Record, u32)> = answer.answer.iter().map(|it| (record(&it.data, &origin), it.ttl)).collect();
         if qtype == rtype::ANY {
-            // The smallest set; pointers to instances may be it.
-            let pointers = found.iter().any(|(other, _)| *other == Record::Other(rtype::PTR));
-            let any_host = pointers || known.iter().any(|(record, _)| found.iter().any(|(other, _)| other == record));
-            assert!(known.is_empty() || any_host, "{at}: {found:?} of {known:?}");
+            compare_any(&at, &found, known);
         } else {
             compare(&at, &found, &of_type(known, qtype));
         }
-        let negative = answer.authority.iter().any(|it| matches!(it.data, Data::Soa { .. }));
-        assert_eq!(negative, found.is_empty(), "{at}: SOA beside {found:?}");
-        compare_additional(&at, qtype, &answer, truth);
+        let soa = answer.authority.iter().filter(|it| matches!(it.data, Data::Soa { .. })).count();
+        assert_eq!((answer.authority.len(), soa), if found.is_empty() { (1, 1) } else { (0, 0) }, "{at}: authority");
+        compare_additional(&at, &answer, truth, &origin, qtype == rtype::ANY);
     }
 }
 
-/// The section holds, of each target, exactly the addresses that the target has.
-fn compare_additional(at: &str, qtype: u16, answer: &zone::Answer<'_>, truth: &Truth) {
-    let mut targets = BTreeSet::new();
-    for record in &answer.answer {
-        if let Data::Srv { target: Target::Derived(Derived::Address(address)), .. } = record.data {
-            targets.insert(address_name(address));
+/// The smallest set, and all of it (RFC 8482 4.1).
+fn compare_any(at: &str, found: &[(Record, u32)], known: &[(Record, u32)]) {
+    let Some(first) = found.first().map(|(record, _)| record.rtype()) else {
+        return assert!(known.is_empty(), "{at}: nothing of {known:?}");
+    };
+    compare(at, found, &of_type(known, first));
+    for qtype in [rtype::A, rtype::AAAA, rtype::SRV, rtype::PTR, rtype::TXT] {
+        let set = of_type(known, qtype);
+        let count = set.iter().map(|(record, _)| record).collect::<BTreeSet<_>>().len();
+        assert!(count == 0 || found.len() <= count, "{at}: {found:?} is not the smallest of {known:?}");
+    }
+}
+
+/// The section holds, of each target in the answer, exactly the addresses that the target has; of each instance its
+/// SRV and TXT, and the addresses of its targets (RFC 6763 12.1).
+fn compare_additional(at: &str, answer: &zone::Answer<'_>, truth: &Truth, origin: &str, is_any: bool) {
+    let mut expected: BTreeSet<(String, u16)> = BTreeSet::new();
+    let mut expect = |target: &str, qtype| {
+        if !of_type(truth.at(target), qtype).is_empty() {
+            expected.insert((target.to_owned(), qtype));
+        }
+    };
+    let mut addresses_of = BTreeSet::new();
+    let instances =
+        answer.answer.iter().filter(|it| matches!(it.data, Data::Ptr { target: Derived::Instance(..), .. }));
+    let describes = instances.count() <= limits::INSTANCES_DESCRIBED;
+    for it in answer.answer.iter().filter(|_| !is_any) {
+        if let Data::Srv { target: Target::Derived(target), .. } | Data::Svcb { target: Target::Derived(target), .. } =
+            it.data
+        {
+            addresses_of.insert(derived(target, origin));
+        }
+        if let Data::Ptr { target: instance @ Derived::Instance(..), .. } = it.data
+            && describes
+        {
+            let instance = derived(instance, origin);
+            expect(&instance, rtype::SRV);
+            expect(&instance, rtype::TXT);
+            for (record, _) in truth.at(&instance) {
+                if let Record::Srv(_, _, _, target) = record
+                    && target.contains(".addr.")
+                {
+                    addresses_of.insert(target.clone());
+                }
+            }
         }
     }
-    let mut by_owner: BTreeMap<String, Vec<(Record, u32)>> = BTreeMap::new();
+    for target in &addresses_of {
+        expect(target, rtype::A);
+        expect(target, rtype::AAAA);
+    }
+    let mut found: BTreeMap<(String, u16), Vec<(Record, u32)>> = BTreeMap::new();
     for it in &answer.additional {
-        let Owner::Derived(Derived::Address(address)) = it.owner else { continue };
-        by_owner.entry(address_name(address)).or_default().push((record(&it.data), it.ttl));
+        let Owner::Derived(owner) = it.owner else { panic!("{at}: a static owner {it:?}") };
+        let record = record(&it.data, origin);
+        found.entry((derived(owner, origin), record.rtype())).or_default().push((record, it.ttl));
     }
-    let all = qtype == rtype::ANY || by_owner.len() == targets.len();
-    assert!(all, "{at}: addresses of {by_owner:?} for {targets:?}");
-    for (owner, found) in &by_owner {
-        assert!(targets.contains(owner), "{at}: {owner} is no target");
-        let known = truth.at(owner);
-        for family in [rtype::A, rtype::AAAA] {
-            compare(&format!("{at}: additional {owner} {family}"), &of_type(found, family), &of_type(known, family));
-        }
+    assert_eq!(found.keys().cloned().collect::<BTreeSet<_>>(), expected, "{at}: additional sets");
+    for ((owner, qtype), found) in &found {
+        compare(
+            &format!("{at}: additional {owner} {qtype}: {:?}", answer.additional),
+            found,
+            &of_type(truth.at(owner), *qtype),
+        );
     }
 }
 
@@ -181,36 +266,54 @@ fn compare(at: &str, found: &[(Record, u32)], known: &[(Record, u32)]) {
 }
 
 fn of_type(records: &[(Record, u32)], qtype: u16) -> Vec<(Record, u32)> {
-    let is = |record: &Record| match record {
-        Record::A(_) => qtype == rtype::A,
-        Record::Aaaa(_) => qtype == rtype::AAAA,
-        Record::Srv(..) => qtype == rtype::SRV,
-        Record::Other(other) => qtype == *other,
-    };
-    records.iter().filter(|(record, _)| is(record)).cloned().collect()
+    records.iter().filter(|(record, _)| record.rtype() == qtype).cloned().collect()
 }
 
-fn record(data: &Data<'_>) -> Record {
+/// The text of wire octets.
+fn text(wire: &[u8]) -> String {
+    let (mut labels, mut rest) = (Vec::new(), wire);
+    while let Some((&octets, tail)) = rest.split_first().filter(|(octets, _)| **octets > 0) {
+        assert!(octets < 64, "a label of {octets} octets");
+        let (label, tail) = tail.split_at(usize::from(octets));
+        labels.push(label_of(label));
+        rest = tail;
+    }
+    labels.join(".")
+}
+
+fn derived(name: Derived<'_>, origin: &str) -> String {
+    let mut wire = Vec::new();
+    name.write_relative(&mut wire);
+    format!("{}.{}", text(&wire), origin.trim_end_matches('.'))
+}
+
+fn record(data: &Data<'_>, origin: &str) -> Record {
+    let named = |target: Target<'_>| match target {
+        Target::Derived(name) => derived(name, origin),
+        Target::Name(name) => name.to_owned(),
+    };
     match *data {
         Data::A(v4) => Record::A(v4),
         Data::Aaaa(v6) => Record::Aaaa(v6),
-        Data::Srv { priority, weight, port, target } => {
-            let target = match target {
-                Target::Derived(Derived::Address(address)) => address_name(address),
-                Target::Derived(other) => format!("{other:?}"),
-                Target::Name(name) => name.to_owned(),
-            };
-            Record::Srv(priority, weight, port, target)
+        Data::Srv { priority, weight, port, target } => Record::Srv(priority, weight, port, named(target)),
+        Data::Svcb { rtype, priority, port, target, host } => {
+            let mut octets = Vec::new();
+            host.write_params(port, &mut octets);
+            Record::Binding(rtype, priority, named(target), octets)
+        }
+        Data::Ptr { target, origin } => Record::Ptr(derived(target, &origin.to_string())),
+        Data::Txt(strings) => {
+            let mut octets = Vec::new();
+            strings.write(&mut octets);
+            Record::Txt(octets)
         }
         Data::Static { rtype: rtype::A, rdata } => {
             Record::A(Ipv4Addr::from(<[u8; 4]>::try_from(rdata).expect("an address")))
         }
-        Data::Static { rtype: rtype::AAAA, rdata } => {
-            Record::Aaaa(Ipv6Addr::from(<[u8; 16]>::try_from(rdata).expect("an address")))
-        }
-        Data::Svcb { rtype, .. } | Data::Static { rtype, .. } => Record::Other(rtype),
-        Data::Ptr { .. } => Record::Other(rtype::PTR),
-        Data::Txt(_) => Record::Other(rtype::TXT),
+        Data::Static { rtype: rtype::PTR, rdata } => Record::Ptr(text(rdata)),
+        Data::Static { rtype: rtype::TXT, rdata } => Record::Txt(rdata.to_vec()),
+        Data::Static { rtype, .. } => Record::Other(rtype),
         Data::Soa { .. } => Record::Other(rtype::SOA),
+        Data::Alias(_) => Record::Other(rtype::CNAME),
     }
 }

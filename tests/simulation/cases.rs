@@ -8,6 +8,7 @@ use std::time::Duration;
 use rollcall::clock::{Clock, Timestamp};
 use rollcall::registry::{CommitError, Durability, Registry};
 use rollcall::table::{Dialect, Event, HostId, Namespace, Registration, Revision, ServiceName, Target};
+use rollcall::zone::Policy;
 
 use crate::ask;
 
@@ -36,7 +37,7 @@ fn host(service: &str, address: &str) -> Event {
 
 fn registry() -> Registry {
     let clock = Arc::new(Clock::manual(Timestamp::from_micros(1_000_000)));
-    let registry = Registry::new(clock, ask::empty_zones(false), Durability::Grouped);
+    let registry = Registry::new(clock, ask::empty_zones(Policy::default()), Durability::Grouped);
     registry.load([], Revision::default(), 0);
     registry
 }

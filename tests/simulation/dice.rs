@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rollcall::table::{
-    CheckDefinition, CheckKind, Dialect, Endpoint, Event, HostId, HostKey, Namespace, Place, Port, Protocol,
+    CheckDefinition, CheckKind, Dialect, Endpoint, Event, HostId, HostKey, Meta, Namespace, Place, Port, Protocol,
     Registration, ServiceName, Status, Tag, Target, Terms, Wishes,
 };
-use rollcall::zone::Random;
+use rollcall::zone::{AddressOrder, EmptyService, Policy, Random, SrvSubset};
 
-use crate::model::{Model, Row};
+use crate::model::{Model, RECORD_TTL, Row};
 
 const SERVICES: [&str; 11] = ["web", "Web", "WEB", "api", "beta", "v1", "tcp", "my service", "svc", "a.b", "_x"];
 const TAGS: [&str; 17] = [
@@ -45,9 +45,35 @@ const TARGETS: [&[&str]; 12] = [
     &["api.example.com"],
     &["web.service.local"],
 ];
-const PORT_NAMES: [&str; 4] = ["http", "admin", "tcp", "web"];
 const CHECKS: [&str; 2] = ["health", "disk"];
-const IDS: [&str; 4] = ["a", "b", "A", "long id/with %"];
+const PORT_NAMES: [&str; 5] = ["http", "https", "admin", "tcp", "web"];
+const IDS: [&str; 11] = [
+    "a",
+    "b",
+    "A",
+    "pod",
+    "long id/with %",
+    "a.b",
+    "10-0-0-2",
+    "Fd00--1",
+    "_x",
+    "b-",
+    "an-id-of-sixty-four-octets-is-one-more-than-a-label-of-dns-takes",
+];
+/// What hosts call themselves: some as another is called, or as its address is written.
+const HOSTNAMES: [&str; 4] = ["pod", "a", "10-0-0-1", "fd00--2"];
+const ZONES: [&str; 5] = ["az-a", "AZ-A", "b.c", "us east", "_x"];
+
+/// What the many hosts of one service have in common.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Crowd {
+    /// Nothing.
+    Spread,
+    /// They are unhealthy.
+    Sick,
+    /// An address.
+    OneAddress,
+}
 
 pub(crate) struct Dice(Random);
 
@@ -137,17 +163,75 @@ impl Dice {
             target: Target::parse("target", self.pick(&TARGETS).iter().copied()).expect("a target"),
             ports: self.ports().into(),
             tags: rollcall::table::parse_tags("tags", tags).expect("tags"),
-            meta: Box::default(),
+            meta: self.meta(),
             weight: self.one_in(2).then(|| self.below(3) as u16),
             priority: self.below(2) as u16,
-            zone: None,
-            region: None,
-            hostname: None,
+            zone: self.one_in(2).then(|| Place::parse("zone", self.pick(&ZONES)).expect("a zone")),
+            region: self.one_in(4).then(|| Place::parse("region", self.pick(&["north", "south"])).expect("a region")),
+            hostname: self.one_in(3).then(|| self.pick(&HOSTNAMES).into()),
             ttl: (!self.one_in(3)).then(|| Duration::from_micros(1_000_000 + self.below(15_000_000) as u64)),
             checks: self.one_in(3).then(|| self.checks()),
             repo: self.one_in(2).then(|| Place::parse("repo", self.pick(&["one", "two"])).expect("a repository")),
             original: self.one_in(4).then(|| "original".into()),
         }
+    }
+
+    fn meta(&mut self) -> Meta {
+        let pairs: &[(&str, &str)] = self.pick(&[
+            &[] as &[(&str, &str)],
+            &[],
+            &[("alpn", "h2,h3")],
+            &[("alpn", "h2"), ("k", "v")],
+            &[("k", "v")],
+        ]);
+        rollcall::table::parse_meta("meta", pairs.iter().copied()).expect("pairs")
+    }
+
+    /// What an operator may have decided.
+    pub(crate) fn policy(&mut self) -> Policy {
+        Policy {
+            record_ttl: RECORD_TTL,
+            negative_ttl: 5,
+            only_passing: self.one_in(3),
+            empty_service: self.pick(&EmptyService::ALL).1,
+            address_order: self.pick(&AddressOrder::ALL).1,
+            srv_subset: self.pick(&SrvSubset::ALL).1,
+            srv_weight_scale: self.pick(&[1, 1, 100, 40_000]),
+            record_limit: 0,
+            txt: self.one_in(2),
+        }
+    }
+
+    /// A host of a service that has many.
+    pub(crate) fn one_of_many(&mut self, crowd: Crowd) -> Event {
+        let mut registration = self.registration();
+        let number = self.below(110);
+        registration.service = ServiceName::parse("service", "web").expect("a name");
+        registration.dialect = Dialect::Native;
+        registration.id = HostId::parse("id", &format!("host-{number}")).expect("an id");
+        registration.namespace = Namespace::DEFAULT;
+        if !self.one_in(4) {
+            let address = format!("10.0.{}.{}", 1 + number / 50, 1 + number % 50);
+            registration.target = Target::parse("target", [address.as_str()]).expect("an address");
+        }
+        if self.one_in(2) {
+            registration.tags = rollcall::table::parse_tags("tags", ["v1"]).expect("tags");
+        }
+        match crowd {
+            Crowd::Spread => {}
+            Crowd::Sick => {
+                let check =
+                    CheckDefinition { id: "health".into(), terms: None, status: Some(Status::Critical), output: None };
+                registration.checks = Some(vec![check]);
+            }
+            Crowd::OneAddress => {
+                let own = format!("10.0.9.{}", 1 + number / 2);
+                let target = ["10.0.0.1", own.as_str(), "fd00::1"];
+                let count = 1 + self.below(3);
+                registration.target = Target::parse("target", target[..count].iter().copied()).expect("addresses");
+            }
+        }
+        Event::Register(Box::new(registration))
     }
 
     fn ports(&mut self) -> Vec<Port> {
@@ -203,12 +287,12 @@ impl Dice {
             target: said.target.clone(),
             ports: said.ports.clone().into(),
             tags: said.tags.iter().map(|tag| Tag::parse("tag", tag).expect("a tag")).collect(),
-            meta: Box::default(),
+            meta: said.meta.iter().map(|(key, value)| (key.as_str().into(), value.as_str().into())).collect(),
             weight: self.one_in(2).then_some(said.weight),
             priority: said.priority,
-            zone: None,
-            region: None,
-            hostname: None,
+            zone: said.zone.as_ref().map(|zone| Place::parse("zone", zone).expect("a zone")),
+            region: said.region.as_ref().map(|region| Place::parse("region", region).expect("a region")),
+            hostname: said.hostname.as_deref().map(Into::into),
             ttl: said.ttl.map(Duration::from_micros),
             checks: None,
             repo: said.repo.as_ref().map(|repo| Place::parse("repo", repo).expect("a repository")),

@@ -48,8 +48,8 @@ struct Hall<'r> {
 pub(crate) fn history(seed: u64, steps: u64) {
     let mut dice = Dice::new(seed);
     let clock = Arc::new(Clock::manual(Timestamp::from_micros(START)));
-    let model = Model { only_passing: dice.one_in(3), ..Model::default() };
-    let zones = ask::empty_zones(model.only_passing);
+    let model = Model { policy: dice.policy(), ..Model::default() };
+    let zones = ask::empty_zones(model.policy);
     let registry = Registry::new(Arc::clone(&clock), zones, Durability::Grouped);
     registry.load([], Revision::default(), 7);
     let mut hall = Hall {
@@ -64,7 +64,7 @@ pub(crate) fn history(seed: u64, steps: u64) {
     };
     for step in 0..steps {
         hall.step(&clock);
-        hall.check(step % 16 == 0);
+        hall.check(step % 24 == 0);
     }
     hall.drain();
 }

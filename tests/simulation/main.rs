@@ -7,6 +7,8 @@ mod cases;
 mod dice;
 mod hall;
 mod model;
+mod names;
+mod orders;
 mod world;
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -36,7 +38,7 @@ fn for_seeds(name: &str, seeds: u64, history: impl Fn(u64, u64)) {
 
 #[test]
 fn the_table_and_its_zone_agree_with_the_model() {
-    for_seeds("the_table", 15, world::history);
+    for_seeds("the_table", 8, world::history);
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! The table as simply as it can be written: a list of rows, every question answered by looking at all of them.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::collections::BTreeSet;
+use std::net::Ipv4Addr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +11,9 @@ use rollcall::limits;
 use rollcall::table::{
     Cause, Change, CheckDefinition, CheckKind, Dialect, Event, HostKey, Port, Registration, Status, Target, Terms,
 };
+use rollcall::zone::{EmptyService, Policy};
+
+use crate::names::Record;
 
 pub(crate) const RECORD_TTL: u32 = 5;
 pub(crate) const STATIC_TTL: u32 = 60;
@@ -31,6 +34,10 @@ pub(crate) struct Said {
     pub(crate) draining: bool,
     pub(crate) repo: Option<String>,
     pub(crate) original: Option<String>,
+    pub(crate) meta: Vec<(String, String)>,
+    pub(crate) zone: Option<String>,
+    pub(crate) region: Option<String>,
+    pub(crate) hostname: Option<String>,
     pub(crate) ttl: Option<u64>,
 }
 
@@ -124,39 +131,11 @@ impl Outcome {
     }
 }
 
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(crate) enum Record {
-    A(Ipv4Addr),
-    Aaaa(Ipv6Addr),
-    Srv(u16, u16, u16, String),
-    Other(u16),
-}
-
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Model {
     pub(crate) rows: Vec<Row>,
     pub(crate) revision: u64,
-    pub(crate) only_passing: bool,
-}
-
-/// What the model says at a moment.
-#[derive(Default)]
-pub(crate) struct Truth {
-    names: BTreeSet<String>,
-    records: BTreeMap<String, Vec<(Record, u32)>>,
-}
-
-impl Truth {
-    /// The records at a name, each with the time it may be kept.
-    pub(crate) fn at(&self, name: &str) -> &[(Record, u32)] {
-        self.records.get(name).map_or(&[], |records| records)
-    }
-
-    /// Whether something stands at the name or below it.
-    pub(crate) fn exists(&self, name: &str) -> bool {
-        let below = format!(".{name}");
-        name.is_empty() || self.names.iter().any(|other| other == name || other.ends_with(&below))
-    }
+    pub(crate) policy: Policy,
 }
 
 pub(crate) fn key_of(key: &HostKey) -> (String, Dialect, String) {
@@ -176,94 +155,10 @@ impl Row {
     }
 
     /// Seconds a record of this row may be kept.
-    fn keep(&self, now: u64) -> u32 {
+    pub(crate) fn keep(&self, now: u64) -> u32 {
         let left = self.said.ttl.map_or(u64::MAX, |ttl| (self.renewed.get() + ttl).saturating_sub(now) / 1_000_000);
         u32::try_from(left).unwrap_or(u32::MAX).min(RECORD_TTL)
     }
-
-    fn addresses(&self) -> &[IpAddr] {
-        self.said.target.addresses()
-    }
-
-    fn target(&self) -> String {
-        match &self.said.target {
-            Target::Addresses(addresses) => address_name(addresses[0]),
-            Target::Name(name) => name.to_string(),
-        }
-    }
-
-    /// Whether the service is a DNS label that nothing else needs.
-    pub(crate) fn is_publishable(&self) -> bool {
-        let service = self.key.0.to_ascii_lowercase();
-        is_label(&service, false) && !["addr", "dns", "dns-version", "node", "ns", "pod", "svc"].contains(&&*service)
-    }
-
-    /// Names below the apex and the ports they show; names of addresses show none.
-    fn names(&self) -> Vec<(String, Vec<&Port>, bool)> {
-        if !self.is_publishable() {
-            return Vec::new();
-        }
-        let (service, said) = (self.key.0.to_ascii_lowercase(), &self.said);
-        let all: Vec<&Port> = said.ports.iter().collect();
-        let mut names = vec![(format!("{service}.{}.svc", said.namespace), all.clone(), true)];
-        names.extend(self.addresses().iter().map(|address| (address_name(*address), Vec::new(), true)));
-        if said.namespace != "default" {
-            return names;
-        }
-        names.push((service.clone(), all.clone(), true));
-        for port in &said.ports {
-            let protocol = port.protocol.as_str();
-            let same = said.ports.iter().filter(|other| other.protocol == port.protocol).collect();
-            names.push((format!("_{service}._{protocol}"), same, true));
-            if let Some(name) = &port.name {
-                names.push((format!("_{name}._{protocol}.{service}"), vec![port], false));
-            }
-        }
-        for tag in said.tags.iter().map(|tag| tag.to_ascii_lowercase()) {
-            if tag.len() > 200 || !tag.split('.').all(|label| is_label(label, true)) {
-                continue;
-            }
-            names.push((format!("{tag}.{service}"), all.clone(), true));
-            if !tag.contains('.') && tag.len() < 63 && !["tcp", "udp", "sctp"].contains(&&*tag) {
-                names.push((format!("_{service}._{tag}"), all.clone(), true));
-            }
-        }
-        names
-    }
-
-    /// Every record the row makes, with its name.
-    fn records(&self) -> Vec<(String, Record)> {
-        let mut records = Vec::new();
-        for (name, ports, shows_addresses) in self.names() {
-            for address in self.addresses().iter().filter(|_| shows_addresses) {
-                let record = match *address {
-                    IpAddr::V4(v4) => Record::A(v4),
-                    IpAddr::V6(v6) => Record::Aaaa(v6),
-                };
-                records.push((name.clone(), record));
-            }
-            for port in ports {
-                let (priority, weight) = (self.said.priority, self.said.weight);
-                records.push((name.clone(), Record::Srv(priority, weight, port.number, self.target())));
-            }
-        }
-        records
-    }
-}
-
-fn is_label(text: &str, is_tag: bool) -> bool {
-    let fits = |c: char| c.is_ascii_alphanumeric() || c == '-' || (is_tag && c == '_');
-    let edges = if is_tag { !text.starts_with('_') } else { !text.starts_with('-') && !text.ends_with('-') };
-    (1..=63).contains(&text.len()) && text.chars().all(fits) && edges
-}
-
-pub(crate) fn address_name(address: IpAddr) -> String {
-    let octets = match address {
-        IpAddr::V4(v4) => v4.octets().to_vec(),
-        IpAddr::V6(v6) => v6.octets().to_vec(),
-    };
-    let digits: String = octets.iter().map(|octet| format!("{octet:02x}")).collect();
-    format!("{digits}.addr")
 }
 
 impl Model {
@@ -337,6 +232,10 @@ impl Model {
             draining: old.as_ref().is_some_and(|old| old.draining),
             repo: asked.repo.as_ref().map(|repo| repo.as_str().to_owned()),
             original: asked.original.as_deref().map(str::to_owned),
+            meta: asked.meta.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect(),
+            zone: asked.zone.as_ref().map(|zone| zone.as_str().to_owned()),
+            region: asked.region.as_ref().map(|region| region.as_str().to_owned()),
+            hostname: asked.hostname.as_deref().map(str::to_owned),
             ttl: asked.ttl.map(|ttl| u64::try_from(ttl.as_micros()).expect("a lease that fits")),
         };
         if old.as_ref() == Some(&said) {
@@ -455,59 +354,31 @@ impl Model {
         self.revision += 1;
     }
 
-    fn is_served(&self, row: &Row) -> bool {
+    pub(crate) fn is_served(&self, row: &Row) -> bool {
         let worst = row.said.checks.iter().map(|check| check.status).max().unwrap_or(Status::Passing);
-        !row.said.draining && worst != Status::Critical && (worst != Status::Warning || !self.only_passing)
+        !row.said.draining && worst != Status::Critical && (worst != Status::Warning || !self.policy.only_passing)
     }
 
     /// Every record of hosts whose lease is not looked at.
     pub(crate) fn all_records(&self) -> BTreeSet<(String, Record)> {
-        self.rows.iter().filter(|row| self.is_served(row)).flat_map(Row::records).collect()
+        self.truth(None).records()
     }
 
-    /// Rows that make any record, as far as records depend on them.
-    pub(crate) fn served(&self) -> Vec<(String, Said)> {
-        let served = self.rows.iter().filter(|row| self.is_served(row) && row.is_publishable());
-        let mut served: Vec<_> = served
-            .map(|row| {
-                let said = Said { checks: vec![], repo: None, original: None, ttl: None, ..row.said.clone() };
-                (format!("{:?}", row.key), said)
-            })
-            .collect();
+    /// Rows that make any record, as far as records depend on them, and whether they are served.
+    pub(crate) fn served(&self) -> Vec<(String, bool, Said)> {
+        let hides_absent = self.policy.empty_service == EmptyService::NxDomain;
+        let makes_records = |row: &&Row| row.is_publishable() && (!hides_absent || self.is_served(row));
+        let of_row = |row: &Row| {
+            let mut said = Said { checks: vec![], repo: None, original: None, ttl: None, ..row.said.clone() };
+            if !self.policy.txt {
+                said.region = None;
+                said.meta.retain(|(key, _)| key == "alpn");
+            }
+            (format!("{:?}", row.key), self.is_served(row), said)
+        };
+        let mut served: Vec<_> = self.rows.iter().filter(makes_records).map(of_row).collect();
         served.sort_by(|one, other| one.0.cmp(&other.0));
         served
-    }
-
-    /// Everything that is true at `now`.
-    pub(crate) fn truth(&self, now: u64) -> Truth {
-        let mut truth = Truth::default();
-        for row in self.rows.iter().filter(|row| self.is_served(row) && row.is_live(now)) {
-            truth.names.extend(row.names().into_iter().map(|(name, ..)| name));
-            for (name, record) in row.records() {
-                truth.records.entry(name).or_default().push((record, row.keep(now)));
-            }
-        }
-        // What a zone of hosts has by itself.
-        truth.names.extend(["b._dns-sd._udp", "dns-version"].map(str::to_owned));
-        for (name, address) in STATICS {
-            truth.names.insert(name.to_owned());
-            truth.records.entry(name.to_owned()).or_default().push((Record::A(address), STATIC_TTL));
-        }
-        truth
-    }
-
-    /// Every name that any row would have, and the names above them.
-    pub(crate) fn names(&self) -> BTreeSet<String> {
-        let mut names = BTreeSet::new();
-        for (name, ..) in self.rows.iter().flat_map(Row::names) {
-            let mut rest = name.as_str();
-            names.insert(rest.to_owned());
-            while let Some((_, above)) = rest.split_once('.') {
-                names.insert(above.to_owned());
-                rest = above;
-            }
-        }
-        names
     }
 }
 

@@ -1,8 +1,9 @@
-//! rollcall's own API (`/v1/hosts`, `/v1/services`, `/v1/watch`).
+//! rollcall's own API (`/v1/hosts`, `/v1/services`, `/v1/watch`, and for operators `/v1/answer`, `/v1/reload`).
 //!
 //! Writes go to rows of this dialect by `PUT`; every other call also finds the rows of the other dialects.
 //! What is wrong is said as a problem document that names the field and the rule.
 
+mod answer;
 mod body;
 mod checks;
 mod duration;
@@ -10,6 +11,7 @@ mod json;
 mod list;
 mod query;
 mod read;
+mod reload;
 mod terms;
 mod view;
 mod wait;
@@ -37,6 +39,8 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(write::drain))
         .routes(routes!(write::weight))
         .routes(routes!(watch::watch))
+        .routes(routes!(answer::answer))
+        .routes(routes!(reload::reload))
 }
 
 #[cfg(test)]

@@ -17,6 +17,8 @@ pub(super) struct Query {
     pub(super) wait: Option<Duration>,
     pub(super) limit: Option<usize>,
     pub(super) after: Option<String>,
+    pub(super) name: Option<String>,
+    pub(super) qtype: Option<String>,
     pub(super) filter: Filter,
 }
 
@@ -99,6 +101,8 @@ impl Query {
                 once(&mut self.limit, name, limit.ok_or_else(|| Invalid::new(name, "must be a number from 1"))?)
             }
             "after" => once(&mut self.after, name, value),
+            "name" => once(&mut self.name, name, value),
+            "type" => once(&mut self.qtype, name, value),
             "passing" => {
                 self.filter.passing = flag(name, &value)?;
                 Ok(())

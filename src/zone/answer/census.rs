@@ -4,7 +4,7 @@ use std::fmt::{self, Write as _};
 
 use super::{Authority, ExtendedError};
 use crate::table::Status;
-use crate::zone::name::NameKey;
+use crate::zone::name::Path;
 use crate::zone::schema::View;
 use crate::zone::schema::resolve::Look;
 
@@ -82,7 +82,7 @@ impl Census {
 impl<'z> Authority<'z> {
     /// The reasons why the service that a name speaks of is in no answer; `None` when it is in some, or nobody knows of
     /// it.
-    pub(super) fn why_empty(&self, key: &NameKey, look: Look<'z>) -> Option<ExtendedError> {
+    pub(super) fn why_empty(&self, key: &Path, look: Look<'z>) -> Option<ExtendedError> {
         let home = look.subject(&self.zone.grammar, key)?;
         let mut census = Census { expired: self.tree().ended().of(home.as_bytes()).count(), ..Census::default() };
         let part = self.tree().service(home.as_bytes()).and_then(|service| service.part(&View::Service));

@@ -5,23 +5,23 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use super::{Data, Owner, Record, Search};
+use super::{Answer, Data, Owner, Record, Search};
 use crate::clock::Timestamp;
 use crate::limits;
 use crate::table::{self, Host, Port, Protocol};
 use crate::zone::Grammar;
 use crate::zone::file::rtype;
 use crate::zone::members::{Iter, is_live};
-use crate::zone::name::NameKey;
+use crate::zone::name::Path;
 use crate::zone::order::{self, Random};
-use crate::zone::policy::{AddressOrder, SrvSubset};
+use crate::zone::policy::{AddressOrder, EmptyService, SrvSubset};
 use crate::zone::record::{Derived, Row, Target, Text};
-use crate::zone::schema::resolve::Members;
+use crate::zone::schema::resolve::{Found, Members};
 use crate::zone::schema::service::instance_label;
 use crate::zone::schema::{Facet, View};
 
 impl<'z> Members<'z> {
-    fn iter(&self) -> MemberIter<'z, '_> {
+    pub(super) fn iter(&self) -> MemberIter<'z, '_> {
         match self {
             Members::Set(set) => MemberIter::Set(set.iter()),
             Members::List(list) => MemberIter::List(list.iter()),
@@ -69,7 +69,7 @@ impl<'z> Members<'z> {
     }
 }
 
-enum MemberIter<'z, 'l> {
+pub(super) enum MemberIter<'z, 'l> {
     Set(Iter<'z>),
     List(std::slice::Iter<'l, &'z Arc<Host>>),
 }
@@ -89,7 +89,7 @@ impl<'z> Search<'z, '_> {
     /// The records of one type that the hosts behind a name make, and the addresses of their targets.
     pub(super) fn host_records(&mut self, facet: Facet<'z>, members: &Members<'z>, owner: Owner<'z>, qtype: u16) {
         let sampled = match (qtype, self.place.policy().srv_subset) {
-            (rtype::SRV, SrvSubset::Stable) => members.sample(qtype, self.asker, self.asker.client),
+            (rtype::SRV, SrvSubset::Stable) => self.sample_for_client(facet, members),
             (rtype::A | rtype::AAAA | rtype::SRV, _) if members.len() > self.asker.room => {
                 let first = self.random.next_u64();
                 members.sample(qtype, self.asker, first)
@@ -106,6 +106,25 @@ impl<'z> Search<'z, '_> {
             rtype::TXT => self.text_records(facet, members, owner),
             _ => {}
         }
+    }
+
+    /// Of many hosts that make one SRV record each, those that a client gets first.
+    fn sample_for_client(&self, facet: Facet<'z>, members: &Members<'z>) -> Option<SmallVec<[&'z Arc<Host>; 4]>> {
+        let Members::Set(set) = members else { return None };
+        let room = self.asker.room;
+        if set.len() <= room || !set.is_regular(rtype::SRV) {
+            return None;
+        }
+        let place = |host: &'z Arc<Host>| {
+            let port = host.ports.iter().find(|port| facet.shows_port(port))?;
+            Some((order::place_for_client(self.asker.client, &self.service(host, port)?), host))
+        };
+        let mut hosts: Vec<(u64, &'z Arc<Host>)> = set.live(self.asker.now).filter_map(place).collect();
+        if hosts.len() > room + 1 {
+            hosts.select_nth_unstable_by_key(room, |(place, _)| *place);
+            hosts.truncate(room + 1);
+        }
+        Some(hosts.into_iter().map(|(_, host)| host).collect())
     }
 
     fn address_records(&mut self, members: &Members<'z>, owner: Owner<'z>, qtype: u16) {
@@ -126,12 +145,33 @@ impl<'z> Search<'z, '_> {
         self.limit(start);
     }
 
-    /// Cuts a set at what the operator wants of it at most.
-    fn limit(&mut self, start: usize) {
+    /// Cuts a set at what the operator wants of it at most; says whether anything was cut.
+    fn limit(&mut self, start: usize) -> bool {
         let most = usize::from(self.place.policy().record_limit);
-        if most > 0 {
+        let is_cut = most > 0 && self.answer.answer.len() > start + most;
+        if is_cut {
             self.answer.answer.truncate(start + most);
         }
+        is_cut
+    }
+
+    /// Leaves the addresses of those targets that are in the answer.
+    fn keep_targets(&mut self, start: usize) {
+        let Answer { answer, additional, .. } = &mut self.answer;
+        let same = |one: Derived<'z>, other: Derived<'z>| match (one, other) {
+            (Derived::Endpoint(one), Derived::Endpoint(other)) => order::endpoint(one.0) == order::endpoint(other.0),
+            _ => one == other,
+        };
+        additional.retain(|record| {
+            answer[start..].iter().any(|it| match (record.owner, it.data) {
+                (
+                    Owner::Derived(owner),
+                    Data::Srv { target: Target::Derived(target), .. }
+                    | Data::Svcb { target: Target::Derived(target), .. },
+                ) => same(owner, target),
+                _ => false,
+            })
+        });
     }
 
     /// The A or AAAA records of hosts, into the additional section.
@@ -143,12 +183,21 @@ impl<'z> Search<'z, '_> {
     /// SRV for each port that a name shows, and the addresses of the targets (RFC 2782).
     fn service_records(&mut self, facet: Facet<'z>, members: &Members<'z>, owner: Owner<'z>) {
         let start = self.answer.answer.len();
+        self.push_services(facet, members, owner);
+        let is_cut = self.limit(start);
+        self.target_addresses(members, |port| facet.shows_port(port));
+        if is_cut {
+            self.keep_targets(start);
+        }
+    }
+
+    /// SRV for each port that a name shows.
+    fn push_services(&mut self, facet: Facet<'z>, members: &Members<'z>, owner: Owner<'z>) {
+        let start = self.answer.answer.len();
         let (now, policy) = (self.asker.now, *self.place.policy());
         for host in members.live(now) {
-            let Some(target) = self.target(host) else { continue };
             for port in host.ports.iter().filter(|port| facet.shows_port(port)) {
-                let weight = host.weight.saturating_mul(policy.srv_weight_scale);
-                let data = Data::Srv { priority: host.priority, weight, port: port.number, target };
+                let Some(data) = self.service(host, port) else { continue };
                 self.answer.answer.push(Record { owner, ttl: 0, data });
             }
         }
@@ -162,8 +211,6 @@ impl<'z> Search<'z, '_> {
             SrvSubset::Random => self.random.shuffle(&mut self.answer.answer[start..]),
             SrvSubset::Stable => order::by_client(&mut self.answer.answer[start..], self.asker.client),
         }
-        self.limit(start);
-        self.target_addresses(facet, members);
     }
 
     /// SVCB says of a port what SRV says, and its protocols and addresses too; HTTPS of the ports called `https`, as a
@@ -190,10 +237,19 @@ impl<'z> Search<'z, '_> {
             record.ttl = ttl;
         }
         self.random.shuffle(&mut self.answer.answer[start..]);
-        self.limit(start);
+        let is_cut = self.limit(start);
         if self.answer.answer.len() > start {
-            self.target_addresses(facet, members);
+            self.target_addresses(members, is_shown);
         }
+        if is_cut {
+            self.keep_targets(start);
+        }
+    }
+
+    /// The SRV data of a port.
+    fn service(&self, host: &'z Host, port: &Port) -> Option<Data<'z>> {
+        let weight = host.weight.saturating_mul(self.place.policy().srv_weight_scale);
+        Some(Data::Srv { priority: host.priority, weight, port: port.number, target: self.target(host)? })
     }
 
     /// The name that a host is reached by, as SRV says it: it has addresses, and is no alias (RFC 2782).
@@ -210,28 +266,35 @@ impl<'z> Search<'z, '_> {
         }
     }
 
-    /// A and AAAA of every target, each once (R23).
-    fn target_addresses(&mut self, facet: Facet<'z>, members: &Members<'z>) {
+    /// A and AAAA of every target of a port that is shown, each once (R23).
+    fn target_addresses(&mut self, members: &Members<'z>, is_shown: impl Fn(&Port) -> bool) {
         let tree = self.place.tree();
-        let shows = |host: &&'z Arc<Host>| host.ports.iter().any(|port| facet.shows_port(port));
+        let shows = |host: &&'z Arc<Host>| host.ports.iter().any(&is_shown);
         let hosts = members.live(self.asker.now).filter(shows).take(self.asker.room);
-        // While no two hosts of one address differ in their others, a host knows all records of its target.
-        if tree.is_even() && !members.repeats() && self.place.zone.grammar == Grammar::Service {
+        // While no two hosts of one address differ in their others, a host knows all records of its target; what is
+        // known of that does not cover hosts that are shown though they are unhealthy.
+        let is_even = tree.is_even() && self.place.policy().empty_service != EmptyService::All;
+        if is_even && !members.repeats() && self.place.zone.grammar == Grammar::Service {
             for host in hosts {
                 let Some(&first) = host.target.addresses().first() else { continue };
                 self.push_host_addresses(host, Owner::Derived(Derived::Address(first)));
             }
             return;
         }
-        let mut hosts: SmallVec<[&'z Arc<Host>; 16]> = hosts.collect();
-        let name = |host: &&'z Arc<Host>| (host.target.addresses().first(), host.hostname.as_deref());
+        let mut hosts: SmallVec<[&'z Arc<Host>; 16]> =
+            hosts.filter(|host| !host.target.addresses().is_empty()).collect();
+        let is_kubernetes = self.place.zone.grammar == Grammar::Kubernetes;
+        let name = |host: &&'z Arc<Host>| match is_kubernetes {
+            true => order::endpoint(host),
+            false => (host.target.addresses().first().copied(), ""),
+        };
         hosts.sort_unstable_by_key(name);
         hosts.dedup_by_key(|host| name(host));
         for host in hosts {
             let Some(&first) = host.target.addresses().first() else { continue };
             match self.target(host) {
                 Some(Target::Derived(derived @ Derived::Endpoint(_))) => {
-                    self.endpoint_addresses(host, Owner::Derived(derived));
+                    self.endpoint_addresses(derived);
                 }
                 Some(Target::Derived(derived)) => {
                     let set = tree.address(first).and_then(|hosts| tree.shown(&hosts.part, self.asker.now));
@@ -247,21 +310,12 @@ impl<'z> Search<'z, '_> {
     }
 
     /// The addresses of all hosts of a service that are called as one of them.
-    fn endpoint_addresses(&mut self, host: &'z Host, owner: Owner<'z>) {
-        let Owner::Derived(derived) = owner else { return };
+    fn endpoint_addresses(&mut self, derived: Derived<'z>) {
         let mut wire = Vec::with_capacity(crate::zone::NAME_OCTETS);
         derived.write_relative(&mut wire);
-        // A host name that two addresses share was taken with the first of them.
-        let again = |record: &Record<'z>| match (record.owner, &host.hostname) {
-            (Owner::Derived(Derived::Endpoint(row)), Some(hostname)) => row.0.hostname.as_ref() == Some(hostname),
-            _ => false,
-        };
-        if self.answer.additional.iter().any(again) {
-            return;
-        }
-        let key = NameKey::from_relative(&wire);
+        let key = Path::from_relative(&wire);
         for qtype in [rtype::A, rtype::AAAA] {
-            self.addresses(&key, owner, qtype);
+            self.addresses(&key, Owner::Derived(derived), qtype);
         }
     }
 
@@ -296,8 +350,9 @@ impl<'z> Search<'z, '_> {
         let data = named.into_iter().map(|(_, target)| Data::Ptr { target, origin });
         self.answer.answer.extend(data.map(|data| Record { owner, ttl, data }));
         self.random.shuffle(&mut self.answer.answer[start..]);
+        self.limit(start);
         if let Some(protocol) = facet.browses() {
-            self.instance_additional(protocol, members, start);
+            self.instance_additional(protocol, start);
         }
     }
 
@@ -319,26 +374,32 @@ impl<'z> Search<'z, '_> {
         derived.fits(self.pointer_origin(facet)).then_some(derived)
     }
 
-    /// SRV, TXT and addresses of the instances that are in the answer.
-    fn instance_additional(&mut self, protocol: Protocol, members: &Members<'z>, start: usize) {
-        let now = self.asker.now;
+    /// SRV and TXT of the instances that are in the answer, whole sets, and the addresses of their targets.
+    fn instance_additional(&mut self, protocol: Protocol, start: usize) {
         if self.answer.answer.len() - start > limits::INSTANCES_DESCRIBED {
             return;
         }
-        let policy = *self.place.policy();
-        for host in members.live(now) {
-            let Some(target) = self.target(host) else { continue };
-            let owner = Owner::Derived(Derived::Instance(Row(host), protocol));
-            let ttl = clip(policy.record_ttl, host, now);
-            for port in host.ports.iter().filter(|port| port.protocol == protocol) {
-                let weight = host.weight.saturating_mul(policy.srv_weight_scale);
-                let data = Data::Srv { priority: host.priority, weight, port: port.number, target };
-                self.answer.additional.push(Record { owner, ttl, data });
+        let mut instances: SmallVec<[Derived<'z>; 16]> = SmallVec::new();
+        for record in &self.answer.answer[start..] {
+            if let Data::Ptr { target, .. } = record.data {
+                instances.push(target);
             }
-            let text = Text { host: Row(host), told: policy.txt, with_id: false };
-            self.answer.additional.push(Record { owner, ttl, data: Data::Txt(text) });
         }
-        self.target_addresses(Facet::Instance(protocol), members);
+        let mut hosts = SmallVec::new();
+        for instance in instances {
+            let mut wire = Vec::with_capacity(crate::zone::NAME_OCTETS);
+            instance.write_relative(&mut wire);
+            let found = self.look.find(&self.place.zone.grammar, &Path::from_relative(&wire));
+            let Found::Hosts(facet, Members::List(members)) = found else { continue };
+            let members = Members::List(members);
+            let from = self.answer.answer.len();
+            self.push_services(facet, &members, Owner::Derived(instance));
+            self.text_records(facet, &members, Owner::Derived(instance));
+            let described = self.answer.answer.drain(from..);
+            self.answer.additional.extend(described);
+            hosts.extend(members.live(self.asker.now));
+        }
+        self.target_addresses(&Members::List(hosts), |port| port.protocol == protocol);
     }
 
     /// What hosts say of themselves: of a service where the operator wants it, of an instance always (RFC 6763 6.1).
@@ -368,11 +429,17 @@ impl<'z> Search<'z, '_> {
         let (tree, now) = (self.place.tree(), self.asker.now);
         let most = self.asker.room.min(limits::SERVICE_TYPES).saturating_add(1);
         let keys = tree.aliases_below(b"_tcp\0", now, most).chain(tree.aliases_below(b"_udp\0", now, most));
-        let (ttl, origin) = (self.place.policy().record_ttl, &self.place.zone.origin);
-        self.answer.answer.extend(keys.take(most).map(|key| {
+        let (mut ttl, origin) = (self.place.policy().record_ttl, &self.place.zone.origin);
+        for (key, set) in keys.take(most) {
+            // The type is there until the last of its leases ends.
+            let kept = set.live(now).map(|host| clip(ttl, host, now));
+            ttl = kept.max().unwrap_or(ttl);
             let data = Data::Ptr { target: Derived::Type(key), origin };
-            Record { owner, ttl, data }
-        }));
+            self.answer.answer.push(Record { owner, ttl, data });
+        }
+        for record in &mut self.answer.answer[start..] {
+            record.ttl = ttl;
+        }
         self.random.shuffle(&mut self.answer.answer[start..]);
     }
 
@@ -411,7 +478,7 @@ fn drop_same_texts(into: &mut SmallVec<[Record<'_>; 16]>, start: usize) {
     into.retain(|record| {
         at += 1;
         let octets = wire(record);
-        let is_new = at <= start || last.as_ref() != Some(&octets);
+        let is_new = at <= start + 1 || last.as_ref() != Some(&octets);
         last = Some(octets);
         is_new
     });
@@ -447,7 +514,8 @@ fn push_addresses<'z, A: smallvec::Array<Item = Record<'z>>>(
         into.retain(|record| {
             at += 1;
             let address = address_of(&record.data);
-            let is_new = at <= start || last != address;
+            // What stands before belongs to another name.
+            let is_new = at <= start + 1 || last != address;
             last = address;
             is_new
         });
@@ -513,6 +581,7 @@ fn address_of(data: &Data<'_>) -> Option<IpAddr> {
         | Data::Ptr { .. }
         | Data::Txt(_)
         | Data::Soa { .. }
+        | Data::Alias(_)
         | Data::Static { .. } => None,
     }
 }

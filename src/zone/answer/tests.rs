@@ -1,3 +1,6 @@
+mod choices;
+mod statics;
+
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -13,39 +16,49 @@ const FILE: &str = "$TTL 3600\n@ SOA ns hostmaster 1 4h 1h 1w 5\n@ NS ns\nwww CN
     gone CNAME nothing\nout CNAME www.example.com.\n*.wild TXT \"any\"\nhost.wild A 10.9.9.9\na.b.c TXT deep\n\
     mail MX 10 mx\nmx A 10.8.8.8\nmx AAAA fd00::8\nsub NS ns.sub\nns.sub A 10.7.7.7\n";
 
-fn n(text: &str) -> Name {
+pub(super) fn n(text: &str) -> Name {
     Name::parse("name", text, &Name::parse("origin", "service.local.", &Name::root()).expect("origin")).expect("name")
 }
 
-fn at(millis: u64) -> Timestamp {
+pub(super) fn at(millis: u64) -> Timestamp {
     Timestamp::from_micros(millis * 1000)
 }
 
 /// A table and its zone, kept in step the incremental way and checked against the whole one.
-struct World {
-    table: HostTable,
-    zones: Zones,
+pub(super) struct World {
+    pub(super) table: HostTable,
+    pub(super) zones: Zones,
 }
 
 impl World {
-    fn new() -> World {
-        let file = parse_file(FILE, &n("@")).expect("zone file");
-        let own = ["127.0.0.1".parse().expect("address")];
-        let zone = Zone::new(file, Grammar::Service, &Policy::default(), &own);
-        World { table: HostTable::default(), zones: Zones::new(vec![zone], Policy::default()) }
+    pub(super) fn new() -> World {
+        World::with(Policy::default())
     }
 
-    fn apply(&mut self, event: Event, now: u64) {
+    fn with(policy: Policy) -> World {
+        let file = parse_file(FILE, &n("@")).expect("zone file");
+        let own = ["127.0.0.1".parse().expect("address")];
+        let zone = Zone::new(file, Grammar::Service, &policy, &own);
+        World { table: HostTable::default(), zones: Zones::new(vec![zone], policy) }
+    }
+
+    pub(super) fn apply(&mut self, event: Event, now: u64) {
         let change = self.table.apply(event, at(now)).expect("accepted").change().cloned();
         self.render(change.into_iter().collect());
     }
 
-    fn render(&mut self, changes: Vec<Change>) {
+    pub(super) fn render(&mut self, changes: Vec<Change>) {
         self.zones = self.zones.with(&changes);
         assert_eq!(self.zones.difference(&self.zones.render(self.table.hosts(), 0)), None);
     }
 
-    fn register(&mut self, service: &str, addresses: &[&str], port: u16, change: impl FnOnce(&mut Registration)) {
+    pub(super) fn register(
+        &mut self,
+        service: &str,
+        addresses: &[&str],
+        port: u16,
+        change: impl FnOnce(&mut Registration),
+    ) {
         let mut registration = Registration {
             service: ServiceName::parse("service", service).expect("service"),
             dialect: Dialect::Native,
@@ -94,6 +107,7 @@ fn print(record: &Record<'_>) -> String {
         Owner::Question => "@".to_owned(),
         Owner::Name(name) => Name::from_wire(name).to_string(),
         Owner::Derived(derived) => print_derived(derived),
+        Owner::Made(place) => format!("made {place}"),
     };
     let _ = write!(text, " {} ", record.ttl);
     let _ = match record.data {
@@ -113,6 +127,7 @@ fn print(record: &Record<'_>) -> String {
             write!(text, "TXT {:?}", String::from_utf8_lossy(&wire))
         }
         Data::Soa { serial, .. } => write!(text, "SOA {serial}"),
+        Data::Alias(place) => write!(text, "made {place}"),
         Data::Static { rtype: rtype::NS | rtype::CNAME, rdata } => write_name(&mut text, rdata),
         Data::Static { rtype, rdata } => write!(text, "TYPE{rtype} {rdata:?}"),
     };

@@ -14,12 +14,12 @@ use super::service::{RESERVED, underscore};
 use super::{Facet, View};
 use crate::clock::Timestamp;
 use crate::table::{Dialect, Host, Protocol, is_label};
-use crate::zone::Grammar;
 use crate::zone::members::{HostSet, is_live};
-use crate::zone::name::NameKey;
+use crate::zone::name::Path;
 use crate::zone::node::{Node, Part, Service};
 use crate::zone::record::undashed;
 use crate::zone::tree::Tree;
+use crate::zone::{EmptyService, Grammar};
 
 /// The hosts that a name shows.
 pub(in crate::zone) enum Members<'z> {
@@ -52,7 +52,7 @@ pub(in crate::zone) struct Look<'z> {
 
 impl<'z> Look<'z> {
     /// What stands at a name of a zone.
-    pub(in crate::zone) fn find(&self, grammar: &Grammar, key: &NameKey) -> Found<'z> {
+    pub(in crate::zone) fn find(&self, grammar: &Grammar, key: &Path) -> Found<'z> {
         match grammar {
             Grammar::Static => Found::Nothing,
             Grammar::Service => self.service(key),
@@ -68,7 +68,7 @@ impl<'z> Look<'z> {
     }
 
     /// The home of the service that a name speaks of, whether or not it exists.
-    pub(in crate::zone) fn subject(&self, grammar: &Grammar, key: &NameKey) -> Option<NameKey> {
+    pub(in crate::zone) fn subject(&self, grammar: &Grammar, key: &Path) -> Option<Path> {
         let labels: Labels<'_> = key.labels().collect();
         match (grammar, &labels[..]) {
             (Grammar::Service | Grammar::Kubernetes, [b"svc", namespace, service, ..]) => home(namespace, service),
@@ -80,7 +80,7 @@ impl<'z> Look<'z> {
         }
     }
 
-    fn service(&self, key: &NameKey) -> Found<'z> {
+    fn service(&self, key: &Path) -> Found<'z> {
         let labels: Labels<'_> = key.labels().collect();
         match &labels[..] {
             [] => Found::Empty,
@@ -101,7 +101,7 @@ impl<'z> Look<'z> {
     }
 
     /// What the tree keeps at a name or below.
-    fn kept(&self, key: &NameKey) -> Found<'z> {
+    fn kept(&self, key: &Path) -> Found<'z> {
         if let Some(node) = self.tree.get(key.as_bytes()) {
             match self.node(node) {
                 Found::Nothing => {}
@@ -135,7 +135,7 @@ impl<'z> Look<'z> {
         self.tree.address(address).map_or(Found::Nothing, |hosts| self.part(Facet::Addresses, &hosts.part))
     }
 
-    fn reverse(&self, prefix: Prefix, key: &NameKey) -> Found<'z> {
+    fn reverse(&self, prefix: Prefix, key: &Path) -> Found<'z> {
         let Some(prefix) = prefix.below(key.labels()) else { return Found::Nothing };
         if let Some(address) = prefix.address() {
             return self.tree.address(address).map_or(Found::Nothing, |hosts| self.part(Facet::Names, &hosts.part));
@@ -152,7 +152,7 @@ impl<'z> Look<'z> {
         match labels {
             [] => exists(self.tree.any_short(self.now) || self.tree.any_below(b"svc\0", self.now)),
             [b"default"] => exists(self.tree.any_short(self.now)),
-            [namespace] => exists(self.tree.any_below(NameKey::of_kept([b"svc", *namespace]).as_bytes(), self.now)),
+            [namespace] => exists(self.tree.any_below(Path::of_kept([b"svc", *namespace]).as_bytes(), self.now)),
             [namespace, service, rest @ ..] => match home(namespace, service) {
                 Some(home) => self.of_service(&home, namespace, service, rest),
                 None => Found::Nothing,
@@ -160,15 +160,15 @@ impl<'z> Look<'z> {
         }
     }
 
-    fn of_service(&self, home: &NameKey, namespace: &[u8], service: &[u8], rest: &[&[u8]]) -> Found<'z> {
+    fn of_service(&self, home: &Path, namespace: &[u8], service: &[u8], rest: &[&[u8]]) -> Found<'z> {
         match rest {
             [] => self.tree.get(home.as_bytes()).map_or(Found::Nothing, |node| self.node(node)),
             [b"_zone", zonal @ ..] => {
-                let key = NameKey::of_kept(home.labels().chain(rest.iter().copied()));
+                let key = Path::of_kept(home.labels().chain(rest.iter().copied()));
                 self.zonal(&key, home, zonal)
             }
             [first, ..] if first.starts_with(b"_") => {
-                self.kept(&NameKey::of_kept(home.labels().chain(rest.iter().copied())))
+                self.kept(&Path::of_kept(home.labels().chain(rest.iter().copied())))
             }
             [label] => {
                 let found = match std::str::from_utf8(label) {
@@ -182,19 +182,30 @@ impl<'z> Look<'z> {
     }
 
     /// The hosts of a service that are called `label`: by host name, by id, by address.
-    fn endpoints(&self, home: &NameKey, namespace: &[u8], service: &[u8], label: &str) -> SmallVec<[&'z Arc<Host>; 4]> {
+    fn endpoints(&self, home: &Path, namespace: &[u8], service: &[u8], label: &str) -> SmallVec<[&'z Arc<Host>; 4]> {
         let mut found = SmallVec::new();
         let Some(hosts) = self.tree.service(home.as_bytes()) else { return found };
         self.by_label(hosts, namespace, service, label, &mut found);
         if let Some(address) = undashed(label) {
-            for host in self.tree.of_service(address, hosts, self.now) {
+            for host in self.tree.of_service(address, hosts) {
                 push_once(&mut found, host);
             }
         }
+        self.keep_shown(&mut found);
         found
     }
 
-    /// By host name or id.
+    /// Leaves of the hosts of one name those that are in the answers.
+    fn keep_shown(&self, found: &mut SmallVec<[&'z Arc<Host>; 4]>) {
+        found.retain(|host| is_live(host, self.now));
+        if found.iter().any(|host| self.tree.is_served(host)) {
+            found.retain(|host| self.tree.is_served(host));
+        } else if self.tree.policy().empty_service != EmptyService::All {
+            found.clear();
+        }
+    }
+
+    /// By host name or id, whatever their state.
     fn by_label(
         &self,
         hosts: &'z Service,
@@ -203,18 +214,14 @@ impl<'z> Look<'z> {
         label: &str,
         found: &mut SmallVec<[&'z Arc<Host>; 4]>,
     ) {
-        let key = NameKey::of_kept([b"svc", namespace, service]).below([label]);
-        if let Some(part) = self.tree.get(key.as_bytes()).and_then(Node::endpoint)
-            && let Some(set) = self.tree.shown(part, self.now)
-        {
-            for host in set.live(self.now) {
-                push_once(found, host);
-            }
+        let key = Path::of_kept([b"svc", namespace, service]).below([label]);
+        for host in self.tree.get(key.as_bytes()).and_then(Node::endpoint).into_iter().flat_map(|part| part.iter()) {
+            push_once(found, host);
         }
-        let Some(set) = hosts.part(&View::Service).and_then(|part| self.tree.shown(part, self.now)) else { return };
-        let Ok(service) = std::str::from_utf8(service) else { return };
+        let (Some(part), Ok(service)) = (hosts.part(&View::Service), std::str::from_utf8(service)) else { return };
         for dialect in Dialect::ALL {
-            if let Some(host) = set.find(service, dialect, label).filter(|host| is_live(host, self.now)) {
+            let find = |set: &'z HostSet| set.find(service, dialect, label);
+            if let Some(host) = find(&part.served).or_else(|| find(&part.absent)) {
                 push_once(found, host);
             }
         }
@@ -224,7 +231,7 @@ impl<'z> Look<'z> {
 
     /// `<az>.pin._zone` holds the hosts of one availability zone; `<az>.prefer._zone` holds them while there are any,
     /// and all of the service else.
-    fn zonal(&self, key: &NameKey, home: &NameKey, rest: &[&[u8]]) -> Found<'z> {
+    fn zonal(&self, key: &Path, home: &Path, rest: &[&[u8]]) -> Found<'z> {
         let Some(service) = self.tree.service(home.as_bytes()) else { return Found::Nothing };
         let whole = |facet| service.part(&View::Service).map_or(Found::Nothing, |part| self.part(facet, part));
         match rest {
@@ -233,11 +240,12 @@ impl<'z> Look<'z> {
                 Found::Hosts(..) | Found::Types | Found::Empty => Found::Empty,
             },
             [b"prefer", zone @ ..] => {
-                let labels: SmallVec<[&str; 4]> =
-                    zone.iter().rev().filter_map(|label| std::str::from_utf8(label).ok()).collect();
-                let view = View::Zone(labels.join(".").into());
-                match service.part(&view).and_then(|part| self.tree.shown(part, self.now)) {
-                    Some(set) => Found::Hosts(Facet::View(&View::Service), Members::Set(set)),
+                let labels: Option<SmallVec<[&str; 4]>> =
+                    zone.iter().rev().map(|label| std::str::from_utf8(label).ok()).collect();
+                let near = labels.and_then(|labels| service.part(&View::Zone(labels.join(".").into())));
+                // Healthy hosts elsewhere are better than sick ones here.
+                match near.filter(|part| part.served.live(self.now).next().is_some()) {
+                    Some(part) => Found::Hosts(Facet::View(&View::Service), Members::Set(&part.served)),
                     None => whole(Facet::View(&View::Service)),
                 }
             }
@@ -281,6 +289,7 @@ impl<'z> Look<'z> {
                 let mut found = SmallVec::new();
                 self.by_label(hosts, b"default", label, id, &mut found);
                 found.retain(|host| host.id.as_str().eq_ignore_ascii_case(id) && offers(host));
+                self.keep_shown(&mut found);
                 listed(Facet::Instance(protocol), found)
             }
             _ => Found::Nothing,
@@ -299,11 +308,11 @@ fn push_once<'z>(found: &mut SmallVec<[&'z Arc<Host>; 4]>, host: &'z Arc<Host>) 
 }
 
 /// Where the hosts of a service are kept; `None` for what is no service.
-fn home(namespace: &[u8], service: &[u8]) -> Option<NameKey> {
+fn home(namespace: &[u8], service: &[u8]) -> Option<Path> {
     let is_service = !service.starts_with(b"_") && !RESERVED.iter().any(|reserved| reserved.as_bytes() == service);
     is_service.then(|| match namespace {
-        b"default" => NameKey::of_kept([service]),
-        _ => NameKey::of_kept([b"svc", namespace, service]),
+        b"default" => Path::of_kept([service]),
+        _ => Path::of_kept([b"svc", namespace, service]),
     })
 }
 

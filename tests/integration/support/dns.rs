@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 
 use hickory_proto::op::Message;
 use hickory_proto::rr::rdata::opt::EdnsOption;
-use hickory_proto::rr::{Record, RecordType};
+use hickory_proto::rr::{Name, RData, Record, RecordType};
+use hickory_proto::serialize::binary::BinDecodable;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UdpSocket};
 
@@ -249,7 +250,12 @@ fn sorted(mark: &str, records: &[Record], print: fn(&Record) -> String) -> Vec<S
 }
 
 fn print(record: &Record) -> String {
-    format!("{} {} {} {} {}", record.name, record.ttl, record.dns_class, record.record_type(), record.data)
+    let mut data = record.data.to_string();
+    // hickory reads no DNAME.
+    if let RData::Unknown { code: RecordType::DNAME, rdata } = &record.data {
+        data = Name::from_bytes(&rdata.anything).map_or(data, |target| target.to_string());
+    }
+    format!("{} {} {} {} {data}", record.name, record.ttl, record.dns_class, record.record_type())
 }
 
 /// The SOA of a negative answer is shown up to what it is there for: its TTL.

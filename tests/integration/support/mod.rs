@@ -5,7 +5,7 @@ pub(crate) mod http;
 
 use std::future::Future;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -89,6 +89,11 @@ impl TestServer {
     /// Removes what is due, as the timer does.
     pub(crate) fn tick(&self) {
         while self.registry.expire_due() {}
+    }
+
+    /// Where a zone file of the server lies.
+    pub(crate) fn zone_file(&self, name: &str) -> PathBuf {
+        self.directory.path().join("zones").join(name)
     }
 
     /// Asks for a stop; [`TestServer::ended`] waits for it.
