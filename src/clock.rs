@@ -5,9 +5,9 @@
 //! next start. Everything below takes `now` as an argument.
 
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 /// A moment, in microseconds since the Unix epoch.
@@ -78,7 +78,7 @@ pub struct Clock(Source);
 #[derive(Debug)]
 enum Source {
     System { wall_at_start: u64, start: Instant },
-    Manual(AtomicU64),
+    Manual(watch::Sender<u64>),
 }
 
 impl Clock {
@@ -94,21 +94,41 @@ impl Clock {
 
     /// A clock that stands still until [`Clock::advance`]: for tests and replays.
     pub fn manual(start: Timestamp) -> Clock {
-        Clock(Source::Manual(AtomicU64::new(start.0)))
+        Clock(Source::Manual(watch::Sender::new(start.0)))
     }
 
     /// The present moment.
     pub fn now(&self) -> Timestamp {
         match &self.0 {
             Source::System { wall_at_start, start } => Timestamp(*wall_at_start).after(start.elapsed()),
-            Source::Manual(micros) => Timestamp(micros.load(Ordering::SeqCst)),
+            Source::Manual(micros) => Timestamp(*micros.borrow()),
         }
     }
 
     /// Moves a manual clock on; does nothing to the system's.
     pub fn advance(&self, by: Duration) {
         if let Source::Manual(micros) = &self.0 {
-            micros.fetch_add(u64::try_from(by.as_micros()).unwrap_or(u64::MAX), Ordering::SeqCst);
+            micros.send_modify(|micros| *micros = Timestamp(*micros).after(by).0);
+        }
+    }
+
+    /// Waits until `at` has come.
+    pub async fn sleep_until(&self, at: Timestamp) {
+        match &self.0 {
+            Source::System { .. } => tokio::time::sleep(at.since(self.now())).await,
+            Source::Manual(micros) => {
+                // The sender is this clock: it is there as long as somebody waits.
+                let _ = micros.subscribe().wait_for(|micros| *micros >= at.0).await;
+            }
+        }
+    }
+
+    /// The result of `future`, or `None` where it has none before `at`.
+    pub async fn before<T>(&self, at: Timestamp, future: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            biased;
+            result = future => Some(result),
+            () = self.sleep_until(at) => None,
         }
     }
 }
@@ -132,5 +152,18 @@ mod tests {
         assert_eq!(clock.now(), clock.now());
         clock.advance(Duration::from_secs(2));
         assert_eq!(clock.now(), Timestamp::from_micros(2_000_005));
+    }
+
+    #[tokio::test]
+    async fn whoever_waits_for_a_manual_clock_wakes_when_it_is_moved() {
+        let clock = std::sync::Arc::new(Clock::manual(Timestamp::from_micros(5)));
+        let at = Timestamp::from_micros(1_000_000);
+        assert_eq!(clock.before(at, std::future::ready(1)).await, Some(1));
+        let waiting = tokio::spawn({
+            let clock = std::sync::Arc::clone(&clock);
+            async move { clock.before(at, std::future::pending::<()>()).await }
+        });
+        clock.advance(Duration::from_secs(1));
+        assert_eq!(waiting.await.expect("no panic"), None);
     }
 }

@@ -6,7 +6,7 @@
 //! * [`table`] is the host table, pure: events in, changes out. [`zone`] makes names of its rows and
 //!   answers questions about them, pure too.
 //! * [`registry`] is the hall where both live: one lock for writers, one snapshot for readers.
-//! * [`store`] keeps the table between two runs.
+//! * [`store`] keeps the table between two runs. [`probe`] asks the hosts whose checks say so.
 //! * [`http`] takes registrations in, [`dns`] gives answers out; [`metrics`] and [`readiness`] say how it goes.
 //! * [`server`] puts the parts together, [`config`] gives them their settings, [`cli`] starts them,
 //!   [`telemetry`] writes their logs.
@@ -19,6 +19,7 @@ mod duration;
 pub mod http;
 pub mod limits;
 pub mod metrics;
+pub mod probe;
 pub mod readiness;
 pub mod registry;
 pub mod server;

@@ -35,6 +35,22 @@ pub const PORTS: usize = 32;
 pub const CHECKS: usize = 32;
 /// Octets kept of a check's output (Consul keeps 4 kB).
 pub const CHECK_OUTPUT_OCTETS: usize = 4096;
+/// Octets of the URL of an HTTP check, of a body that it sends, of what it asks over gRPC.
+pub const CHECK_URL_OCTETS: usize = 2048;
+/// Headers of an HTTP check.
+pub const CHECK_HEADERS: usize = 32;
+/// Octets of one of them, name and value.
+pub const CHECK_HEADER_OCTETS: usize = 1024;
+/// Shortest time between two probes of a check (Consul's bound).
+pub const CHECK_INTERVAL_MIN: Duration = Duration::from_secs(1);
+/// Longest time between them: past a day nobody means health.
+pub const CHECK_INTERVAL_MAX: Duration = Duration::from_secs(24 * 3600);
+/// Time for an answer where none is given (Consul's).
+pub const CHECK_TIMEOUT: Duration = Duration::from_secs(10);
+/// Shortest time for an answer.
+pub const CHECK_TIMEOUT_MIN: Duration = Duration::from_millis(10);
+/// Longest time for an answer: so long a slot is held by a host that hangs.
+pub const CHECK_TIMEOUT_MAX: Duration = Duration::from_secs(60);
 /// Octets of the original that a foreign dialect keeps beside a row.
 pub const ORIGINAL_OCTETS: usize = 16 * 1024;
 /// Keys of the `tags` object of a Lyft registration beside the weight, those merged from earlier ones included.
@@ -152,6 +168,37 @@ pub const WATCHERS: usize = 10_000;
 pub const WATCH_BATCH: usize = 256;
 /// Silence after which an event stream gets a comment, so that proxies keep it open.
 pub const WATCH_KEEPALIVE: Duration = Duration::from_secs(15);
+
+// ---- asking hosts ----
+
+/// Probes at a time: each has a socket, and thousands of hosts that hang for 10 s must not keep the others waiting.
+pub const PROBES_AT_A_TIME: usize = 4096;
+/// The part of the descriptors of the process that probes may take: clients need the rest.
+pub const PROBES_PER_DESCRIPTORS: u64 = 4;
+/// Spread of the first probes of checks that come together.
+pub const PROBE_JITTER: Duration = Duration::from_millis(20);
+/// First pause between probes of a check that never passed; it doubles with each.
+pub const PROBE_RETRY: Duration = Duration::from_millis(250);
+/// Probes in a second, of everybody: about half a core, so that checks never take the time of answers.
+pub const PROBES_PER_SECOND: u32 = 5000;
+/// Probes of one address in a second: whoever registers checks must not be able to flood another with us.
+pub const PROBES_PER_TARGET: u32 = 200;
+/// Time for which a probe is put off that would be too many.
+pub const PROBE_PUT_OFF: Duration = Duration::from_secs(1);
+/// Names looked up at a time: the system's resolver takes a thread each.
+pub const PROBE_LOOKUPS: usize = 64;
+/// Addresses of one name that are tried.
+pub const PROBE_ADDRESSES: usize = 4;
+/// Time after which a datagram that nobody refused has arrived.
+pub const PROBE_UDP_SILENCE: Duration = Duration::from_millis(500);
+/// Redirects that one probe follows (Consul's bound).
+pub const PROBE_REDIRECTS: u32 = 10;
+/// Octets of the head of an answer to a probe.
+pub const PROBE_HEAD_OCTETS: usize = 16 * 1024;
+/// Headers of an answer to a probe.
+pub const PROBE_HEADERS: usize = 100;
+/// Networks that may be given in `check_deny`.
+pub const CHECK_DENY_NETWORKS: usize = 256;
 
 // ---- stopping ----
 

@@ -20,9 +20,10 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("metrics", &["registry", "table", "zone", "clock", "limits"]),
     ("readiness", &["clock", "limits"]),
     ("store", &["registry", "table", "clock", "limits"]),
+    ("probe", &["registry", "table", "clock", "limits"]),
     ("dns", &["registry", "zone", "clock", "limits"]),
     ("http", &["registry", "table", "zone", "metrics", "readiness", "clock", "duration", "limits"]),
-    ("config", &["clock", "dns", "duration", "http", "limits", "store", "table", "telemetry", "zone"]),
+    ("config", &["clock", "dns", "duration", "http", "limits", "probe", "store", "table", "telemetry", "zone"]),
     (
         "server",
         &[
@@ -32,6 +33,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "http",
             "limits",
             "metrics",
+            "probe",
             "readiness",
             "registry",
             "store",
@@ -57,6 +59,12 @@ const WALLS: &[(&str, &[&str])] = &[
     ("dns/tcp.rs", &["hickory_server"]),
     ("dns/mod.rs", &["hickory_server"]),
     ("http/", &["hickory"]),
+    ("probe/", &["axum", "hickory"]),
+    ("probe/alias.rs", &["tokio", "hyper"]),
+    ("probe/book.rs", &["tokio", "hyper"]),
+    ("probe/guard.rs", &["tokio", "hyper"]),
+    ("probe/schedule.rs", &["tokio", "hyper"]),
+    ("probe/tally.rs", &["tokio", "hyper"]),
     ("store/", &["axum", "hickory", "tokio"]),
 ];
 
@@ -334,13 +342,14 @@ fn every_dependency_has_its_reason() {
 
 #[test]
 fn metrics_have_names_in_one_form() {
-    use rollcall::{clock, dns, metrics, registry, zone};
+    use rollcall::{clock, dns, metrics, probe, registry, zone};
     let clock = Arc::new(clock::Clock::system());
     let hall = registry::Registry::new(clock, zone::Zones::default(), registry::Durability::Immediate);
     let hall = Arc::new(hall);
     let counts = metrics::Metrics::new(&hall);
     let engine = dns::Engine::new(Arc::clone(&hall), dns::Settings::default(), 0);
     counts.register_collector(Box::new(dns::StatsCollector(Arc::clone(engine.stats()))));
+    counts.register_collector(Box::new(probe::StatsCollector(Arc::default())));
     let text = counts.encode();
     let named: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()).collect();
     assert!(named.len() > 10, "{text}");

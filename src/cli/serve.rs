@@ -43,6 +43,8 @@ else it has its default. These have a variable and a key in the file, no flag:
   ROLLCALL_CHAOS_IDENTITY       answer id.server and version.bind [true]
   ROLLCALL_HOST_TTL             lease of hosts registered without one [none]
   ROLLCALL_LYFT_HOST_TTL        lease in Lyft's API [600s]
+  ROLLCALL_CHECK_DENY           networks that no check asks [link-local and metadata]
+  ROLLCALL_CHECK_REDIRECTS      let checks follow redirects [false]
   ROLLCALL_APPLICATION_ENV      env in Lyft's answers [development]
   ROLLCALL_AUTO_IP              networks for auto_ip [192.168.0.0/16]
   ROLLCALL_TRUST_FORWARDED_FOR  believe X-Forwarded-For [false]

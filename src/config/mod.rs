@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::zone::{AddressOrder, EmptyService, SrvSubset};
-use crate::{dns, http, limits, store, telemetry};
+use crate::{dns, http, limits, probe, store, telemetry};
 
 pub use env::{Environment, Machine};
 pub use origin::{Error, Origin};
@@ -31,6 +31,10 @@ pub struct Config {
     pub http: http::Settings,
     /// The DNS side.
     pub dns: Dns,
+    /// Networks that no check asks.
+    pub check_deny: Vec<(IpAddr, u8)>,
+    /// Whether checks that ask for it follow redirects.
+    pub check_redirects: bool,
     /// Where the table is kept.
     pub store: store::Settings,
     /// The node's name, as the Consul dialect shows it.
@@ -146,6 +150,8 @@ impl Config {
                 chaos_identity: true,
                 advertise: Vec::new(),
             },
+            check_deny: probe::DENIED.to_vec(),
+            check_redirects: false,
             store: store::Settings { kind: store::Kind::File, data_dir: machine.data_dir.clone().unwrap_or_default() },
             node_name: machine.node_name.clone(),
             threads: machine.threads,

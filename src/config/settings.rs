@@ -92,6 +92,8 @@ pub(super) const SETTINGS: &[Setting] = &[
     single("chaos_identity", messages::set_chaos_identity, |config| config.dns.chaos_identity.to_string()),
     single("host_ttl", set_host_ttl, |config| value::quoted(config.http.host_ttl.map_or("none".into(), value::show))),
     single("lyft_host_ttl", set_lyft_host_ttl, |config| value::quoted(value::show(config.http.lyft_host_ttl))),
+    list("check_deny", set_check_deny, |config| value::list(&config.check_deny, network)),
+    single("check_redirects", set_check_redirects, |config| config.check_redirects.to_string()),
     single("application_env", set_application_env, |config| value::quoted(&config.http.lyft_env)),
     list("auto_ip", set_auto_ip, |config| value::list(&config.http.auto_ip_networks, network)),
     single("trust_forwarded_for", set_trust_forwarded_for, |config| config.http.trust_forwarded_for.to_string()),
@@ -120,6 +122,7 @@ pub(super) fn is_bare(key: &str) -> bool {
     matches!(
         key,
         "chaos_identity"
+            | "check_redirects"
             | "only_passing"
             | "query_log"
             | "rate_limit"
@@ -372,6 +375,16 @@ fn set_host_ttl_seconds(config: &mut Config, values: &[String], _: &Machine) -> 
 
 fn set_application_env(config: &mut Config, values: &[String], _: &Machine) -> Result<(), String> {
     config.http.lyft_env = value::name(one(values)?)?;
+    Ok(())
+}
+
+fn set_check_deny(config: &mut Config, values: &[String], _: &Machine) -> Result<(), String> {
+    config.check_deny = value::each(values, limits::CHECK_DENY_NETWORKS, value::network)?;
+    Ok(())
+}
+
+fn set_check_redirects(config: &mut Config, values: &[String], _: &Machine) -> Result<(), String> {
+    config.check_redirects = value::boolean(one(values)?)?;
     Ok(())
 }
 

@@ -283,6 +283,11 @@ impl From<Rejection> for Problem {
             | Rejection::TooManyServices
             | Rejection::TooManyHostsInService
             | Rejection::TooManyChecks => Problem::new(Kind::TooMany, detail),
+            Rejection::NotReported(_) => {
+                Problem::invalid("check", "must be one that is reported; the server does this one")
+            }
+            // Only the server itself asks on terms.
+            Rejection::UnknownCheck(_) => Problem::new(Kind::UnknownHost, detail),
         }
     }
 }

@@ -139,7 +139,8 @@ fn detail(reason: &Reason, host: &Host) -> String {
     let of = |status: Status| {
         let checks = host.checks.iter().filter(|check| check.status == status);
         let said = |output: &str| if output.is_empty() { String::new() } else { format!(": {output}") };
-        let lines = checks.map(|check| format!("check {} since {}{}", check.id, check.since, said(&check.output)));
+        let lines =
+            checks.map(|check| format!("check {} since {}{}", check.id, check.since, said(&check.output.read())));
         lines.collect::<Vec<_>>().join(", ")
     };
     #[allow(clippy::wildcard_enum_match_arm, reason = "the others say all there is")]

@@ -4,6 +4,7 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
@@ -13,12 +14,13 @@ use crate::readiness::Condition;
 use crate::registry::{Durability, Registry};
 use crate::store::{self, Store};
 use crate::table::Revision;
-use crate::{config, dns, http, telemetry};
+use crate::{config, dns, http, probe, telemetry};
 
 impl Server {
     /// Serves until `shutdown`, then stops in good order. A part that ends before is an error, and stops the rest.
     pub async fn run(self, shutdown: CancellationToken) -> Result<()> {
         let Server { config, registry, metrics, readiness, desk, http_addr, dns_addrs, http, dns } = self;
+        raise_descriptors();
         let drain = CancellationToken::new();
         let mut tasks = Tasks::default();
 
@@ -39,11 +41,17 @@ impl Server {
         });
         readiness.hold(Condition::Http);
 
+        let own = dns_addrs.iter().copied().chain([http_addr]).collect();
+        let (deny, redirects) = (config.check_deny.clone(), config.check_redirects);
+        let probes = probe::Settings { deny, own, redirects, roots: Vec::new() };
+        let prober = probe::Prober::new(Arc::clone(&registry), probes);
+        metrics.register_collector(Box::new(probe::StatsCollector(Arc::clone(prober.stats()))));
         let mut writer = None;
         let served = match load(&config, &registry).await {
             Err(error) => Err(error),
             Ok(store) => {
                 tasks.spawn("the expiry of leases", run_expiry(Arc::clone(&registry), drain.clone()));
+                tasks.spawn("the checks of hosts", run_checks(prober, drain.clone()));
                 let observe = move |outcome: &store::Outcome<'_>| match outcome.error {
                     None => metrics.commit(outcome.changes, outcome.took),
                     Some(_) => metrics.commit_failed(),
@@ -102,6 +110,20 @@ async fn load(config: &config::Config, registry: &Arc<Registry>) -> Result<Box<d
 
 async fn run_expiry(registry: Arc<Registry>, shutdown: CancellationToken) -> Result<()> {
     registry.run_expiry(shutdown).await;
+    Ok(())
+}
+
+/// Takes as many descriptors as the system lets it: the usual bound of 1024 is for programs that call select(2), and
+/// every client and every probe needs one.
+fn raise_descriptors() {
+    let bound = getrlimit(Resource::Nofile);
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: bound.maximum, ..bound }) {
+        tracing::debug!(%error, "the bound on descriptors stays");
+    }
+}
+
+async fn run_checks(prober: probe::Prober, shutdown: CancellationToken) -> Result<()> {
+    prober.run(shutdown).await;
     Ok(())
 }
 

@@ -12,6 +12,7 @@ mod disk;
 mod file;
 mod memory;
 mod record;
+mod terms;
 mod writer;
 
 use std::fmt;

@@ -17,7 +17,7 @@
 //! | `w`, `r` | weight, priority | 1, 0 |
 //! | `z`, `g` | availability zone, region | none |
 //! | `h` | host name | none |
-//! | `c` | checks: `{i: id, k: kind, s: status, o: output, t: since, microseconds}` | none; `reported`; `passing`; empty; 0 |
+//! | `c` | checks: `{i: id, k: kind, s: status, o: output, t: since, microseconds, d: terms}` | none; `reported`; `passing`; empty; 0; none |
 //! | `l` | lease, microseconds | for ever |
 //! | `d` | draining | `false` |
 //! | `o` | repository | none |
@@ -30,6 +30,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::terms::StoredTerms;
 use crate::clock::Timestamp;
 use crate::limits;
 use crate::table::{
@@ -170,6 +171,8 @@ struct StoredCheck<'a> {
     output: Option<Text<'a>>,
     #[serde(rename = "t", default, skip_serializing_if = "is_default")]
     since: u64,
+    #[serde(rename = "d", borrow, default, skip_serializing_if = "Option::is_none")]
+    terms: Option<StoredTerms<'a>>,
 }
 
 fn one() -> u16 {
@@ -293,33 +296,31 @@ impl<'a> StoredPort<'a> {
 
 impl<'a> StoredCheck<'a> {
     fn of(check: &'a Check) -> StoredCheck<'a> {
-        let Check { id, kind, status, output, since } = check;
+        let output = check.output.read();
         StoredCheck {
-            id: Text::of(id),
-            kind: match kind {
-                CheckKind::Reported => None,
-            },
-            status: (*status != Status::default()).then(|| Text::of(status.as_str())),
-            output: (!output.is_empty()).then(|| Text::of(output)),
-            since: since.as_micros(),
+            id: Text::of(&check.id),
+            kind: (!matches!(check.kind(), CheckKind::Reported)).then(|| Text::of(check.kind().as_str())),
+            status: (check.status != Status::default()).then(|| Text::of(check.status.as_str())),
+            output: (!output.is_empty()).then(|| Text(Cow::Owned(output.to_string()))),
+            since: check.since.as_micros(),
+            terms: check.terms.as_deref().map(StoredTerms::of),
         }
     }
 
     fn check(self) -> Result<Check, Invalid> {
-        let kind = match self.kind.as_ref().map(|kind| &*kind.0) {
-            None | Some("reported") => CheckKind::Reported,
-            Some(_) => return Err(Invalid::new("checks.kind", "must be reported")),
+        let kind = self.kind.as_ref().map(|kind| &*kind.0);
+        let terms = match (self.terms, kind) {
+            (Some(terms), kind) => Some(Arc::new(terms.terms(kind)?)),
+            (None, None | Some("reported")) => None,
+            (None, Some(_)) => return Err(Invalid::new("checks.kind", "must be reported, or have terms")),
         };
-        Ok(Check {
-            id: Check::parse_id("checks.id", &self.id.0)?,
-            kind,
-            status: match self.status {
-                None => Status::default(),
-                Some(status) => Status::parse("checks.status", &status.0)?,
-            },
-            output: self.output.map(|output| Check::cut_output(&output.0).into()).unwrap_or_default(),
-            since: Timestamp::from_micros(self.since),
-        })
+        let status = match self.status {
+            None => Status::default(),
+            Some(status) => Status::parse("checks.status", &status.0)?,
+        };
+        let output = self.output.as_ref().map_or("", |output| &output.0);
+        let id = Check::parse_id("checks.id", &self.id.0)?;
+        Ok(Check::new(id, terms, status, output, Timestamp::from_micros(self.since)))
     }
 }
 

@@ -34,6 +34,8 @@ pub enum Cause {
     Api(Dialect),
     /// The end of a lease.
     Expiry,
+    /// A check: the server asked and heard something else, nobody reported in time, or it was critical for too long.
+    Check,
 }
 
 impl fmt::Display for Cause {
@@ -41,6 +43,7 @@ impl fmt::Display for Cause {
         match self {
             Cause::Api(dialect) => dialect.fmt(f),
             Cause::Expiry => f.write_str("expiry"),
+            Cause::Check => f.write_str("check"),
         }
     }
 }

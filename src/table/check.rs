@@ -1,7 +1,13 @@
 //! What is known of a host's health.
 
 use std::fmt;
+use std::ops::Deref;
+use std::sync::Arc;
 
+use arc_swap::ArcSwapOption;
+
+use super::lease::Lease;
+use super::terms::{CheckKind, Terms};
 use super::text::Invalid;
 use crate::clock::Timestamp;
 use crate::limits;
@@ -46,32 +52,51 @@ impl fmt::Display for Status {
     }
 }
 
-/// Who finds out the status of a check.
-#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
-pub enum CheckKind {
-    /// Whoever reports it over an API; nobody asks the host.
-    #[default]
-    Reported,
-}
-
 /// One source of a verdict on a host.
 #[derive(Clone, Debug)]
 pub struct Check {
     /// Unique within the host.
     pub id: Box<str>,
-    /// Who finds out.
-    pub kind: CheckKind,
+    /// Who finds out, and how; `None` where it is whoever reports, and nothing follows from it.
+    pub terms: Option<Arc<Terms>>,
     /// The last verdict.
     pub status: Status,
-    /// What was said with it, at most [`limits::CHECK_OUTPUT_OCTETS`].
-    pub output: Box<str>,
+    /// What was said last.
+    pub output: Output,
     /// When the status last changed.
     pub since: Timestamp,
+    /// The right to go unreported, where there is a TTL.
+    lease: Option<Box<Lease>>,
 }
 
 impl Check {
     /// The check that a report without a check id speaks of.
     pub const DEFAULT_ID: &'static str = "health";
+
+    /// A check with a status that begins now, and a TTL too where the terms have one.
+    pub fn new(id: Box<str>, terms: Option<Arc<Terms>>, status: Status, output: &str, now: Timestamp) -> Check {
+        let lease = match terms.as_ref().map(|terms| &terms.kind) {
+            Some(CheckKind::Ttl(ttl)) => Some(Box::new(Lease::new(Some(*ttl), now))),
+            Some(_) | None => None,
+        };
+        Check { id, terms, status, output: Output::new(output), since: now, lease }
+    }
+
+    /// Who finds out the status.
+    pub fn kind(&self) -> &CheckKind {
+        self.terms.as_ref().map_or(&CheckKind::Reported, |terms| &terms.kind)
+    }
+
+    /// When it turns critical unless somebody reports; `None` is never.
+    pub fn lapses(&self) -> Option<Timestamp> {
+        self.lease.as_ref().filter(|_| self.status != Status::Critical)?.expires()
+    }
+
+    /// When its host is removed unless the status changes; `None` is never.
+    pub fn condemns(&self) -> Option<Timestamp> {
+        let after = self.terms.as_ref()?.deregister_critical_after?;
+        (self.status == Status::Critical).then(|| self.since.after(after))
+    }
 
     /// Parses a check id.
     pub fn parse_id(field: &str, value: &str) -> Result<Box<str>, Invalid> {
@@ -93,10 +118,93 @@ impl Check {
         &output[..end]
     }
 
-    /// Whether two checks say the same, whenever they began to.
+    /// Whether two checks say the same, whenever they began to and in whatever words.
     pub(super) fn same_content(&self, other: &Check) -> bool {
-        let Check { id, kind, status, output, since: _ } = self;
-        *id == other.id && *kind == other.kind && *status == other.status && *output == other.output
+        let Check { id, terms, status, output: _, since: _, lease: _ } = self;
+        *id == other.id && *terms == other.terms && *status == other.status
+    }
+
+    /// Gives the check another status, where it is another.
+    pub(super) fn turn(&mut self, status: Status, now: Timestamp) {
+        if self.status != status {
+            self.status = status;
+            self.since = now;
+        }
+    }
+
+    /// Starts the TTL anew.
+    pub(super) fn renew(&self, now: Timestamp) {
+        if let Some(lease) = &self.lease {
+            lease.renew(now);
+        }
+    }
+
+    /// Starts everything that runs out anew, as after a start: nobody could report, nobody was asked.
+    pub(super) fn restart(&mut self, now: Timestamp) {
+        self.lease = self.lease.as_ref().map(|lease| Box::new(Lease::new(lease.ttl(), now)));
+        if self.condemns().is_some() {
+            self.since = now;
+        }
+    }
+
+    /// Turns critical what nobody has reported in time.
+    pub(super) fn lapse(&mut self, now: Timestamp) {
+        if self.lapses().is_some_and(|at| at <= now) {
+            let last = self.output.read();
+            let said = match &*last {
+                "" => "TTL expired".to_owned(),
+                last => format!("TTL expired (last output before timeout follows): {last}"),
+            };
+            self.output = Output::new(&said);
+            self.turn(Status::Critical, now);
+        }
+    }
+}
+
+/// What was last said with a verdict, at most [`limits::CHECK_OUTPUT_OCTETS`].
+///
+/// As with a lease, the row in the table and the row in every snapshot share it: other words for the same status
+/// change no revision and wake nobody.
+#[derive(Debug, Default)]
+pub struct Output(ArcSwapOption<Box<str>>);
+
+impl Output {
+    /// An output, cut where it is too long.
+    pub fn new(text: &str) -> Output {
+        let output = Output::default();
+        output.write(text);
+        output
+    }
+
+    /// What was said last.
+    pub fn read(&self) -> Said {
+        Said(self.0.load_full())
+    }
+
+    pub(super) fn write(&self, text: &str) {
+        if *self.read() != *text {
+            let text = Check::cut_output(text);
+            self.0.store((!text.is_empty()).then(|| Arc::new(text.into())));
+        }
+    }
+}
+
+/// A copy begins where the original stands and goes its own way.
+impl Clone for Output {
+    fn clone(&self) -> Output {
+        Output(ArcSwapOption::new(self.0.load_full()))
+    }
+}
+
+/// The words of an [`Output`] at one moment.
+#[derive(Clone, Debug)]
+pub struct Said(Option<Arc<Box<str>>>);
+
+impl Deref for Said {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        self.0.as_deref().map_or("", |text| text)
     }
 }
 

@@ -10,6 +10,7 @@ use super::check::Status;
 use super::host::Host;
 use super::key::{Dialect, HostKey};
 use super::target::{Port, Target};
+use super::terms::Terms;
 use super::text::{HostId, Meta, Namespace, Place, ServiceName, Tag};
 use crate::limits;
 
@@ -57,7 +58,10 @@ pub struct Registration {
 pub struct CheckDefinition {
     /// Unique within the host.
     pub id: Box<str>,
-    /// Its status; `None` keeps the last verdict, passing for a new check.
+    /// Who finds out, and how; `None` where it is whoever reports, and nothing follows from it.
+    pub terms: Option<Arc<Terms>>,
+    /// Its status; `None` keeps the last verdict, for a new check that of its kind. A check that is not plainly reported
+    /// has it at its beginning only: what was found out since counts more.
     pub status: Option<Status>,
     /// Its output; `None` keeps the last.
     pub output: Option<Box<str>>,
@@ -79,6 +83,19 @@ pub enum Event {
         /// The check; made if the host has none of that id.
         check: Box<str>,
         /// The verdict.
+        status: Status,
+        /// What was said with it.
+        output: Box<str>,
+    },
+    /// The server asked by itself. Nothing is made or changed but a check on these very terms.
+    Observe {
+        /// The host.
+        host: HostKey,
+        /// The check.
+        check: Box<str>,
+        /// The terms on which it was asked.
+        terms: Arc<Terms>,
+        /// The verdict, thresholds counted.
         status: Status,
         /// What was said with it.
         output: Box<str>,
@@ -113,6 +130,7 @@ impl Event {
             Event::Renew(host)
             | Event::Deregister(host)
             | Event::Report { host, .. }
+            | Event::Observe { host, .. }
             | Event::Weigh { host, .. }
             | Event::Drain { host, .. } => host.clone(),
         }
@@ -134,6 +152,12 @@ pub enum Rejection {
     /// The service is full.
     #[error("the service holds {} hosts, its bound", limits::HOSTS_PER_SERVICE)]
     TooManyHostsInService,
+    /// The server finds out the status of this check by itself.
+    #[error("the check {0} is done by the server, nobody else reports it")]
+    NotReported(Box<str>),
+    /// The check that was asked for is not there, or on other terms.
+    #[error("no check {0} on these terms is registered")]
+    UnknownCheck(Box<str>),
     /// The host has too many checks.
     #[error("the host has {} checks, its bound", limits::CHECKS)]
     TooManyChecks,

@@ -11,6 +11,7 @@ use super::key::{Dialect, HostKey};
 use super::target::{Port, Target};
 use super::text::{HostId, Meta, Namespace, Place, ServiceName, Tag};
 use super::{Check, Lease, Revision, Status};
+use crate::clock::Timestamp;
 
 /// One row of the table.
 ///
@@ -77,7 +78,14 @@ impl Host {
         self.checks.iter().map(|check| check.status).max().unwrap_or(Status::Passing)
     }
 
-    /// Whether two rows say the same: all but lease time, revisions and the moments of checks.
+    /// The next moment at which time alone changes the row: its lease ends, a TTL of a check does, or a check has been
+    /// critical for too long.
+    pub fn due(&self) -> Option<Timestamp> {
+        let checks = self.checks.iter().flat_map(|check| [check.lapses(), check.condemns()]);
+        checks.flatten().chain(self.lease.expires()).min()
+    }
+
+    /// Whether two rows say the same: all but lease time, revisions, and the moments and words of checks.
     pub fn same_content(&self, other: &Host) -> bool {
         // Every field is named, so that a new one cannot be forgotten here.
         let Host {

@@ -10,6 +10,7 @@
 mod change;
 mod check;
 mod deadline;
+mod endpoint;
 mod event;
 mod host;
 mod journal;
@@ -17,6 +18,7 @@ mod key;
 mod lease;
 mod rows;
 mod target;
+mod terms;
 mod text;
 
 use std::sync::Arc;
@@ -25,8 +27,9 @@ use crate::clock::Timestamp;
 use crate::limits;
 
 pub use change::{Cause, Change, Revision};
-pub use check::{Check, CheckKind, Status};
+pub use check::{Check, Output, Said, Status};
 pub use deadline::Deadlines;
+pub use endpoint::{Bracketed, Endpoint, HttpUrl};
 pub use event::{Applied, CheckDefinition, Event, Registration, Rejection};
 pub use host::Host;
 pub use journal::{Compacted, Journal};
@@ -34,6 +37,7 @@ pub use key::{Dialect, HostKey, Row};
 pub use lease::Lease;
 pub use rows::Hosts;
 pub use target::{Port, Protocol, Target};
+pub use terms::{CheckKind, HttpCheck, Terms, Tls, Wishes};
 pub use text::{
     HostId, Invalid, Meta, Namespace, Place, ServiceName, Tag, is_label, parse_label, parse_meta, parse_tags,
 };
@@ -47,11 +51,13 @@ pub struct HostTable {
 }
 
 impl HostTable {
-    /// A table of rows read from a store, at the revision the store had. Each lease begins anew.
+    /// A table of rows read from a store, at the revision the store had. Each lease begins anew, and so does
+    /// what else runs out.
     pub fn restore(rows: impl IntoIterator<Item = Host>, revision: Revision, now: Timestamp) -> HostTable {
         let mut table = HostTable { revision, ..HostTable::default() };
         for mut host in rows {
             host.lease = Lease::new(host.lease.ttl(), now);
+            host.checks.iter_mut().for_each(|check| check.restart(now));
             let host = Arc::new(host);
             table.schedule(&host);
             table.hosts.insert(host);
@@ -91,8 +97,14 @@ impl HostTable {
             }
             Event::Report { host, check, status, output } => {
                 let before = self.live(&host, now)?;
-                let checks = reported(&before, &check, status, &output, now)?;
-                Ok(self.edit(&before, now, |host| host.checks = checks))
+                self.report(&before, check, status, &output, now)
+            }
+            Event::Observe { host, check, terms, status, output } => {
+                let before = self.live(&host, now)?;
+                let known =
+                    before.checks.iter().position(|known| *known.id == *check && known.terms.as_ref() == Some(&terms));
+                let place = known.ok_or(Rejection::UnknownCheck(check))?;
+                Ok(self.judge(&before, place, status, &output, Cause::Check, now))
             }
             Event::Weigh { host, weight, original } => {
                 let before = self.live(&host, now)?;
@@ -108,23 +120,30 @@ impl HostTable {
         }
     }
 
-    /// Removes hosts whose lease has ended at `now`, looking at no more than `most` deadlines that are due.
+    /// Does what time alone does up to `now`: removes hosts whose lease has ended or that were critical for too long, and
+    /// turns checks critical that nobody reported. Looks at no more than `most` deadlines that are due.
     pub fn tick(&mut self, now: Timestamp, most: usize) -> Vec<Change> {
         let mut changes = Vec::new();
         for _ in 0..most {
             let Some(key) = self.deadlines.take_due(now) else { break };
             let Some(host) = self.hosts.get(&key).cloned() else { continue };
             host.lease.set_scheduled(None);
-            if host.lease.is_live(now) {
-                self.schedule(&host);
-            } else {
+            if !host.lease.is_live(now) {
                 changes.push(self.replace(Some(host), None, Cause::Expiry, now));
+            } else if has_come(host.checks.iter().filter_map(Check::condemns), now) {
+                changes.push(self.replace(Some(host), None, Cause::Check, now));
+            } else if has_come(host.checks.iter().filter_map(Check::lapses), now) {
+                let mut lapsed = Host::clone(&host);
+                lapsed.checks.iter_mut().for_each(|check| check.lapse(now));
+                changes.push(self.replace(Some(host), Some(lapsed), Cause::Check, now));
+            } else {
+                self.schedule(&host);
             }
         }
         changes
     }
 
-    /// Returns to rows and a revision of before; `undone` are the changes since. Leases due are looked at again at `retry`.
+    /// Returns to rows and a revision of before; `undone` are the changes since. What is due is looked at again at `retry`.
     pub fn roll_back(&mut self, hosts: Hosts, revision: Revision, undone: &[Change], retry: Timestamp) {
         for after in undone.iter().filter_map(|change| change.after.as_ref()) {
             self.unschedule(after);
@@ -134,8 +153,8 @@ impl HostTable {
         for before in undone.iter().filter_map(|change| change.before.as_ref()) {
             if let Some(host) = self.hosts.get(&before.key()).cloned() {
                 self.unschedule(&host);
-                if let Some(expires) = host.lease.expires() {
-                    self.schedule_at(&host, expires.max(retry));
+                if let Some(due) = host.due() {
+                    self.schedule_at(&host, due.max(retry));
                 }
             }
         }
@@ -162,6 +181,9 @@ impl HostTable {
         match current {
             Some(current) if current.same_content(&host) => {
                 current.lease.renew(now);
+                for (kept, said) in current.checks.iter().zip(&host.checks) {
+                    kept.output.write(&said.output.read());
+                }
                 Ok(Applied::Unchanged(Arc::clone(current)))
             }
             Some(current) => {
@@ -197,6 +219,52 @@ impl HostTable {
         Applied::Updated(self.replace(Some(Arc::clone(before)), Some(host), cause, now))
     }
 
+    /// Takes a report on a check of a host; one that it has not is made.
+    fn report(
+        &mut self,
+        before: &Arc<Host>,
+        id: Box<str>,
+        status: Status,
+        output: &str,
+        now: Timestamp,
+    ) -> Result<Applied, Rejection> {
+        let Some(place) = before.checks.iter().position(|check| check.id == id) else {
+            if before.checks.len() >= limits::CHECKS {
+                return Err(Rejection::TooManyChecks);
+            }
+            let made = Check::new(id, None, status, output, now);
+            return Ok(self.edit(before, now, |host| {
+                host.checks = host.checks.iter().cloned().chain([made]).collect();
+            }));
+        };
+        if !before.checks[place].kind().is_reported() {
+            return Err(Rejection::NotReported(id));
+        }
+        before.checks[place].renew(now);
+        Ok(self.judge(before, place, status, output, Cause::Api(before.dialect), now))
+    }
+
+    /// Gives a check a verdict. Other words for the same one are no change.
+    fn judge(
+        &mut self,
+        before: &Arc<Host>,
+        place: usize,
+        status: Status,
+        output: &str,
+        cause: Cause,
+        now: Timestamp,
+    ) -> Applied {
+        let check = &before.checks[place];
+        if check.status == status {
+            check.output.write(output);
+            return Applied::Unchanged(Arc::clone(before));
+        }
+        let mut host = Host::clone(before);
+        host.checks[place].output = Output::new(output);
+        host.checks[place].turn(status, now);
+        Applied::Updated(self.replace(Some(Arc::clone(before)), Some(host), cause, now))
+    }
+
     /// The one place where a row changes: gives the next revision, moves rows, indexes and deadlines.
     fn replace(&mut self, before: Option<Arc<Host>>, after: Option<Host>, cause: Cause, now: Timestamp) -> Change {
         self.revision = self.revision.next();
@@ -220,8 +288,8 @@ impl HostTable {
     /// Hands the deadline of a row on to the next; it is only moved where it would come too late.
     fn reschedule(&mut self, before: Option<&Arc<Host>>, after: Option<&Arc<Host>>) {
         let scheduled = before.and_then(|before| before.lease.scheduled());
-        match (scheduled, after.and_then(|after| after.lease.expires())) {
-            (Some(at), Some(expires)) if at <= expires => {
+        match (scheduled, after.and_then(|after| after.due())) {
+            (Some(at), Some(due)) if at <= due => {
                 if let (Some(before), Some(after)) = (before, after) {
                     before.lease.set_scheduled(None);
                     after.lease.set_scheduled(Some(at));
@@ -240,8 +308,8 @@ impl HostTable {
     }
 
     fn schedule(&mut self, host: &Arc<Host>) {
-        if let Some(expires) = host.lease.expires() {
-            self.schedule_at(host, expires);
+        if let Some(due) = host.due() {
+            self.schedule_at(host, due);
         }
     }
 
@@ -288,35 +356,35 @@ fn registered(registration: Registration, current: Option<&Host>, now: Timestamp
     }
 }
 
+/// The check that a definition makes, beside what the last one of its id keeps.
 fn defined(definition: CheckDefinition, current: Option<&Host>, now: Timestamp) -> Check {
-    let last = current.and_then(|host| host.checks.iter().find(|check| check.id == definition.id));
-    let status = definition.status.or(last.map(|check| check.status)).unwrap_or_default();
-    Check {
-        id: definition.id,
-        kind: CheckKind::Reported,
-        status,
-        output: definition.output.or(last.map(|check| check.output.clone())).unwrap_or_default(),
-        since: last.filter(|check| check.status == status).map_or(now, |check| check.since),
+    let CheckDefinition { id, terms, status, output } = definition;
+    let kind = terms.as_ref().map_or(&CheckKind::Reported, |terms| &terms.kind);
+    let Some(last) = current.and_then(|host| host.checks.iter().find(|check| check.id == id)) else {
+        let status = status.unwrap_or(kind.initial());
+        return Check::new(id, terms, status, output.as_deref().unwrap_or_default(), now);
+    };
+    let plain = *kind == CheckKind::Reported;
+    // What was reported of one kind says nothing of another.
+    let kept = (plain == (*last.kind() == CheckKind::Reported)).then_some(last.status);
+    let status = if plain { status.or(kept) } else { kept.or(status) }.unwrap_or(kind.initial());
+    let mut check = if last.terms == terms {
+        last.clone()
+    } else {
+        let mut check = Check::new(id, terms, last.status, &last.output.read(), now);
+        check.since = last.since;
+        check
+    };
+    check.turn(status, now);
+    if let Some(output) = output {
+        check.output = Output::new(&output);
     }
+    check
 }
 
-/// The checks of a host after a report on one of them.
-fn reported(host: &Host, id: &str, status: Status, output: &str, now: Timestamp) -> Result<Box<[Check]>, Rejection> {
-    let mut checks = host.checks.to_vec();
-    let output = Check::cut_output(output).into();
-    match checks.iter().position(|check| *check.id == *id) {
-        Some(place) => {
-            let check = &mut checks[place];
-            if check.status != status {
-                check.since = now;
-            }
-            check.status = status;
-            check.output = output;
-        }
-        None if checks.len() >= limits::CHECKS => return Err(Rejection::TooManyChecks),
-        None => checks.push(Check { id: id.into(), kind: CheckKind::Reported, status, output, since: now }),
-    }
-    Ok(checks.into_boxed_slice())
+/// Whether one of the moments has come.
+fn has_come(mut moments: impl Iterator<Item = Timestamp>, now: Timestamp) -> bool {
+    moments.any(|at| at <= now)
 }
 
 #[cfg(test)]

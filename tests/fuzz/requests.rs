@@ -62,12 +62,14 @@ const PATHS: [&str; 30] = [
     "/",
     "/v1/hosts/%77eb/%00%ff",
 ];
-const BODIES: [&str; 17] = [
+const BODIES: [&str; 19] = [
     "",
     "{}",
     r#"{"address":"10.0.0.1","port":80}"#,
     r#"{"address":"10.0.0.2","port":8080,"ttl":"30s","weight":5,"priority":1,"tags":["v1","a.b"],"meta":{"k":"v"},"zone":"az1"}"#,
     r#"{"addresses":["10.0.0.3","fd00::3"],"ports":[{"name":"http","port":80},{"port":53,"protocol":"udp"}],"namespace":"team"}"#,
+    r#"{"address":"10.0.0.4","port":80,"checks":[{"id":"up","http":"http://:8081/up?x","interval":"10s","timeout":2,"method":"POST","headers":{"x-a":"b"},"body":"c","failures_before_critical":3},{"id":"t","ttl":"30s","deregister_critical_after":"1m"}]}"#,
+    r#"{"address":"fd00::4","port":80,"checks":[{"id":"t","tcp":"[fd00::1]:5432","interval":1,"tls":true,"tls_server_name":"a.b"},{"id":"g","grpc":":9000/web.Api","interval":"1m"},{"id":"u","udp":":","interval":"1d"},{"id":"h","h2ping":"a.b:1","interval":"5s","status":"passing"},{"id":"a","alias":"web/a"}]}"#,
     r#"{"address":"db.example.com","ports":[],"checks":[{"id":"disk","status":"warning","output":"full"}],"region":"r"}"#,
     r#"{"status":"critical","output":"no disk left","check":"disk"}"#,
     r#"{"enable":true}"#,

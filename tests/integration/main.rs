@@ -1,6 +1,7 @@
 //! The server from outside: every test speaks to real sockets, on a clock that moves only when told.
 
 mod answer;
+mod checks;
 mod listeners;
 mod promises;
 mod reload;

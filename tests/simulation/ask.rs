@@ -11,7 +11,7 @@ use rollcall::zone::{
     Zone, Zones, rtype,
 };
 
-use crate::model::{Model, STATIC_TTL, STATICS, Said, key_of};
+use crate::model::{Check, Model, STATIC_TTL, STATICS, Said, key_of};
 use crate::names::{CLUSTER, HOSTS, REVERSE, Record, Truth, label_of};
 
 /// How many names are asked for at once.
@@ -70,6 +70,13 @@ pub(crate) fn compare_rows(hosts: &Hosts, model: &Model) {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for (host, row) in hosts.iter().zip(&expected) {
         assert_eq!(said(host), row.said, "{:?}", row.key);
+        for (check, expected) in host.checks.iter().zip(&row.said.checks) {
+            let at = format!("{:?} {}", row.key, check.id);
+            assert_eq!(*check.output.read(), **expected.output.borrow(), "{at}: output");
+            let moments = [Some(check.since), check.lapses(), check.condemns()];
+            let moments = moments.map(|at| at.map(Timestamp::as_micros));
+            assert_eq!(moments, [Some(expected.since), expected.lapses(), expected.condemns()], "{at}: moments");
+        }
         assert_eq!(host.lease.renewed().as_micros(), row.renewed.get(), "renewal of {:?}", row.key);
         *counts.entry(host.service.as_str()).or_default() += 1;
     }
@@ -88,7 +95,14 @@ fn keys(rows: &[&crate::model::Row]) -> Vec<(String, rollcall::table::Dialect, S
 }
 
 fn said(host: &Host) -> Said {
-    let checks = host.checks.iter().map(|check| (check.id.to_string(), check.status, check.output.to_string()));
+    let checks = host.checks.iter().map(|check| Check {
+        id: check.id.to_string(),
+        status: check.status,
+        terms: check.terms.clone(),
+        since: check.since.as_micros(),
+        output: Default::default(),
+        reported: Default::default(),
+    });
     Said {
         namespace: host.namespace.as_str().to_owned(),
         target: host.target.clone(),

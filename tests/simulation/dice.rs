@@ -1,10 +1,11 @@
 //! Random events: few names, many collisions.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use rollcall::table::{
-    CheckDefinition, Dialect, Event, HostId, HostKey, Meta, Namespace, Place, Port, Protocol, Registration,
-    ServiceName, Status, Tag, Target,
+    CheckDefinition, CheckKind, Dialect, Endpoint, Event, HostId, HostKey, Meta, Namespace, Place, Port, Protocol,
+    Registration, ServiceName, Status, Tag, Target, Terms, Wishes,
 };
 use rollcall::zone::{AddressOrder, EmptyService, Policy, Random, SrvSubset};
 
@@ -44,6 +45,7 @@ const TARGETS: [&[&str]; 12] = [
     &["api.example.com"],
     &["web.service.local"],
 ];
+const CHECKS: [&str; 2] = ["health", "disk"];
 const PORT_NAMES: [&str; 5] = ["http", "https", "admin", "tcp", "web"];
 const IDS: [&str; 11] = [
     "a",
@@ -104,7 +106,7 @@ impl Dice {
     }
 
     pub(crate) fn event(&mut self, model: &Model) -> Event {
-        match self.below(20) {
+        match self.below(22) {
             0..=6 => Event::Register(Box::new(self.registration())),
             7..=8 => match self.row(model).cloned() {
                 Some(row) => Event::Register(Box::new(self.again(&row))),
@@ -114,9 +116,16 @@ impl Dice {
             12..=13 => Event::Deregister(self.key(model)),
             14..=15 => Event::Report {
                 host: self.key(model),
-                check: self.pick(&["health", "disk"]).into(),
+                check: self.pick(&CHECKS).into(),
                 status: self.pick(&Status::ALL),
                 output: self.pick(&["", "full"]).into(),
+            },
+            20..=21 => Event::Observe {
+                host: self.key(model),
+                check: self.pick(&CHECKS).into(),
+                terms: self.terms(),
+                status: self.pick(&Status::ALL),
+                output: self.pick(&["", "refused"]).into(),
             },
             16 => {
                 let original = self.one_in(3).then(|| "weighed".into());
@@ -211,7 +220,8 @@ impl Dice {
         match crowd {
             Crowd::Spread => {}
             Crowd::Sick => {
-                let check = CheckDefinition { id: "health".into(), status: Some(Status::Critical), output: None };
+                let check =
+                    CheckDefinition { id: "health".into(), terms: None, status: Some(Status::Critical), output: None };
                 registration.checks = Some(vec![check]);
             }
             Crowd::OneAddress => {
@@ -239,16 +249,31 @@ impl Dice {
     fn checks(&mut self) -> Vec<CheckDefinition> {
         let definition = |dice: &mut Dice, id: &str| CheckDefinition {
             id: id.into(),
+            terms: (!dice.one_in(3)).then(|| dice.terms()),
             status: dice.one_in(2).then(|| dice.pick(&Status::ALL)),
             output: dice.one_in(2).then(|| dice.pick(&["", "slow"]).into()),
         };
         let mut checks = Vec::new();
-        for id in ["health", "disk"] {
+        for id in CHECKS {
             if self.one_in(2) {
                 checks.push(definition(self, id));
             }
         }
         checks
+    }
+
+    /// One of a few terms, so that they often are the same.
+    fn terms(&mut self) -> Arc<Terms> {
+        let kind = match self.below(4) {
+            0 => CheckKind::Reported,
+            1 => CheckKind::Ttl(Duration::from_secs(3)),
+            2 => CheckKind::Ttl(Duration::from_millis(5500)),
+            _ => CheckKind::Udp(Endpoint::Own(None)),
+        };
+        let interval = kind.is_asked().then_some(Duration::from_secs(1));
+        let after = self.one_in(2).then_some(Duration::from_secs(4));
+        let wishes = Wishes { interval, deregister_critical_after: after, ..Wishes::default() };
+        Arc::new(Terms::parse("", kind, wishes).expect("terms"))
     }
 
     /// What a row said before, as its host says it again.

@@ -115,15 +115,14 @@ impl Hall<'_> {
     }
 
     fn expire(&mut self) {
-        while self.registry.expire_due() {}
         let now = self.now();
-        // After a lost commit a lease that ended waits for its second deadline.
-        let waiting: Vec<Key> = self.registry.deadlines(1000).into_iter().map(|(_, key)| key_of(&key)).collect();
-        let before = self.table.rows.len();
-        self.table.rows.retain(|row| row.is_live(now) || waiting.contains(&row.key));
-        let gone = before - self.table.rows.len();
-        self.table.revision += gone as u64;
-        self.staged += gone;
+        // After a lost commit what was due waits for its second deadline.
+        let looked_at: Vec<_> =
+            self.registry.deadlines(1000).into_iter().filter(|(at, _)| at.as_micros() <= now).collect();
+        while self.registry.expire_due() {}
+        for (_, key) in looked_at {
+            self.staged += usize::from(self.table.pass_time(&key, now));
+        }
     }
 
     fn take(&mut self) {
@@ -189,7 +188,7 @@ impl Hall<'_> {
             Event::Deregister(_) => {
                 self.heartbeats.remove(&key);
             }
-            Event::Report { .. } | Event::Weigh { .. } | Event::Drain { .. } => {}
+            Event::Report { .. } | Event::Observe { .. } | Event::Weigh { .. } | Event::Drain { .. } => {}
         }
     }
 

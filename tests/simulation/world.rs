@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use rollcall::clock::Timestamp;
-use rollcall::table::{Applied, Cause, Change, Dialect, HostTable, Hosts, Journal, Rejection, Revision};
+use rollcall::table::{Applied, Cause, Change, Dialect, Event, HostTable, Hosts, Journal, Rejection, Revision};
 use rollcall::zone::Zones;
 
 use crate::ask;
@@ -128,7 +128,12 @@ impl World {
         match applied.as_ref().ok().and_then(Applied::change) {
             Some(change) => {
                 assert_eq!(change.revision, revision.next());
-                assert!(matches!(change.cause, Cause::Api(dialect) if dialect == event.key().dialect));
+                match change.cause {
+                    Cause::Api(dialect) => assert_eq!(dialect, event.key().dialect),
+                    cause @ (Cause::Check | Cause::Expiry) => {
+                        assert!(cause == Cause::Check && matches!(event, Event::Observe { .. }), "{cause}")
+                    }
+                }
                 self.stage(vec![change.clone()], &seen);
             }
             None => assert_eq!(self.table.revision(), revision, "a revision without a change: {event:?}"),
@@ -140,8 +145,7 @@ impl World {
         let changes = self.table.tick(Timestamp::from_micros(self.now), most);
         assert!(changes.len() <= most);
         for change in &changes {
-            assert!(change.cause == Cause::Expiry && change.after.is_none());
-            self.model.expire(&change.key(), self.now);
+            self.model.pass(change, self.now);
         }
         let any = !changes.is_empty();
         self.stage(changes, &seen);
@@ -157,7 +161,7 @@ impl World {
             self.tick(3);
         }
         assert!(!due(self), "a deadline stays due");
-        let lapsed = self.model.rows.iter().find(|row| !row.is_live(self.now));
+        let lapsed = self.model.rows.iter().find(|row| row.due().is_some_and(|due| due <= self.now));
         assert!(self.now < self.retry || lapsed.is_none(), "{lapsed:?} stays");
     }
 
@@ -245,16 +249,16 @@ impl World {
         }
     }
 
-    /// One deadline for each lease, never after its end.
+    /// One deadline for each row that time changes, never after it does.
     fn check_deadlines(&self) {
-        let leased = self.model.rows.iter().filter_map(|row| Some((&row.key, row.renewed.get() + row.said.ttl?)));
-        let mut ends: BTreeMap<_, u64> = leased.map(|(key, end)| (key.clone(), end)).collect();
+        let due = self.model.rows.iter().filter_map(|row| Some((row.key.clone(), row.due()?)));
+        let mut ends: BTreeMap<_, u64> = due.collect();
         for (at, key) in self.table.deadlines().iter() {
             let end = ends.remove(&key_of(key));
-            let end = end.unwrap_or_else(|| panic!("a deadline of {key} without a lease, or a second one"));
-            assert!(at.as_micros() <= end.max(self.retry), "the deadline of {key} comes after its lease");
+            let end = end.unwrap_or_else(|| panic!("a deadline of {key} without a reason, or a second one"));
+            assert!(at.as_micros() <= end.max(self.retry), "the deadline of {key} comes late");
         }
-        assert!(ends.is_empty(), "leases without a deadline: {ends:?}");
+        assert!(ends.is_empty(), "rows without a deadline: {ends:?}");
     }
 }
 
@@ -270,6 +274,8 @@ pub(crate) fn outcome(applied: &Result<Applied, Rejection>) -> Outcome {
         Ok(Applied::Removed(_)) => Outcome::Removed,
         Err(Rejection::UnknownHost(_)) => Outcome::Unknown,
         Err(Rejection::TooManyChecks) => Outcome::TooManyChecks,
+        Err(Rejection::NotReported(_)) => Outcome::NotReported,
+        Err(Rejection::UnknownCheck(_)) => Outcome::UnknownCheck,
         Err(other) => panic!("{other}"),
     }
 }

@@ -101,7 +101,9 @@ fn submit(refused: &SubmitError) -> Response {
             Rejection::TooManyHosts
             | Rejection::TooManyServices
             | Rejection::TooManyHostsInService
-            | Rejection::TooManyChecks,
+            | Rejection::TooManyChecks
+            | Rejection::NotReported(_)
+            | Rejection::UnknownCheck(_),
         ) => (StatusCode::TOO_MANY_REQUESTS, false),
         SubmitError::NotLoaded | SubmitError::Store(CommitError::Unavailable(_)) => {
             (StatusCode::SERVICE_UNAVAILABLE, true)

@@ -6,13 +6,14 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaType, Type};
 
+use super::checks::{self, CheckBody};
 use super::duration;
 use super::json::{self, Object, Pairs, Span, Text};
 use crate::http::problem::Problem;
 use crate::limits;
 use crate::table::{
-    Check, CheckDefinition, Dialect, HostId, Invalid, Lease, Namespace, Place, Port, Protocol, Registration,
-    ServiceName, Status, Tag, Target, is_label, parse_label, parse_meta, parse_tags,
+    Check, Dialect, HostId, Invalid, Lease, Namespace, Place, Port, Protocol, Registration, ServiceName, Status, Tag,
+    Target, is_label, parse_label, parse_meta, parse_tags,
 };
 use crate::zone;
 
@@ -58,7 +59,7 @@ pub(super) struct Register<'a> {
     /// What the host is called, a DNS label: `<hostname>.<service>.<namespace>.svc` finds it.
     #[schema(value_type = Option<String>)]
     hostname: Option<Text<'a>>,
-    /// Checks that somebody reports. Left out, those of the host stay with their verdicts.
+    /// Checks that somebody reports or that the server does. Left out, those of the host stay with their verdicts.
     #[schema(value_type = Option<Vec<CheckBody>>)]
     checks: Option<Vec<Object<CheckBody<'a>>>>,
 }
@@ -78,26 +79,6 @@ pub(super) struct PortBody<'a> {
     /// 1 to 65535.
     #[schema(required = true, value_type = u16)]
     port: Option<i64>,
-}
-
-/// A check of a host. Active checks (`http`, `tcp`, `interval` ...) are not available yet.
-#[derive(Debug, Deserialize, ToSchema)]
-#[schema(as = CheckRegistration)]
-pub(super) struct CheckBody<'a> {
-    /// Unique within the host.
-    #[serde(borrow)]
-    #[schema(value_type = String)]
-    id: Option<Text<'a>>,
-    /// `passing`, `warning` or `critical`; left out it stays what it is, passing for a new check.
-    #[schema(value_type = Option<String>)]
-    status: Option<Text<'a>>,
-    /// What is said with the status, at most 4096 octets.
-    #[schema(value_type = Option<String>)]
-    output: Option<Text<'a>>,
-    /// Every other field, to be refused with a sentence.
-    #[serde(flatten)]
-    #[schema(ignore)]
-    others: std::collections::BTreeMap<Box<str>, serde::de::IgnoredAny>,
 }
 
 /// A verdict on a check of a host.
@@ -177,7 +158,7 @@ pub(super) fn registration(
         region: place("region", body.region)?,
         hostname: body.hostname.map(|text| parse_label("hostname", text.as_str())).transpose()?,
         ttl: body.ttl.map(ttl).transpose()?.or(default_ttl),
-        checks: body.checks.map(checks).transpose()?,
+        checks: body.checks.map(checks::read).transpose()?,
         repo: None,
         original: None,
     })
@@ -190,7 +171,7 @@ pub(super) fn verdict(body: &[u8]) -> Result<Verdict, Problem> {
     Ok(Verdict {
         check: Check::parse_id("check", body.check.as_ref().map_or(Check::DEFAULT_ID, Text::as_str))?,
         status: Status::parse("status", status.as_str())?,
-        output: output("output", body.output.as_ref().map_or("", Text::as_str))?,
+        output: checks::output("output", body.output.as_ref().map_or("", Text::as_str))?,
     })
 }
 
@@ -205,15 +186,6 @@ pub(super) fn new_weight(body: &[u8]) -> Result<u16, Problem> {
     let body: WeightBody = json::parse(body, |text| serde_json::from_str::<WeightBody>(text).map(drop))?;
     let value = body.weight.ok_or_else(|| Invalid::new("weight", "must be given: 1 to 65535"))?;
     Ok(weight(value)?)
-}
-
-/// What is said with a status; more than is kept is refused, not cut.
-fn output(field: &str, text: &str) -> Result<Box<str>, Invalid> {
-    if text.len() > limits::CHECK_OUTPUT_OCTETS {
-        let (most, octets) = (limits::CHECK_OUTPUT_OCTETS, text.len());
-        return Err(Invalid::new(field, format!("must be at most {most} octets, is {octets}")));
-    }
-    Ok(text.into())
 }
 
 /// A service of this API has a name that DNS can say, in one form.
@@ -360,35 +332,6 @@ fn ttl(span: Span<'_>) -> Result<Duration, Invalid> {
     Lease::parse_ttl("ttl", ttl)
 }
 
-fn checks(bodies: Vec<Object<CheckBody<'_>>>) -> Result<Vec<CheckDefinition>, Invalid> {
-    if bodies.len() > limits::CHECKS {
-        return Err(Invalid::new("checks", format!("must be at most {} checks", limits::CHECKS)));
-    }
-    let mut read: Vec<CheckDefinition> = Vec::with_capacity(bodies.len());
-    for (place, Object(body)) in bodies.into_iter().enumerate() {
-        let check = one_check(place, &body)?;
-        if read.iter().any(|other| other.id == check.id) {
-            return Err(Invalid::new(format!("checks[{place}].id"), "must differ from the others"));
-        }
-        read.push(check);
-    }
-    Ok(read)
-}
-
-fn one_check(place: usize, body: &CheckBody<'_>) -> Result<CheckDefinition, Invalid> {
-    let field = |name: &str| format!("checks[{place}].{name}");
-    if let Some(other) = body.others.keys().next() {
-        let rule = "is not known: a check has id, status and output; active checks are not available yet, report the status with PUT .../health";
-        return Err(Invalid::new(field(other), rule));
-    }
-    let id = body.id.as_ref().ok_or_else(|| Invalid::new(field("id"), "must be given"))?;
-    Ok(CheckDefinition {
-        id: Check::parse_id(&field("id"), id.as_str())?,
-        status: body.status.as_ref().map(|text| Status::parse(&field("status"), text.as_str())).transpose()?,
-        output: body.output.as_ref().map(|text| output(&field("output"), text.as_str())).transpose()?,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -439,7 +382,40 @@ mod tests {
             (&format!(r#"{{{a},"ttl":-1}}"#), "ttl: must be 1s to 366d"),
             (&format!(r#"{{{a},"ttl":"soon"}}"#), "ttl: must be a duration like"),
             (&format!(r#"{{{a},"prot":80}}"#), "prot: is not known; the fields are address, addresses, port"),
-            (&format!(r#"{{{a},"checks":[{{"id":"c","http":"x"}}]}}"#), "checks[0].http: is not known"),
+            (&format!(r#"{{{a},"checks":[{{"id":"c","http":"x"}}]}}"#), "checks[0].http: must be a URL such as"),
+            (
+                &format!(r#"{{{a},"checks":[{{"id":"c","htp":"x"}}]}}"#),
+                "checks[0].htp: is not known; the fields are id",
+            ),
+            (
+                &format!(r#"{{{a},"checks":[{{"id":"c","args":["x"]}}]}}"#),
+                "checks[0].args: must not be given: this server",
+            ),
+            (&format!(r#"{{{a},"checks":[{{"id":"c","tcp":":1"}}]}}"#), "checks[0].interval: must be given"),
+            (
+                &format!(r#"{{{a},"checks":[{{"id":"c","tcp":":1","udp":":1"}}]}}"#),
+                "checks[0].udp: must not be given beside tcp",
+            ),
+            (
+                &format!(r#"{{{a},"checks":[{{"id":"c","tcp":":1","method":"GET"}}]}}"#),
+                "checks[0].method: must not be given beside tcp",
+            ),
+            (
+                &format!(r#"{{{a},"checks":[{{"id":"c","ttl":5,"tls":true}}]}}"#),
+                "checks[0].tls: must not be given beside ttl",
+            ),
+            (
+                &format!(r#"{{{a},"checks":[{{"id":"c","tcp":":1","interval":{{}}}}]}}"#),
+                "checks[0].interval: must be a duration",
+            ),
+            (
+                &format!(r#"{{{a},"checks":[{{"id":"c","success_before_passing":-1}}]}}"#),
+                "checks[0].success_before_passing: must be an integer from 0",
+            ),
+            (
+                &format!(r#"{{{a},"checks":[{{"id":"c","headers":{{"a":1}}}}]}}"#),
+                "checks[0].headers: must be an object of strings",
+            ),
             (&format!(r#"{{{a},"checks":[{{"id":"c"}},{{"id":"c"}}]}}"#), "checks[1].id: must differ"),
             (&format!(r#"{{{a},"meta":{{"k":"1","k":"2"}}}}"#), "meta: must not have a key twice"),
             (&format!(r#"{{{a},"meta":{{"k":1}}}}"#), "meta.k: must be a string"),

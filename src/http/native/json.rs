@@ -218,13 +218,20 @@ fn rule_of(field: &str, part: &str) -> &'static str {
     match (field, part) {
         ("port" | "weight", "") | ("ports", "port") => "must be an integer from 1 to 65535",
         ("priority", "") => "must be an integer from 0 to 65535",
-        ("ttl", "") => "must be a duration like \"30s\", or a number of seconds",
+        ("checks", "tls" | "tls_skip_verify" | "follow_redirects") => "must be true or false",
+        (
+            "checks",
+            "success_before_passing" | "failures_before_warning" | "failures_before_critical" | "output_octets",
+        ) => "must be an integer from 0 to 65535",
+        ("checks", "headers") | ("meta", "") => "must be an object of strings",
+        ("ttl", "") | ("checks", "ttl" | "interval" | "timeout" | "deregister_critical_after") => {
+            "must be a duration like \"30s\", or a number of seconds"
+        }
         ("enable", "") => "must be true or false",
         ("addresses" | "tags", "") => "must be a list of strings",
         ("ports" | "checks", "") => "must be a list of objects",
         ("ports", "[]") => "must be an object with name, protocol and port",
-        ("checks", "[]") => "must be an object with id, status and output",
-        ("meta", "") => "must be an object of strings",
+        ("checks", "[]") => "must be an object with an id",
         _ => "must be a string",
     }
 }

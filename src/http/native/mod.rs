@@ -5,12 +5,14 @@
 
 mod answer;
 mod body;
+mod checks;
 mod duration;
 mod json;
 mod list;
 mod query;
 mod read;
 mod reload;
+mod terms;
 mod view;
 mod wait;
 mod watch;

@@ -1,14 +1,15 @@
 //! Hosts as JSON: written straight from the rows.
 
-use std::fmt::Display;
+use std::fmt::{self, Display};
 
 use serde::ser::{SerializeMap, SerializeSeq};
 use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 
 use super::duration::Printed;
+use super::terms::TermsView;
 use crate::clock::Timestamp;
-use crate::table::{Change, Check, Host, Port, Target};
+use crate::table::{Change, Check, Host, Port, Said, Target};
 
 /// A host as stored.
 #[derive(Serialize, ToSchema)]
@@ -107,7 +108,7 @@ pub(super) struct ChangeView<'a> {
     /// When it happened (RFC 3339).
     #[schema(value_type = String)]
     at: Text<Timestamp>,
-    /// Who caused it: an API, or `expiry`.
+    /// Who caused it: an API, `expiry` of a lease, or a `check` that the server does or that nobody reported in time.
     #[schema(value_type = String)]
     cause: Text<crate::table::Cause>,
     /// `created`, `updated` or `removed`.
@@ -142,15 +143,29 @@ pub(super) struct CheckView<'a> {
     id: &'a str,
     /// `passing`, `warning` or `critical`.
     status: &'static str,
-    /// What was said with it.
-    output: &'a str,
+    /// What was said last.
+    #[schema(value_type = String)]
+    output: Text<Spoken>,
     /// When the status last changed (RFC 3339).
     #[schema(value_type = String)]
     since: Text<Timestamp>,
+    /// What the server does, in the form of the registration; nothing of it for a check that is only reported.
+    #[serde(flatten)]
+    #[schema(value_type = Object)]
+    terms: Option<TermsView<'a>>,
+}
+
+/// The words of a check.
+struct Spoken(Said);
+
+impl Display for Spoken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
 }
 
 /// Something that is written as it prints.
-struct Text<T>(T);
+pub(super) struct Text<T>(pub(super) T);
 
 impl<T: Display> Serialize for Text<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -215,8 +230,9 @@ impl Serialize for Checks<'_> {
         serializer.collect_seq(self.0.iter().map(|check| CheckView {
             id: &check.id,
             status: check.status.as_str(),
-            output: &check.output,
+            output: Text(Spoken(check.output.read())),
             since: Text(check.since),
+            terms: check.terms.as_deref().map(TermsView),
         }))
     }
 }

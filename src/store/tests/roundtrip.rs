@@ -4,7 +4,9 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::store::record::{self, Unreadable};
-use crate::table::{Check, CheckKind, Lease, Place, Protocol, Status, parse_meta, parse_tags};
+use crate::table::{
+    Check, CheckKind, Endpoint, HttpCheck, HttpUrl, Lease, Place, Protocol, Status, Terms, Tls, parse_meta, parse_tags,
+};
 
 fn words(most: usize) -> impl Strategy<Value = Vec<String>> {
     prop::collection::vec("[^\\p{Cc}]{1,20}", 0..most)
@@ -29,14 +31,53 @@ fn port() -> impl Strategy<Value = Port> {
         .prop_map(|(name, protocol, number)| Port { name: name.map(String::into_boxed_str), protocol, number })
 }
 
+/// Terms of every kind, with what each can hold.
+fn terms() -> impl Strategy<Value = Option<Arc<Terms>>> {
+    let endpoint = prop::sample::select(vec![":", ":9000", "10.0.0.1:80", "[fd00::1]:5432", "db.example.com:1"]);
+    let numbers = any::<(u16, u16, u16, Option<u32>, bool)>();
+    (0..8, endpoint, "[a-z.]{1,9}", numbers).prop_map(|(kind, endpoint, word, numbers)| {
+        let (passing, warning, critical, deregister, flag) = numbers;
+        let endpoint = Endpoint::parse("endpoint", endpoint).expect("an endpoint");
+        let tls = Tls { skip_verify: flag, server_name: (!flag).then(|| word.as_str().into()) };
+        let security = (passing % 2 == 0).then_some(tls.clone());
+        let url = if flag { "https:/up".to_owned() } else { format!("http://10.0.0.1:80/{word}?x") };
+        let kind = match kind {
+            0 => return None,
+            1 => CheckKind::Reported,
+            2 => CheckKind::Ttl(Duration::from_millis(u64::from(warning) + 1000)),
+            3 => CheckKind::Http(Box::new(HttpCheck {
+                url: HttpUrl::parse("url", &url).expect("a URL"),
+                method: if flag { "GET" } else { "POST" }.into(),
+                headers: [("x-key".into(), word.as_str().into())].into(),
+                body: word.into(),
+                tls,
+                follow_redirects: flag,
+            })),
+            4 => CheckKind::Tcp(endpoint, security),
+            5 => CheckKind::Udp(endpoint),
+            6 => CheckKind::Grpc(endpoint, if flag { "".into() } else { word.into() }, security),
+            _ => CheckKind::Alias(
+                ServiceName::parse("service", &word).expect("a name"),
+                flag.then(|| HostId::parse("id", "a").expect("an id")),
+            ),
+        };
+        Some(Arc::new(Terms {
+            kind,
+            interval: Duration::from_millis(u64::from(passing)),
+            timeout: Duration::from_millis(u64::from(warning)),
+            success_before_passing: passing,
+            failures_before_warning: warning,
+            failures_before_critical: critical,
+            output_octets: critical % 4097,
+            deregister_critical_after: deregister.map(|millis| Duration::from_millis(u64::from(millis) + 1)),
+        }))
+    })
+}
+
 fn check() -> impl Strategy<Value = Check> {
-    ("[^\\p{Cc}]{1,20}", prop::sample::select(&Status::ALL[..]), any::<String>(), any::<u64>()).prop_map(
-        |(id, status, output, since)| Check {
-            id: id.into(),
-            kind: CheckKind::Reported,
-            status,
-            output: output.into(),
-            since: Timestamp::from_micros(since),
+    ("[^\\p{Cc}]{1,20}", terms(), prop::sample::select(&Status::ALL[..]), any::<String>(), any::<u64>()).prop_map(
+        |(id, terms, status, output, since)| {
+            Check::new(id.into(), terms, status, &output, Timestamp::from_micros(since))
         },
     )
 }
@@ -88,7 +129,8 @@ proptest! {
         let back = record::host(&record::key(&host), &record::value(&host), Some(&host)).expect("reads");
         prop_assert!(back.same_content(&host), "{back:?} {host:?}");
         prop_assert_eq!((back.created, back.modified), (host.created, host.modified));
-        prop_assert!(back.checks.iter().zip(&host.checks).all(|(a, b)| a.since == b.since));
+        let same = |(a, b): (&Check, &Check)| a.since == b.since && *a.output.read() == *b.output.read();
+        prop_assert!(back.checks.iter().zip(&host.checks).all(same));
         prop_assert_eq!(shown(&back), shown(&host));
     }
 

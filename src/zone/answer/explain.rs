@@ -398,7 +398,8 @@ mod tests {
         world.register("web", &["far.example.com"], 1, |_| {});
         world.register("web", &["10.0.0.5"], 1, |_| {});
         world.register("web", &["10.0.0.6"], 1, |registration| {
-            let failing = CheckDefinition { id: "disk".into(), status: Some(Status::Critical), output: None };
+            let failing =
+                CheckDefinition { id: "disk".into(), terms: None, status: Some(Status::Critical), output: None };
             registration.checks = Some([failing].into_iter().collect());
         });
         world.register("web", &["10.0.0.7"], 1, |registration| registration.ttl = Some(Duration::from_secs(2)));

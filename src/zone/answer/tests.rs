@@ -222,7 +222,7 @@ fn unhealthy_and_draining_hosts_are_left_out() {
     let health = |status| {
         move |registration: &mut Registration| {
             registration.checks =
-                Some(vec![CheckDefinition { id: "health".into(), status: Some(status), output: None }]);
+                Some(vec![CheckDefinition { id: "health".into(), terms: None, status: Some(status), output: None }]);
         }
     };
     world.register("web", &["10.0.0.1"], 80, health(Status::Critical));

@@ -1,0 +1,223 @@
+//! Asking the hosts: a follower of the table that does the checks and says what it heard.
+//!
+//! What is due when (`schedule`), which checks there are (`book`), how many results flip a status (`tally`) and
+//! whom nobody may ask (`guard`) are pure. The [`Prober`] is one task that keeps them; each probe is a task of its own
+//! with a slot, a time-out and at most one at a time for a check: a host that hangs costs its own slot. A verdict goes
+//! in as [`Event::Observe`], which changes something only where the status is another.
+
+mod alias;
+mod book;
+mod guard;
+mod http;
+mod http2;
+mod net;
+mod pace;
+mod schedule;
+mod sockets;
+mod stats;
+mod tally;
+mod tls;
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use futures_util::FutureExt as _;
+use rustix::process::{Resource, getrlimit};
+use tokio::task::{JoinError, JoinSet};
+use tokio_rustls::rustls::pki_types::CertificateDer;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::Timestamp;
+use crate::limits;
+use crate::registry::{Follower, Registry};
+use crate::table::{Check, CheckKind, Event, Status};
+use book::{Book, CheckKey, Job};
+use net::{Failure, Heard, Net};
+use pace::Budget;
+
+pub use guard::DENIED;
+pub use stats::{Stats, StatsCollector};
+
+/// Whom the prober may ask.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// Networks that are never asked.
+    pub deny: Vec<(IpAddr, u8)>,
+    /// The listeners of this server, which are never asked either.
+    pub own: Vec<SocketAddr>,
+    /// Whether a redirect is followed where a check asks for it.
+    pub redirects: bool,
+    /// Roots of trust beside those of the system.
+    pub roots: Vec<CertificateDer<'static>>,
+}
+
+/// Does the checks of a table.
+pub struct Prober {
+    registry: Arc<Registry>,
+    net: Arc<Net>,
+    book: Book,
+    running: JoinSet<(Job, Result<Heard, Failure>)>,
+    slots: usize,
+    budget: Budget,
+    stats: Arc<Stats>,
+}
+
+impl Prober {
+    /// A prober of the checks in `registry`.
+    pub fn new(registry: Arc<Registry>, settings: Settings) -> Prober {
+        let net = Arc::new(Net::new(settings, Arc::clone(registry.clock())));
+        Prober {
+            registry,
+            net,
+            book: Book::default(),
+            running: JoinSet::new(),
+            slots: slots(),
+            budget: Budget::default(),
+            stats: Arc::default(),
+        }
+    }
+
+    /// What is counted.
+    pub fn stats(&self) -> &Arc<Stats> {
+        &self.stats
+    }
+
+    /// Does checks until `shutdown`; probes that are under way are dropped then.
+    pub async fn run(mut self, shutdown: CancellationToken) {
+        let registry = Arc::clone(&self.registry);
+        let mut follower = registry.follow();
+        self.begin(&mut follower);
+        loop {
+            let due = self.start_due();
+            self.stats.now(self.book.len(), self.running.len());
+            let timer = async {
+                match due {
+                    Some(at) => registry.clock().sleep_until(at).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = shutdown.cancelled() => break,
+                changes = follower.next(&registry) => match changes {
+                    Ok(changes) => {
+                        let now = registry.now();
+                        changes.iter().for_each(|change| self.book.follow(change, now));
+                        self.settle_aliases();
+                    }
+                    Err(_) => self.begin(&mut follower),
+                },
+                Some(ended) = self.running.join_next() => self.finish(ended),
+                () = timer => {}
+            }
+        }
+        self.running.shutdown().await;
+    }
+
+    /// Reads the table whole.
+    fn begin(&mut self, follower: &mut Follower) {
+        let snapshot = self.registry.snapshot_arc();
+        follower.seek(snapshot.revision);
+        self.book.reset(&snapshot.hosts, self.registry.now());
+        tracing::debug!(checks = self.book.len(), "the prober has read the table");
+        self.settle_aliases();
+    }
+
+    /// Starts what is due, as far as there are slots and the budget of the second goes. Gives the moment at which to go
+    /// on; `None` where no time but the end of a probe, or a change, is what it takes.
+    fn start_due(&mut self) -> Option<Timestamp> {
+        let now = self.registry.now();
+        while self.running.len() < self.slots {
+            let due = self.book.next_due()?;
+            if due > now {
+                return Some(due);
+            }
+            if let Err(later) = self.budget.take(now) {
+                return Some(later);
+            }
+            let job = self.book.take_due(now)?;
+            let net = Arc::clone(&self.net);
+            self.running.spawn(async move {
+                let heard = ask(&net, &job).await;
+                (job, heard)
+            });
+        }
+        None
+    }
+
+    fn finish(&mut self, ended: Result<(Job, Result<Heard, Failure>), JoinError>) {
+        let (job, heard) = match ended {
+            Ok(ended) => ended,
+            Err(error) => {
+                tracing::error!(%error, "a probe failed in itself");
+                return;
+            }
+        };
+        self.stats.probed(&job.terms.kind, &heard);
+        let now = self.registry.now();
+        let Heard { status, output } = match heard {
+            Ok(heard) => heard,
+            Err(Failure::Critical(output)) => Heard { status: Status::Critical, output },
+            Err(Failure::PutOff) => return self.book.put_off(&job, limits::PROBE_PUT_OFF, now),
+        };
+        if let Some(status) = self.book.done(&job, status, now) {
+            let Job { key: CheckKey { host, check }, terms, .. } = job;
+            let output = Check::cut_output(&output).into();
+            self.say(Event::Observe { host, check, terms, status, output });
+        }
+    }
+
+    /// Brings the checks that are what other hosts are up to date.
+    fn settle_aliases(&mut self) {
+        let stirred = self.book.take_stirred();
+        if stirred.is_empty() {
+            return;
+        }
+        let (snapshot, now) = (self.registry.snapshot_arc(), self.registry.now());
+        for key in stirred {
+            if let Some(event) = alias::observe(&snapshot.hosts, key, now) {
+                self.say(event);
+            }
+        }
+    }
+
+    /// Puts a verdict in. It is staged when this returns; whether it is stored need not be waited for: where it is not,
+    /// the next probe finds the old status in the table and says the same again.
+    fn say(&self, event: Event) {
+        let _ = self.registry.submit(event).now_or_never();
+    }
+}
+
+/// How many probes there may be at a time: each needs a descriptor, and so do those whom we serve.
+fn slots() -> usize {
+    let descriptors = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX) / limits::PROBES_PER_DESCRIPTORS;
+    usize::try_from(descriptors).unwrap_or(usize::MAX).clamp(1, limits::PROBES_AT_A_TIME)
+}
+
+/// One probe, with its time-out.
+async fn ask(net: &Net, job: &Job) -> Result<Heard, Failure> {
+    let timeout = job.terms.timeout.clamp(limits::CHECK_TIMEOUT_MIN, limits::CHECK_TIMEOUT_MAX);
+    let end = net.clock().now().after(timeout);
+    let (host, octets) = (&*job.host, usize::from(job.terms.output_octets));
+    let asked = async {
+        match &job.terms.kind {
+            CheckKind::Http(check) => http::ask(net, host, check, octets, end).await,
+            CheckKind::Tcp(endpoint, tls) => sockets::tcp(net, host, endpoint, tls.as_ref()).await,
+            CheckKind::Udp(endpoint) => sockets::udp(net, host, endpoint, end).await,
+            CheckKind::Grpc(endpoint, service, tls) => http2::grpc(net, host, endpoint, service, tls.as_ref()).await,
+            CheckKind::H2Ping(endpoint, tls) => http2::ping(net, host, endpoint, tls.as_ref()).await,
+            CheckKind::Reported | CheckKind::Ttl(_) | CheckKind::Alias(..) => Err(Failure::PutOff),
+        }
+    };
+    match net.clock().before(end, asked).await {
+        Some(heard) => heard,
+        None => Err(Failure::Critical(format!("timeout: no answer within {timeout:?}"))),
+    }
+}
+
+/// A check of the host's own port, where it has none.
+fn no_port() -> Failure {
+    Failure::Critical("the host has no port that could be asked".into())
+}
+
+#[cfg(test)]
+mod tests;

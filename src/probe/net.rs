@@ -1,0 +1,164 @@
+//! Ways to a host: resolved, allowed, connected, and over TLS.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
+
+use super::Settings;
+use super::guard::Guard;
+use super::pace::Pace;
+use super::tls::{Protocol, TlsClients};
+use crate::clock::Clock;
+use crate::limits;
+use crate::table::{Bracketed, Status, Tls};
+
+/// What was heard of a host.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Heard {
+    /// The verdict.
+    pub(super) status: Status,
+    /// What is said with it.
+    pub(super) output: String,
+}
+
+/// Why a probe has no answer.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// The host is at fault, or whoever registered it.
+    Critical(String),
+    /// We are: it is tried again soon.
+    PutOff,
+}
+
+/// Whose fault an error is: a host is not critical because we have no descriptor or memory left for a socket.
+pub(super) fn at_fault(error: &io::Error) -> Failure {
+    use rustix::io::Errno;
+    let ours = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM].map(Errno::raw_os_error);
+    match error.raw_os_error() {
+        Some(code) if ours.contains(&code) => Failure::PutOff,
+        _ => Failure::Critical(words(error)),
+    }
+}
+
+/// An error without what differs between systems: `connection refused`, not `Connection refused (os error 111)`.
+pub(super) fn words(error: &io::Error) -> String {
+    let kind = error.kind();
+    if error.raw_os_error().is_some() && kind != io::ErrorKind::Other { kind.to_string() } else { error.to_string() }
+}
+
+/// A connection.
+pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
+/// What every probe goes through.
+pub(super) struct Net {
+    guard: Guard,
+    pace: Mutex<Pace>,
+    lookups: Arc<Semaphore>,
+    tls: TlsClients,
+    redirects: bool,
+    clock: Arc<Clock>,
+}
+
+impl Net {
+    /// Ways to hosts that these settings allow.
+    pub(super) fn new(settings: Settings, clock: Arc<Clock>) -> Net {
+        Net {
+            guard: Guard::new(settings.deny, settings.own),
+            pace: Mutex::default(),
+            lookups: Arc::new(Semaphore::new(limits::PROBE_LOOKUPS)),
+            tls: TlsClients::new(settings.roots),
+            redirects: settings.redirects,
+            clock,
+        }
+    }
+
+    /// The clock that time-outs run on.
+    pub(super) fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// Whether a redirect may be followed at all.
+    pub(super) fn follows_redirects(&self) -> bool {
+        self.redirects
+    }
+
+    /// The addresses of a place that may be asked, and may be asked now.
+    pub(super) async fn resolve(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>, Failure> {
+        let found = match host.parse::<IpAddr>() {
+            Ok(ip) => vec![SocketAddr::new(ip, port)],
+            Err(_) => self.look_up(host, port).await?,
+        };
+        let mut denied = None;
+        let mut allowed = Vec::new();
+        for address in found.into_iter().take(limits::PROBE_ADDRESSES) {
+            match self.guard.check(address) {
+                Ok(()) => allowed.push(address),
+                Err(reason) => denied = Some(reason),
+            }
+        }
+        let Some(first) = allowed.first() else {
+            let none = || format!("{host} has no address");
+            return Err(Failure::Critical(denied.map_or_else(none, |denied| denied.to_string())));
+        };
+        if !self.pace.lock().allows(first.ip(), self.clock.now()) {
+            return Err(Failure::PutOff);
+        }
+        Ok(allowed)
+    }
+
+    /// Connects to the first of the addresses that lets it.
+    pub(super) async fn connect(&self, host: &str, port: u16) -> Result<TcpStream, Failure> {
+        let addresses = self.resolve(host, port).await?;
+        let mut failed = None;
+        for address in addresses {
+            match self.connect_to(address).await {
+                Ok(stream) => return Ok(stream),
+                Err(error) => failed = Some(error),
+            }
+        }
+        Err(failed.unwrap_or(Failure::PutOff))
+    }
+
+    /// Connects, and shakes hands where there is TLS.
+    pub(super) async fn open(
+        &self,
+        host: &str,
+        port: u16,
+        tls: Option<&Tls>,
+        protocol: Protocol,
+    ) -> Result<Box<dyn Stream>, Failure> {
+        let stream = self.connect(host, port).await?;
+        match tls {
+            None => Ok(Box::new(stream)),
+            Some(tls) => Ok(Box::new(self.tls.secure(stream, host, tls, protocol).await?)),
+        }
+    }
+
+    pub(super) async fn connect_to(&self, address: SocketAddr) -> Result<TcpStream, Failure> {
+        // Asked again where the connection is made: nobody passes by.
+        self.guard.check(address).map_err(|denied| Failure::Critical(denied.to_string()))?;
+        let stream = TcpStream::connect(address).await.map_err(|error| at_fault(&error))?;
+        // Its answers are short, it has nothing to wait for.
+        let _ = stream.set_nodelay(true);
+        Ok(stream)
+    }
+
+    /// By the resolver of the system, on a thread that keeps its place until it is done, whoever waits.
+    async fn look_up(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>, Failure> {
+        let permit = Arc::clone(&self.lookups).acquire_owned().await.map_err(|_| Failure::PutOff)?;
+        let name = host.to_owned();
+        let found = tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            (name.as_str(), port).to_socket_addrs().map(Vec::from_iter)
+        });
+        let found = found.await.map_err(|_| Failure::PutOff)?;
+        found.map_err(|error| Failure::Critical(format!("lookup {}: {}", Bracketed(host), words(&error))))
+    }
+}
