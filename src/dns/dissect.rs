@@ -121,6 +121,7 @@ fn status(rcode: u16) -> String {
     let known = ["NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED"];
     match (known.get(usize::from(rcode)), rcode) {
         (Some(known), _) => (*known).to_owned(),
+        (None, 6) => "YXDOMAIN".into(),
         (None, 16) => "BADVERS".into(),
         (None, 23) => "BADCOOKIE".into(),
         (None, other) => format!("RESERVED{other}"),

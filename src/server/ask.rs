@@ -98,6 +98,9 @@ impl World<'_> {
             if limit > 0 && shown > limit {
                 view.notes.push(format!("record_limit is set: an answer has {limit} records of the set at most"));
             }
+            if asked.qtype == crate::zone::rtype::ANY {
+                view.notes.push("ANY gets one set, the smallest (RFC 8482): ask for a type to see all of it".into());
+            }
             if truncated {
                 view.notes.push("truncated over UDP: the reply above has a part of what is in the answer".into());
             }

@@ -80,7 +80,14 @@ impl Derived<'_> {
         let octets = match self {
             Derived::Address(_) | Derived::Literal(_) | Derived::Type(_) => return true,
             Derived::Endpoint(row) | Derived::Called(row, _) => {
-                64 + 2 + row.0.service.as_str().len() + row.0.namespace.as_str().len() + 4
+                // Most names fit with the longest label; only the others are put together to be measured.
+                let below = 2 + row.0.service.as_str().len() + row.0.namespace.as_str().len() + 4;
+                if 64 + below + origin.as_wire().len() <= NAME_OCTETS {
+                    return true;
+                }
+                let mut wire = Vec::with_capacity(NAME_OCTETS);
+                self.write_relative(&mut wire);
+                wire.len()
             }
             Derived::Instance(row, _) => match instance_label(row.0.id.as_str()) {
                 Some(id) => id.len() + 1 + row.0.service.as_str().len() + 2 + 6,

@@ -17,7 +17,7 @@ use crate::zone::Grammar;
 use crate::zone::file::rtype;
 use crate::zone::name::Path;
 use crate::zone::schema::resolve::{Found, Look};
-use crate::zone::schema::service::underscore;
+use crate::zone::schema::service::{instance_label, underscore};
 use crate::zone::schema::{Facet, View};
 
 /// A reason why a host is not in an answer.
@@ -356,6 +356,7 @@ impl<'j> Judge<'j> {
             rtype::SRV | rtype::SVCB => any_port(&|_| true),
             rtype::HTTPS if self.facet.shows_addresses() => any_port(&|port| port.name.as_deref() == Some("https")),
             rtype::PTR => match self.facet.browses() {
+                Some(_) if instance_label(host.id.as_str()).is_none() => Some(Reason::NoRecords),
                 Some(protocol) if host.ports.iter().any(|port| port.protocol == protocol) => None,
                 Some(protocol) => Some(Reason::NoProtocol(protocol)),
                 None => Some(Reason::NoRecords),

@@ -112,12 +112,18 @@ impl<'z> Search<'z, '_> {
     /// The A or AAAA records at a name, into the additional section.
     pub(super) fn addresses(&mut self, key: &Path, owner: Owner<'z>, qtype: u16) {
         let start = self.answer.additional.len();
-        if let Found::Hosts(facet, members) = self.look.find(&self.place.zone.grammar, key)
+        let found = self.look.find(&self.place.zone.grammar, key);
+        if let Found::Hosts(facet, members) = &found
             && facet.shows_addresses()
         {
-            self.push_addresses(&members, owner, qtype);
+            self.push_addresses(members, owner, qtype);
         }
-        if let Some(set) = self.place.zone.statics.get(key.as_bytes()).and_then(|node| node.set(qtype)) {
+        let found = !matches!(found, Found::Nothing);
+        let statics = &self.place.zone.statics;
+        let node = statics.get(key.as_bytes());
+        let is_there = node.is_some() || found || statics.any_below(key.as_bytes());
+        let node = if is_there { node } else { self.wildcard(key).flatten() };
+        if let Some(set) = node.and_then(|node| node.set(qtype)) {
             merge(&mut self.answer.additional, start, owner, set);
         }
     }

@@ -25,6 +25,9 @@ use super::View;
 use crate::table::{Host, Namespace, Protocol, Tag, is_label};
 use crate::zone::name::NameKey;
 
+/// Octets of the longest label (RFC 1035 2.3.4).
+const LABEL_OCTETS: usize = 63;
+
 /// Labels directly below the origin that no service may have.
 pub(in crate::zone) const RESERVED: [&str; 7] = ["addr", "dns", "dns-version", "node", "ns", "pod", "svc"];
 
@@ -85,7 +88,8 @@ pub(in crate::zone) fn names(host: &Host) -> Names {
         addresses: host.target.addresses().iter().copied().collect(),
     };
     for port in &host.ports {
-        if let Some(name) = &port.name {
+        // With its underscore it has to be a label (RFC 1035 2.3.4).
+        if let Some(name) = port.name.as_ref().filter(|name| name.len() < LABEL_OCTETS) {
             let key = home.below([underscore(port.protocol), &format!("_{name}")]);
             names.aliases.push((key, View::Port(port.protocol, name.clone())));
         }
@@ -106,7 +110,8 @@ pub(in crate::zone) fn names(host: &Host) -> Names {
 /// The names that only services of the namespace `default` have.
 fn short_names(host: &Host, home: &NameKey, aliases: &mut SmallVec<[(NameKey, View); 4]>) {
     let underscored = format!("_{}", host.service);
-    for protocol in Protocol::ALL {
+    let has_underscored = underscored.len() <= LABEL_OCTETS;
+    for protocol in Protocol::ALL.into_iter().filter(|_| has_underscored) {
         if host.ports.iter().any(|port| port.protocol == protocol) {
             aliases.push((NameKey::of_labels([underscore(protocol), &underscored]), View::Transport(protocol)));
         }
@@ -114,7 +119,7 @@ fn short_names(host: &Host, home: &NameKey, aliases: &mut SmallVec<[(NameKey, Vi
     for tag in host.tags.iter().map(Tag::as_str).filter(|tag| is_dotted(tag)) {
         let view = View::Tag(tag.to_ascii_lowercase().into());
         let shadowed = Protocol::ALL.iter().any(|protocol| protocol.as_str().eq_ignore_ascii_case(tag));
-        if !tag.contains('.') && tag.len() < 63 && !shadowed {
+        if has_underscored && !tag.contains('.') && tag.len() < LABEL_OCTETS && !shadowed {
             aliases.push((NameKey::of_labels([format!("_{tag}").as_str(), &underscored]), view.clone()));
         }
         aliases.push((home.below(tag.rsplit('.')), view));
