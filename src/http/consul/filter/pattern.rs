@@ -4,7 +4,7 @@
 //! are ASCII, `[` inside a class is a character, `{` that counts nothing is one too. What Go refuses is refused in its
 //! words. Either way a search is linear in the text, and the compiled form is bounded.
 
-use regex::bytes;
+use regex::{Regex, RegexBuilder};
 use thiserror::Error;
 
 use super::re2;
@@ -17,12 +17,12 @@ pub struct PatternError(pub(super) String);
 
 /// A compiled regular expression.
 #[derive(Clone, Debug)]
-pub(super) struct Pattern(bytes::Regex);
+pub(super) struct Pattern(Regex);
 
 impl Pattern {
     pub(super) fn compile(text: &str) -> Result<Pattern, PatternError> {
         let translated = re2::translate(text)?;
-        let compiled = bytes::RegexBuilder::new(&translated)
+        let compiled = RegexBuilder::new(&translated)
             .size_limit(limits::FILTER_PATTERN_OCTETS)
             .nest_limit(limits::FILTER_PATTERN_DEPTH)
             .build();
@@ -33,6 +33,6 @@ impl Pattern {
     }
 
     pub(super) fn fits(&self, text: &str) -> bool {
-        self.0.is_match(text.as_bytes())
+        self.0.is_match(text)
     }
 }

@@ -1,4 +1,6 @@
 //! RE2's syntax as Go has it (`regexp/syntax`), written anew in that of the engine.
+//!
+//! One thing that Go reads is refused: a repetition after flags, as in `a(?i)*`, which repeats what is before them.
 
 use super::pattern::PatternError;
 
@@ -106,7 +108,7 @@ impl<'a> Translation<'a> {
         let whole = &self.text[from..from + length + lazy];
         match self.last {
             Last::Nothing | Last::Flags => {
-                return Err(error("missing argument to repetition operator", &whole[..length]));
+                return Err(error("missing argument to repetition operator", whole));
             }
             Last::Repeat(before) => {
                 return Err(error("invalid nested repetition operator", &self.text[before..from + length + lazy]));
@@ -128,14 +130,15 @@ impl<'a> Translation<'a> {
         let head = if special.starts_with("P<") || special.starts_with('<') {
             special.find('>').map(|end| &rest[..end + 3]).ok_or_else(|| error("invalid named capture", rest))?
         } else {
-            let end = special.find([':', ')']).ok_or_else(|| error("missing closing )", self.text))?;
-            let head = &rest[..end + 3];
-            if !special[..end].chars().all(|c| "imsU-".contains(c)) || end == 0 && special.starts_with(')') {
-                let end =
-                    special.char_indices().find(|(_, c)| !"imsU-".contains(*c)).map_or(0, |(at, c)| at + c.len_utf8());
-                return Err(error("invalid or unsupported Perl syntax", &rest[..end + 2]));
+            match special.char_indices().find(|(_, c)| !"imsU-".contains(*c)) {
+                Some((end, ':')) => &rest[..end + 3],
+                Some((end @ 1.., ')')) => &rest[..end + 3],
+                Some((end, c)) => {
+                    return Err(error("invalid or unsupported Perl syntax", &rest[..end + 2 + c.len_utf8()]));
+                }
+                None if special.is_empty() => return Err(error("invalid or unsupported Perl syntax", rest)),
+                None => return Err(error("missing closing )", self.text)),
             }
-            head
         };
         // The parenthesis after flags alone is passed with the next turn as one that closes.
         let flags = head.strip_suffix(')');

@@ -192,6 +192,17 @@ fn expressions_are_judged_as_consul_does() {
             "Name matches `(?=a)`",
             r#"Failed to compile regular expression "(?=a)": error parsing regexp: invalid or unsupported Perl syntax: `(?=`"#,
         ),
+    ];
+    for (expression, verdict) in table {
+        assert_eq!(judged(expression), verdict, "{expression}");
+    }
+    assert_eq!(judged(""), "111");
+}
+
+/// Place, rule and what could have stood there are those of Consul's own library.
+#[test]
+fn expressions_are_refused_in_consul_s_words() {
+    let table = [
         ("name == web", r#"Selector "name" is not valid"#),
         ("Name.x == 1", r#"Selector "Name.x" is not valid"#),
         ("Checks.Bogus is empty", r#"Selector "Checks.Bogus" is not valid"#),
@@ -239,10 +250,9 @@ fn expressions_are_judged_as_consul_does() {
             r#"1:1 (0): no match found, expected: "(", "-", "0", "\"", "`", "not", [ \t\r\n], [1-9] or [a-zA-Z]"#,
         ),
     ];
-    for (expression, verdict) in table {
-        assert_eq!(judged(expression), verdict, "{expression}");
+    for (expression, said) in table {
+        assert_eq!(judged(expression), said, "{expression}");
     }
-    assert_eq!(judged(""), "111");
 }
 
 #[test]
@@ -270,6 +280,8 @@ fn patterns_are_those_of_re2() {
         ("^(?i:STRASSE)$", "strasse", true),
         ("^.$", "\n", false),
         ("^[]-]+$", "-]", true),
+        (r"\B", "Wéb", false),
+        (r"é\B", "éé", true),
         ("^[+--]+$", ",", true),
     ];
     for (pattern, text, fits) in rows {
@@ -289,6 +301,8 @@ fn what_go_refuses_is_refused_in_its_words() {
         ("a{1001}", "invalid repeat count: `{1001}`"),
         ("a{2,1}", "invalid repeat count: `{2,1}`"),
         ("\\", "trailing backslash at end of expression: ``"),
+        ("+?", "missing argument to repetition operator: `+?`"),
+        ("(?\\b:", "invalid or unsupported Perl syntax: `(?\\`"),
         (r"\y", r"invalid escape sequence: `\y`"),
         ("(?x)a", "invalid or unsupported Perl syntax: `(?x`"),
     ];
