@@ -1,5 +1,7 @@
 //! Durations as people write them, in settings and in bodies: `30s`, `5m`, `1h30m`, `500ms`, `1.5s`.
 
+pub(crate) mod go;
+
 use std::time::Duration;
 
 use crate::limits;

@@ -154,6 +154,16 @@ pub const HTTP_LINGER_TIME: Duration = Duration::from_secs(2);
 pub const HTTP_CHUNK_OCTETS: usize = 64 * 1024;
 /// Parameters in a query.
 pub const HTTP_QUERY_PARAMETERS: usize = 64;
+/// Octets of a filter expression: as many as a query can carry.
+pub const FILTER_OCTETS: usize = HTTP_URL_OCTETS;
+/// Parentheses and `not` inside each other in a filter: each is some frames of the stack.
+pub const FILTER_DEPTH: usize = 64;
+/// Comparisons in a filter: each is done for every row.
+pub const FILTER_MATCHES: usize = 256;
+/// Octets of one compiled regular expression of a filter.
+pub const FILTER_PATTERN_OCTETS: usize = 256 * 1024;
+/// Groups inside each other in the same.
+pub const FILTER_PATTERN_DEPTH: u32 = 64;
 /// HTTP connections in total.
 pub const HTTP_CONNECTIONS: usize = 8192;
 /// Hosts of which one call says why they are in an answer or not; those that are not come first.

@@ -4,6 +4,7 @@
 //! merges them, so `/openapi.json` and `/docs` cannot forget one. Around all of them stands one gate
 //! (`gate.rs`) with the bounds on what a request may be, and [`serve`] with those on connections.
 
+pub mod consul;
 mod desk;
 mod docs;
 mod gate;

@@ -1,0 +1,183 @@
+//! A service on a node, in the two forms that the agent and the catalog have for it.
+
+use serde::Serialize;
+
+use super::{HealthCheck, Node, Pairs, TaggedAddresses, Text, Weights, is_no_index, is_zero};
+use crate::http::consul::filter::{Record, Value};
+
+/// A service as the catalog knows it: in `/v1/health/service/:service` and `/v1/catalog/node/:node`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct NodeService<'a> {
+    /// Empty for a typical one.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub kind: Text<'a>,
+    /// Unique on the node.
+    #[serde(rename = "ID")]
+    pub id: Text<'a>,
+    /// Its name.
+    pub service: Text<'a>,
+    /// Its tags.
+    pub tags: Vec<Text<'a>>,
+    /// An IP address or a host name; empty for that of the node.
+    pub address: Text<'a>,
+    /// Addresses by what they are for; left out where there are none.
+    #[serde(skip_serializing_if = "TaggedAddresses::is_empty")]
+    pub tagged_addresses: TaggedAddresses<'a>,
+    /// What it carries.
+    pub meta: Pairs<'a>,
+    /// Left out where it is 0.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub port: u16,
+    /// A Unix socket in place of address and port.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub socket_path: Text<'a>,
+    /// Its weights.
+    pub weights: Weights,
+    /// Whether others may change the tags in the catalog.
+    pub enable_tag_override: bool,
+    /// That of a service that is no proxy.
+    pub proxy: Proxy,
+    /// Whether it speaks mutual TLS itself.
+    pub connect: Connect,
+    /// Where it was imported from: always empty.
+    pub peer_name: Text<'a>,
+    /// The index of its registration.
+    pub create_index: u64,
+    /// The index of its last change.
+    pub modify_index: u64,
+}
+
+impl Record for NodeService<'_> {
+    fn field(&self, name: &str) -> Value<'_> {
+        match name {
+            "Kind" => Value::Text(&self.kind),
+            "ID" => Value::Text(&self.id),
+            "Service" => Value::Text(&self.service),
+            "Tags" => Value::texts(&self.tags),
+            "Address" => Value::Text(&self.address),
+            "TaggedAddresses" => Value::Map(&self.tagged_addresses),
+            "Meta" => Value::Map(&self.meta),
+            "Port" => Value::Number(self.port.into()),
+            "SocketPath" => Value::Text(&self.socket_path),
+            "Weights" => Value::Record(&self.weights),
+            "EnableTagOverride" => Value::Flag(self.enable_tag_override),
+            "Connect" => Value::Record(&self.connect),
+            "PeerName" => Value::Text(&self.peer_name),
+            _ => Value::Absent,
+        }
+    }
+}
+
+/// A service as its agent knows it: in `/v1/agent/services` and `/v1/agent/service/:id`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct AgentService<'a> {
+    /// Empty for a typical one.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub kind: Text<'a>,
+    /// Unique on the node.
+    #[serde(rename = "ID")]
+    pub id: Text<'a>,
+    /// Its name.
+    pub service: Text<'a>,
+    /// Its tags.
+    pub tags: Vec<Text<'a>>,
+    /// What it carries.
+    pub meta: Pairs<'a>,
+    /// Shown as 0 where there is none, unlike in the catalog.
+    pub port: u16,
+    /// An IP address or a host name; empty for that of the node.
+    pub address: Text<'a>,
+    /// A Unix socket in place of address and port.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub socket_path: Text<'a>,
+    /// Addresses by what they are for; left out where there are none.
+    #[serde(skip_serializing_if = "TaggedAddresses::is_empty")]
+    pub tagged_addresses: TaggedAddresses<'a>,
+    /// Its weights.
+    pub weights: Weights,
+    /// Whether others may change the tags in the catalog.
+    pub enable_tag_override: bool,
+    /// Left out where it is 0, as it is in Consul.
+    #[serde(skip_serializing_if = "is_no_index")]
+    pub create_index: u64,
+    /// Left out where it is 0, as it is in Consul.
+    #[serde(skip_serializing_if = "is_no_index")]
+    pub modify_index: u64,
+    /// The hash that `/v1/agent/service/:id?hash=` waits on; left out elsewhere.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub content_hash: Text<'a>,
+    /// Its data center.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub datacenter: Text<'a>,
+}
+
+impl Record for AgentService<'_> {
+    fn field(&self, name: &str) -> Value<'_> {
+        match name {
+            "Kind" => Value::Text(&self.kind),
+            "ID" => Value::Text(&self.id),
+            "Service" => Value::Text(&self.service),
+            "Tags" => Value::texts(&self.tags),
+            "Meta" => Value::Map(&self.meta),
+            "Port" => Value::Number(self.port.into()),
+            "Address" => Value::Text(&self.address),
+            "SocketPath" => Value::Text(&self.socket_path),
+            "TaggedAddresses" => Value::Map(&self.tagged_addresses),
+            "Weights" => Value::Record(&self.weights),
+            "EnableTagOverride" => Value::Flag(self.enable_tag_override),
+            _ => Value::Absent,
+        }
+    }
+}
+
+/// A service with its node and the checks of both, as in `/v1/health/service/:service`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ServiceEntry<'a> {
+    /// Where it stands.
+    pub node: Node<'a>,
+    /// The service.
+    pub service: NodeService<'a>,
+    /// Those of the node and its own.
+    pub checks: Vec<HealthCheck<'a>>,
+}
+
+impl Record for ServiceEntry<'_> {
+    fn field(&self, name: &str) -> Value<'_> {
+        match name {
+            "Node" => Value::Record(&self.node),
+            "Service" => Value::Record(&self.service),
+            "Checks" => Value::records(&self.checks),
+            _ => Value::Absent,
+        }
+    }
+}
+
+/// The proxy part of a service that is none: `{"Mode":"","MeshGateway":{},"Expose":{}}`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Proxy {
+    mode: &'static str,
+    mesh_gateway: Empty,
+    expose: Empty,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+struct Empty {}
+
+/// Whether a service speaks mutual TLS itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Connect {
+    /// Left out where it does not.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub native: bool,
+}
+
+impl Record for Connect {
+    fn field(&self, name: &str) -> Value<'_> {
+        if name == "Native" { Value::Flag(self.native) } else { Value::Absent }
+    }
+}
