@@ -296,4 +296,20 @@ mod tests {
         let error = read(&settings, &[]).err().expect("no directory").to_string();
         assert!(error.starts_with("zones_dir: cannot read the directory /nowhere"), "{error}");
     }
+
+    #[test]
+    fn one_zone_has_one_file() {
+        let (_kept, settings) = settings(&[("internal.zone", SOA), ("INTERNAL.zone", SOA)]);
+        let error = read(&settings, &[]).err().expect("two files").to_string();
+        assert!(error.contains("internal.zone: internal. is a zone of "), "{error}");
+    }
+
+    #[test]
+    fn what_leads_away_from_hosts_is_doubtful() {
+        let file = format!("{SOA}addr 60 DNAME x\n_tcp.web 60 NS ns\ndocs 60 CNAME web\n");
+        let (_kept, settings) = settings(&[("service.local.zone", &file), ("internal.zone", &file)]);
+        let doubts = read(&settings, &[]).expect("valid zones").doubts;
+        let of_hosts: Vec<_> = doubts.iter().filter(|doubt| doubt.contains("leads away")).collect();
+        assert_eq!(of_hosts.len(), 2, "the zone of hosts, and not its aliases: {doubts:?}");
+    }
 }
