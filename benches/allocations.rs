@@ -11,9 +11,7 @@ use std::time::Duration;
 use rollcall::clock::{Clock, Timestamp};
 use rollcall::dns::{self, Outcome, Transport};
 use rollcall::registry::{Durability, Registry};
-use rollcall::table::{
-    Dialect, Event, HostId, Namespace, Port, Registration, Revision, ServiceName, Target, parse_tags,
-};
+use rollcall::table::{Dialect, Event, HostId, Port, Registration, Revision, ServiceName, Target, parse_tags};
 use rollcall::zone::{Grammar, Name, Policy, Random, Zone, Zones, parse_file, rtype};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
@@ -105,23 +103,15 @@ fn registry() -> Registry {
 
 fn registration(service: &str, place: usize, host: usize) -> Registration {
     Registration {
-        service: ServiceName::parse("service", service).unwrap(),
-        dialect: Dialect::Native,
-        id: HostId::parse("id", &host.to_string()).unwrap(),
-        namespace: Namespace::DEFAULT,
-        target: Target::parse("address", [format!("10.0.{place}.{host}").as_str()]).unwrap(),
         ports: [Port::tcp(8080)].into_iter().collect(),
         tags: parse_tags("tags", ["v1"]).unwrap(),
-        meta: Box::default(),
-        weight: None,
-        priority: 0,
-        zone: None,
-        region: None,
-        hostname: None,
         ttl: Some(Duration::from_secs(3600)),
-        checks: None,
-        repo: None,
-        original: None,
+        ..Registration::new(
+            ServiceName::parse("service", service).unwrap(),
+            Dialect::Native,
+            HostId::parse("id", &host.to_string()).unwrap(),
+            Target::parse("address", [format!("10.0.{place}.{host}").as_str()]).unwrap(),
+        )
     }
 }
 

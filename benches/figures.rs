@@ -11,8 +11,7 @@ use std::time::{Duration, Instant};
 use rollcall::clock::{Clock, Timestamp};
 use rollcall::registry::{Durability, Registry};
 use rollcall::table::{
-    Dialect, Event, Host, HostId, HostKey, HostTable, Namespace, Port, Registration, Revision, ServiceName, Target,
-    parse_tags,
+    Dialect, Event, Host, HostId, HostKey, HostTable, Port, Registration, Revision, ServiceName, Target, parse_tags,
 };
 use rollcall::zone::{Asker, Grammar, Name, Policy, Question, Random, Zone, Zones, parse_file, rtype};
 
@@ -41,23 +40,15 @@ fn registration(service: usize, host: usize) -> Registration {
     let number = service * 10 + host;
     let address = format!("10.{}.{}.{}", number >> 16 & 255, number >> 8 & 255, number & 255);
     Registration {
-        service: ServiceName::parse("service", &format!("svc-{service:06}")).unwrap(),
-        dialect: Dialect::Native,
-        id: HostId::parse("id", &format!("host-{number}")).unwrap(),
-        namespace: Namespace::DEFAULT,
-        target: Target::parse("address", [address.as_str()]).unwrap(),
         ports: [Port::tcp(8080)].into_iter().collect(),
         tags: parse_tags("tags", ["v1"]).unwrap(),
-        meta: Box::default(),
-        weight: None,
-        priority: 0,
-        zone: None,
-        region: None,
-        hostname: None,
         ttl: Some(Duration::from_secs(3600)),
-        checks: None,
-        repo: None,
-        original: None,
+        ..Registration::new(
+            ServiceName::parse("service", &format!("svc-{service:06}")).unwrap(),
+            Dialect::Native,
+            HostId::parse("id", &format!("host-{number}")).unwrap(),
+            Target::parse("address", [address.as_str()]).unwrap(),
+        )
     }
 }
 

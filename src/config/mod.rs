@@ -16,7 +16,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::zone::{AddressOrder, EmptyService, SrvSubset};
+use crate::zone::Policy;
 use crate::{dns, http, limits, probe, store, telemetry};
 
 pub use env::{Environment, Machine};
@@ -66,24 +66,8 @@ pub struct Dns {
     pub datacenter: String,
     /// Networks whose addresses have names.
     pub reverse: Vec<(IpAddr, u8)>,
-    /// What a service says whose hosts are all unhealthy.
-    pub empty_service: EmptyService,
-    /// The order of A and AAAA records.
-    pub address_order: AddressOrder,
-    /// Which SRV records are in a reply that does not hold all.
-    pub srv_subset: SrvSubset,
-    /// What weights are multiplied by in SRV records.
-    pub srv_weight_scale: u16,
-    /// The most records of an answer; 0 is no bound.
-    pub record_limit: u16,
-    /// Whether tags and pairs of hosts are shown as TXT.
-    pub txt: bool,
-    /// Longest TTL of a record; it is never above the lease left.
-    pub record_ttl: Duration,
-    /// TTL of an answer that a name or type does not exist (RFC 2308).
-    pub negative_ttl: Duration,
-    /// Whether a host whose checks warn is left out, as one that is critical always is.
-    pub only_passing: bool,
+    /// How hosts are rendered and put in order.
+    pub policy: Policy,
     /// Directory of static zones, `*.zone`.
     pub zones_dir: Option<PathBuf>,
     /// Octets of the longest datagram that is sent.
@@ -129,15 +113,7 @@ impl Config {
                 consul_zone: Some("consul".into()),
                 datacenter: "dc1".into(),
                 reverse: Vec::new(),
-                empty_service: EmptyService::NxDomain,
-                address_order: AddressOrder::Weighted,
-                srv_subset: SrvSubset::Random,
-                srv_weight_scale: 1,
-                record_limit: 0,
-                txt: false,
-                record_ttl: Duration::from_secs(5),
-                negative_ttl: Duration::from_secs(5),
-                only_passing: false,
+                policy: Policy::default(),
                 zones_dir: None,
                 udp_octets: limits::UDP_REPLY_OCTETS,
                 allow_query: vec![(Ipv4Addr::UNSPECIFIED.into(), 0), (Ipv6Addr::UNSPECIFIED.into(), 0)],

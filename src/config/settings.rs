@@ -58,19 +58,21 @@ pub(super) const SETTINGS: &[Setting] = &[
     list("reverse", set_reverse, |config| {
         value::list(&config.dns.reverse, |(address, prefix)| format!("{address}/{prefix}"))
     }),
-    single("record_ttl", set_record_ttl, |config| value::quoted(value::show(config.dns.record_ttl))),
-    single("negative_ttl", set_negative_ttl, |config| value::quoted(value::show(config.dns.negative_ttl))),
-    single("only_passing", set_only_passing, |config| config.dns.only_passing.to_string()),
+    single("record_ttl", set_record_ttl, |config| value::quoted(shown_seconds(config.dns.policy.record_ttl))),
+    single("negative_ttl", set_negative_ttl, |config| value::quoted(shown_seconds(config.dns.policy.negative_ttl))),
+    single("only_passing", set_only_passing, |config| config.dns.policy.only_passing.to_string()),
     single("empty_service", set_empty_service, |config| {
-        value::quoted(word_of(config.dns.empty_service, &EmptyService::ALL))
+        value::quoted(word_of(config.dns.policy.empty_service, &EmptyService::ALL))
     }),
     single("address_order", set_address_order, |config| {
-        value::quoted(word_of(config.dns.address_order, &AddressOrder::ALL))
+        value::quoted(word_of(config.dns.policy.address_order, &AddressOrder::ALL))
     }),
-    single("srv_subset", set_srv_subset, |config| value::quoted(word_of(config.dns.srv_subset, &SrvSubset::ALL))),
-    single("srv_weight_scale", set_srv_weight_scale, |config| config.dns.srv_weight_scale.to_string()),
-    single("record_limit", set_record_limit, |config| config.dns.record_limit.to_string()),
-    single("txt", set_txt, |config| config.dns.txt.to_string()),
+    single("srv_subset", set_srv_subset, |config| {
+        value::quoted(word_of(config.dns.policy.srv_subset, &SrvSubset::ALL))
+    }),
+    single("srv_weight_scale", set_srv_weight_scale, |config| config.dns.policy.srv_weight_scale.to_string()),
+    single("record_limit", set_record_limit, |config| config.dns.policy.record_limit.to_string()),
+    single("txt", set_txt, |config| config.dns.policy.txt.to_string()),
     single("zones_dir", set_zones_dir, |config| match &config.dns.zones_dir {
         Some(path) => value::quoted(path.display()),
         None => value::quoted("none"),
@@ -284,29 +286,29 @@ fn word_of<T: PartialEq>(value: T, words: &[(&'static str, T)]) -> &'static str 
 }
 
 fn set_empty_service(config: &mut Config, values: &[String], _: &Machine) -> Result<(), String> {
-    config.dns.empty_service = value::word(one(values)?, &EmptyService::ALL)?;
+    config.dns.policy.empty_service = value::word(one(values)?, &EmptyService::ALL)?;
     Ok(())
 }
 
 fn set_address_order(config: &mut Config, values: &[String], _: &Machine) -> Result<(), String> {
-    config.dns.address_order = value::word(one(values)?, &AddressOrder::ALL)?;
+    config.dns.policy.address_order = value::word(one(values)?, &AddressOrder::ALL)?;
     Ok(())
 }
 
 fn set_srv_subset(config: &mut Config, values: &[String], _: &Machine) -> Result<(), String> {
-    config.dns.srv_subset = value::word(one(values)?, &SrvSubset::ALL)?;
+    config.dns.policy.srv_subset = value::word(one(values)?, &SrvSubset::ALL)?;
     Ok(())
 }
 
 fn set_srv_weight_scale(config: &mut Config, values: &[String], _: &Machine) -> Result<(), String> {
     let scale = value::number(one(values)?, 1, u64::from(u16::MAX))?;
-    config.dns.srv_weight_scale = u16::try_from(scale).unwrap_or(1);
+    config.dns.policy.srv_weight_scale = u16::try_from(scale).unwrap_or(1);
     Ok(())
 }
 
 fn set_record_limit(config: &mut Config, values: &[String], _: &Machine) -> Result<(), String> {
     let limit = value::number(one(values)?, 0, u64::from(u16::MAX))?;
-    config.dns.record_limit = u16::try_from(limit).unwrap_or_default();
+    config.dns.policy.record_limit = u16::try_from(limit).unwrap_or_default();
     Ok(())
 }
 
@@ -317,22 +319,32 @@ fn set_query_log(config: &mut Config, values: &[String], _: &Machine) -> Result<
 }
 
 fn set_txt(config: &mut Config, values: &[String], _: &Machine) -> Result<(), String> {
-    config.dns.txt = value::boolean(one(values)?)?;
+    config.dns.policy.txt = value::boolean(one(values)?)?;
     Ok(())
 }
 
+/// A TTL of records: whole seconds (RFC 1035 3.2.1).
+fn record_seconds(text: &str) -> Result<u32, String> {
+    let ttl = value::seconds(text, Duration::ZERO, limits::RECORD_TTL_MAX)?;
+    Ok(u32::try_from(ttl.as_secs()).unwrap_or(u32::MAX))
+}
+
+fn shown_seconds(ttl: u32) -> String {
+    value::show(Duration::from_secs(ttl.into()))
+}
+
 fn set_record_ttl(config: &mut Config, values: &[String], _: &Machine) -> Result<(), String> {
-    config.dns.record_ttl = value::seconds(one(values)?, Duration::ZERO, limits::RECORD_TTL_MAX)?;
+    config.dns.policy.record_ttl = record_seconds(one(values)?)?;
     Ok(())
 }
 
 fn set_negative_ttl(config: &mut Config, values: &[String], _: &Machine) -> Result<(), String> {
-    config.dns.negative_ttl = value::seconds(one(values)?, Duration::ZERO, limits::RECORD_TTL_MAX)?;
+    config.dns.policy.negative_ttl = record_seconds(one(values)?)?;
     Ok(())
 }
 
 fn set_only_passing(config: &mut Config, values: &[String], _: &Machine) -> Result<(), String> {
-    config.dns.only_passing = value::boolean(one(values)?)?;
+    config.dns.policy.only_passing = value::boolean(one(values)?)?;
     Ok(())
 }
 

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::clock::Timestamp;
 use crate::limits;
-use crate::table::{Dialect, Event, HostId, HostTable, Namespace, Port, Registration, ServiceName, Target};
+use crate::table::{Dialect, Event, HostId, HostTable, Port, Registration, ServiceName, Target};
 use crate::zone::{Grammar, Name, Policy, Random, Zone, Zones, parse_file, rtype};
 
 mod costs;
@@ -28,23 +28,14 @@ fn zones(hosts: u16) -> Zones {
 
 fn registration(service: &str, addresses: &[&str], port: u16) -> Registration {
     Registration {
-        service: ServiceName::parse("service", service).expect("service"),
-        dialect: Dialect::Native,
-        id: HostId::parse("id", addresses[0]).expect("id"),
-        namespace: Namespace::DEFAULT,
-        target: Target::parse("address", addresses.iter().copied()).expect("target"),
         ports: [Port::tcp(port)].into_iter().collect(),
-        tags: Box::default(),
-        meta: Box::default(),
-        weight: None,
-        priority: 0,
-        zone: None,
-        region: None,
-        hostname: None,
         ttl: Some(Duration::from_secs(10)),
-        checks: None,
-        repo: None,
-        original: None,
+        ..Registration::new(
+            ServiceName::parse("service", service).expect("service"),
+            Dialect::Native,
+            HostId::parse("id", addresses[0]).expect("id"),
+            Target::parse("address", addresses.iter().copied()).expect("target"),
+        )
     }
 }
 

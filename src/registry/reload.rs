@@ -41,7 +41,7 @@ impl Registry {
 mod tests {
     use crate::clock::{Clock, Timestamp};
     use crate::registry::CommitError;
-    use crate::table::{Dialect, Event, HostId, Namespace, Port, Registration, Revision, ServiceName, Target};
+    use crate::table::{Dialect, Event, HostId, Port, Registration, Revision, ServiceName, Target};
     use crate::zone::{Grammar, Name, Policy, Zone, parse_file};
 
     use super::*;
@@ -70,23 +70,13 @@ mod tests {
 
     fn stage(registry: &Registry, id: &str) {
         let event = Event::Register(Box::new(Registration {
-            service: ServiceName::parse("service", "web").expect("a service"),
-            dialect: Dialect::Native,
-            id: HostId::parse("id", id).expect("an id"),
-            namespace: Namespace::DEFAULT,
-            target: Target::parse("address", ["10.0.0.1"]).expect("an address"),
             ports: [Port::tcp(80)].into_iter().collect(),
-            tags: Box::default(),
-            meta: Box::default(),
-            weight: None,
-            priority: 0,
-            zone: None,
-            region: None,
-            hostname: None,
-            ttl: None,
-            checks: None,
-            repo: None,
-            original: None,
+            ..Registration::new(
+                ServiceName::parse("service", "web").expect("a service"),
+                Dialect::Native,
+                HostId::parse("id", id).expect("an id"),
+                Target::parse("address", ["10.0.0.1"]).expect("an address"),
+            )
         }));
         registry.stage(|_, _| Ok::<_, crate::registry::SubmitError>(vec![event])).expect("a loaded table");
     }

@@ -12,7 +12,7 @@ use crate::config;
 use crate::http::{BrokenZones, LoadedZone};
 use crate::limits;
 use crate::zone::{
-    Datacenter, Grammar, Name, Policy, Prefix, StaticSet, Zone, ZoneFile, Zones, parse_file, reverse_origins, rtype,
+    Datacenter, Grammar, Name, Prefix, StaticSet, Zone, ZoneFile, Zones, parse_file, reverse_origins, rtype,
 };
 
 /// The zone of the hosts where the operator has none of that name.
@@ -39,7 +39,7 @@ pub(super) fn read(settings: &config::Dns, listeners: &[SocketAddr]) -> Result<R
             settings.domain
         );
     }
-    let policy = policy(settings);
+    let policy = settings.policy;
     let made = made(settings)?;
     let mut zones = Vec::new();
     let mut doubts = Vec::new();
@@ -92,7 +92,7 @@ fn hidden(file: &ZoneFile) -> impl Iterator<Item = String> {
 /// The zone of one file as a server with these settings would have it, and no other.
 pub(super) fn of_one_file(settings: &config::Dns, path: &Path) -> Result<Zones> {
     let own = reachable_addresses(&settings.advertise, &settings.listen);
-    let policy = policy(settings);
+    let policy = settings.policy;
     let file = of_file(path)?;
     let made = made(settings)?;
     let grammar = made.iter().find(|(origin, ..)| *origin == file.origin).map_or(Grammar::Static, |made| made.1);
@@ -206,21 +206,6 @@ pub(super) fn summary(zones: &Zones) -> Vec<LoadedZone> {
         records: zone.static_records(),
     };
     zones.iter().map(loaded).collect()
-}
-
-fn policy(settings: &config::Dns) -> Policy {
-    let seconds = |duration: std::time::Duration| u32::try_from(duration.as_secs()).unwrap_or(u32::MAX);
-    Policy {
-        record_ttl: seconds(settings.record_ttl),
-        negative_ttl: seconds(settings.negative_ttl),
-        only_passing: settings.only_passing,
-        empty_service: settings.empty_service,
-        address_order: settings.address_order,
-        srv_subset: settings.srv_subset,
-        srv_weight_scale: settings.srv_weight_scale,
-        record_limit: settings.record_limit,
-        txt: settings.txt,
-    }
 }
 
 fn name(text: &str) -> Result<Name> {

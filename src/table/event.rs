@@ -53,6 +53,31 @@ pub struct Registration {
     pub original: Option<Arc<str>>,
 }
 
+impl Registration {
+    /// A host of the namespace `default` without ports, tags or a lease; what else it says is filled in.
+    pub fn new(service: ServiceName, dialect: Dialect, id: HostId, target: Target) -> Registration {
+        Registration {
+            service,
+            dialect,
+            id,
+            namespace: Namespace::DEFAULT,
+            target,
+            ports: SmallVec::new(),
+            tags: Box::default(),
+            meta: Box::default(),
+            weight: None,
+            priority: 0,
+            zone: None,
+            region: None,
+            hostname: None,
+            ttl: None,
+            checks: None,
+            repo: None,
+            original: None,
+        }
+    }
+}
+
 /// A check as a registration names it.
 #[derive(Clone, Debug)]
 pub struct CheckDefinition {

@@ -8,23 +8,14 @@ fn at(secs: u64) -> Timestamp {
 
 fn registration(service: &str, id: &str) -> Registration {
     Registration {
-        service: ServiceName::parse("service", service).expect("service"),
-        dialect: Dialect::Native,
-        id: HostId::parse("id", id).expect("id"),
-        namespace: Namespace::DEFAULT,
-        target: Target::parse("address", ["10.0.0.1"]).expect("address"),
         ports: [Port::tcp(80)].into_iter().collect(),
-        tags: Box::default(),
-        meta: Box::default(),
-        weight: None,
-        priority: 0,
-        zone: None,
-        region: None,
-        hostname: None,
         ttl: Some(Duration::from_secs(10)),
-        checks: None,
-        repo: None,
-        original: None,
+        ..Registration::new(
+            ServiceName::parse("service", service).expect("service"),
+            Dialect::Native,
+            HostId::parse("id", id).expect("id"),
+            Target::parse("address", ["10.0.0.1"]).expect("address"),
+        )
     }
 }
 

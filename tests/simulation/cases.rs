@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rollcall::clock::{Clock, Timestamp};
 use rollcall::registry::{CommitError, Durability, Registry};
-use rollcall::table::{Dialect, Event, HostId, Namespace, Registration, Revision, ServiceName, Target};
+use rollcall::table::{Dialect, Event, HostId, Registration, Revision, ServiceName, Target};
 use rollcall::zone::Policy;
 
 use crate::ask;
@@ -15,23 +15,13 @@ use crate::ask;
 /// A host of `service` with a lease of ten seconds.
 fn host(service: &str, address: &str) -> Event {
     Event::Register(Box::new(Registration {
-        service: ServiceName::parse("service", service).expect("a name"),
-        dialect: Dialect::Native,
-        id: HostId::parse("id", "a").expect("an id"),
-        namespace: Namespace::DEFAULT,
-        target: Target::parse("address", [address]).expect("an address"),
-        ports: Default::default(),
-        tags: Box::default(),
-        meta: Box::default(),
-        weight: None,
-        priority: 0,
-        zone: None,
-        region: None,
-        hostname: None,
         ttl: Some(Duration::from_secs(10)),
-        checks: None,
-        repo: None,
-        original: None,
+        ..Registration::new(
+            ServiceName::parse("service", service).expect("a name"),
+            Dialect::Native,
+            HostId::parse("id", "a").expect("an id"),
+            Target::parse("address", [address]).expect("an address"),
+        )
     }))
 }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 
 use rollcall::clock::Timestamp;
-use rollcall::table::{self, Dialect, Event, HostId, HostTable, Namespace, Port, Registration, ServiceName};
+use rollcall::table::{self, Dialect, Event, HostId, HostTable, Port, Registration, ServiceName};
 use rollcall::zone::{
     AddressOrder, Asker, Data, Derived, Name, Policy, Question, Random, SrvSubset, Target, Zones, rtype,
 };
@@ -24,23 +24,14 @@ fn service_of(policy: Policy, hosts: &[(usize, usize, u16)]) -> Zones {
     for (id, address, weight) in hosts {
         let [_, _, high, low] = (*address as u32).to_be_bytes();
         let registration = Registration {
-            service: ServiceName::parse("service", "web").expect("a name"),
-            dialect: Dialect::Native,
-            id: HostId::parse("id", &format!("{id:05}")).expect("an id"),
-            namespace: Namespace::DEFAULT,
-            target: table::Target::Addresses([IpAddr::from([10, 0, high, low])].into_iter().collect()),
             ports: [Port::tcp(80)].into_iter().collect(),
-            tags: Box::default(),
-            meta: Box::default(),
             weight: Some(*weight),
-            priority: 0,
-            zone: None,
-            region: None,
-            hostname: None,
-            ttl: None,
-            checks: None,
-            repo: None,
-            original: None,
+            ..Registration::new(
+                ServiceName::parse("service", "web").expect("a name"),
+                Dialect::Native,
+                HostId::parse("id", &format!("{id:05}")).expect("an id"),
+                table::Target::Addresses([IpAddr::from([10, 0, high, low])].into_iter().collect()),
+            )
         };
         table.apply(Event::Register(Box::new(registration)), Timestamp::from_micros(1)).expect("accepted");
     }

@@ -256,27 +256,17 @@ mod tests {
     use super::*;
     use crate::clock::Clock;
     use crate::registry::{Durability, Registry};
-    use crate::table::{Namespace, Port, Registration, Revision, Target};
+    use crate::table::{Port, Registration, Revision, Target};
 
     fn host(service: &str) -> Event {
         Event::Register(Box::new(Registration {
-            service: ServiceName::parse("service", service).expect("a service"),
-            dialect: Dialect::Lyft,
-            id: HostId::parse("ip", "10.0.0.1").expect("an id"),
-            namespace: Namespace::DEFAULT,
-            target: Target::parse("ip", ["10.0.0.1"]).expect("an address"),
             ports: [Port::tcp(80)].into_iter().collect(),
-            tags: Box::default(),
-            meta: Box::default(),
-            weight: None,
-            priority: 0,
-            zone: None,
-            region: None,
-            hostname: None,
-            ttl: None,
-            checks: None,
-            repo: None,
-            original: None,
+            ..Registration::new(
+                ServiceName::parse("service", service).expect("a service"),
+                Dialect::Lyft,
+                HostId::parse("ip", "10.0.0.1").expect("an id"),
+                Target::parse("ip", ["10.0.0.1"]).expect("an address"),
+            )
         }))
     }
 

@@ -14,7 +14,7 @@ use crate::limits;
 use crate::metrics::Metrics;
 use crate::readiness::Readiness;
 use crate::registry::{Durability, Registry};
-use crate::table::{Dialect, Event, HostId, Namespace, Port, Registration, Revision, ServiceName, Tag, Target};
+use crate::table::{Dialect, Event, HostId, Port, Registration, Revision, ServiceName, Tag, Target};
 use std::sync::Arc;
 
 /// A server without sockets, on a clock that stands still.
@@ -93,23 +93,15 @@ impl Server {
 
     async fn register_lyft(&self, service: &str, id: &str) {
         let registration = Registration {
-            service: ServiceName::parse("service", service).expect("service"),
-            dialect: Dialect::Lyft,
-            id: HostId::parse("id", id).expect("id"),
-            namespace: Namespace::DEFAULT,
-            target: Target::parse("address", ["10.9.9.9"]).expect("address"),
             ports: [Port::tcp(80)].into_iter().collect(),
             tags: [Tag::parse("tag", "canary").expect("tag")].into(),
-            meta: Box::default(),
-            weight: None,
-            priority: 0,
-            zone: None,
-            region: None,
-            hostname: None,
             ttl: Some(Duration::from_secs(600)),
-            checks: None,
-            repo: None,
-            original: None,
+            ..Registration::new(
+                ServiceName::parse("service", service).expect("service"),
+                Dialect::Lyft,
+                HostId::parse("id", id).expect("id"),
+                Target::parse("address", ["10.9.9.9"]).expect("address"),
+            )
         };
         self.app.registry.submit(Event::Register(Box::new(registration))).await.expect("registers");
     }

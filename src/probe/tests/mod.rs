@@ -12,8 +12,8 @@ use tokio::io::AsyncWriteExt as _;
 use super::*;
 use crate::clock::Clock;
 use crate::table::{
-    Dialect, Endpoint, Host, HostId, HostTable, HttpCheck, HttpUrl, Namespace, Port, Registration, ServiceName,
-    Target as Place, Terms, Tls, Wishes,
+    Dialect, Endpoint, Host, HostId, HostTable, HttpCheck, HttpUrl, Port, Registration, ServiceName, Target as Place,
+    Terms, Tls, Wishes,
 };
 use targets::{Target, certificate, read_head, serve_grpc};
 
@@ -29,23 +29,13 @@ fn net() -> Net {
 
 pub(super) fn registration(id: &str, address: SocketAddr) -> Registration {
     Registration {
-        service: ServiceName::parse("service", "web").expect("a name"),
-        dialect: Dialect::Native,
-        id: HostId::parse("id", id).expect("an id"),
-        namespace: Namespace::DEFAULT,
-        target: Place::parse("address", [address.ip().to_string().as_str()]).expect("an address"),
         ports: [Port::tcp(address.port())].into_iter().collect(),
-        tags: Box::default(),
-        meta: Box::default(),
-        weight: None,
-        priority: 0,
-        zone: None,
-        region: None,
-        hostname: None,
-        ttl: None,
-        checks: None,
-        repo: None,
-        original: None,
+        ..Registration::new(
+            ServiceName::parse("service", "web").expect("a name"),
+            Dialect::Native,
+            HostId::parse("id", id).expect("an id"),
+            Place::parse("address", [address.ip().to_string().as_str()]).expect("an address"),
+        )
     }
 }
 

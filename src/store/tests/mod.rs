@@ -13,32 +13,21 @@ use std::time::Duration;
 use super::{Loaded, Outcome, Store, run_writer};
 use crate::clock::{Clock, Timestamp};
 use crate::registry::{Durability, Registry};
-use crate::table::{
-    Dialect, Event, Host, HostId, HostKey, Namespace, Port, Registration, Revision, ServiceName, Target,
-};
+use crate::table::{Dialect, Event, Host, HostId, HostKey, Port, Registration, Revision, ServiceName, Target};
 use crate::zone::Zones;
 
 pub(super) const TTL: Duration = Duration::from_secs(60);
 
 pub(super) fn registration(service: &str, id: &str) -> Registration {
     Registration {
-        service: ServiceName::parse("service", service).expect("service"),
-        dialect: Dialect::Native,
-        id: HostId::parse("id", id).expect("id"),
-        namespace: Namespace::DEFAULT,
-        target: Target::parse("address", ["10.0.0.1"]).expect("address"),
         ports: [Port::tcp(80)].into_iter().collect(),
-        tags: Box::default(),
-        meta: Box::default(),
-        weight: None,
-        priority: 0,
-        zone: None,
-        region: None,
-        hostname: None,
         ttl: Some(TTL),
-        checks: None,
-        repo: None,
-        original: None,
+        ..Registration::new(
+            ServiceName::parse("service", service).expect("service"),
+            Dialect::Native,
+            HostId::parse("id", id).expect("id"),
+            Target::parse("address", ["10.0.0.1"]).expect("address"),
+        )
     }
 }
 

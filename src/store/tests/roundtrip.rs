@@ -5,7 +5,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::store::record::{self, Unreadable};
 use crate::table::{
-    Check, CheckKind, Endpoint, HttpCheck, HttpUrl, Lease, Place, Protocol, Status, Terms, Tls, parse_meta, parse_tags,
+    Check, CheckKind, Endpoint, HttpCheck, HttpUrl, Lease, Namespace, Place, Protocol, Status, Terms, Tls, parse_meta,
+    parse_tags,
 };
 
 fn words(most: usize) -> impl Strategy<Value = Vec<String>> {

@@ -60,23 +60,14 @@ impl World {
         change: impl FnOnce(&mut Registration),
     ) {
         let mut registration = Registration {
-            service: ServiceName::parse("service", service).expect("service"),
-            dialect: Dialect::Native,
-            id: HostId::parse("id", &format!("{}-{port}", addresses[0])).expect("id"),
-            namespace: Namespace::DEFAULT,
-            target: Target::parse("address", addresses.iter().copied()).expect("target"),
             ports: [Port::tcp(port)].into_iter().collect(),
-            tags: Box::default(),
-            meta: Box::default(),
-            weight: None,
-            priority: 0,
-            zone: None,
-            region: None,
-            hostname: None,
             ttl: Some(Duration::from_secs(10)),
-            checks: None,
-            repo: None,
-            original: None,
+            ..Registration::new(
+                ServiceName::parse("service", service).expect("service"),
+                Dialect::Native,
+                HostId::parse("id", &format!("{}-{port}", addresses[0])).expect("id"),
+                Target::parse("address", addresses.iter().copied()).expect("target"),
+            )
         };
         change(&mut registration);
         self.apply(Event::Register(Box::new(registration)), 0);
