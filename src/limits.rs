@@ -11,6 +11,8 @@ use std::time::Duration;
 pub const HOSTS: usize = 1_000_000;
 /// Services in total.
 pub const SERVICES: usize = 100_000;
+/// Nodes of Consul's catalog in total.
+pub const NODES: usize = 100_000;
 /// Hosts of one service: an answer of more than 64 kB cannot be sent, and a rebuild copies the whole set.
 pub const HOSTS_PER_SERVICE: usize = 50_000;
 /// Octets of a service name: the longest domain name in text (RFC 1035 2.3.4).

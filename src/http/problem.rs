@@ -280,6 +280,7 @@ impl From<Rejection> for Problem {
         match rejection {
             Rejection::UnknownHost(_) => Problem::new(Kind::UnknownHost, format!("{detail}, or its lease has ended")),
             Rejection::TooManyHosts
+            | Rejection::TooManyNodes
             | Rejection::TooManyServices
             | Rejection::TooManyHostsInService
             | Rejection::TooManyChecks => Problem::new(Kind::TooMany, detail),

@@ -53,7 +53,7 @@ impl Book {
     /// Begins anew with all rows. What was good before is spread over its interval: its last verdict still stands.
     pub(super) fn reset(&mut self, hosts: &Hosts, now: Timestamp) {
         *self = Book::default();
-        for host in hosts.iter() {
+        for host in hosts.iter().chain(hosts.nodes()) {
             for check in &host.checks {
                 self.add(host, check, now, |key, terms| match check.status {
                     Status::Critical => schedule::first(key, now),

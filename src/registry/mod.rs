@@ -19,6 +19,7 @@
 mod expiry;
 mod follow;
 mod reload;
+mod wait;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -34,6 +35,9 @@ use crate::table::{Applied, Change, Compacted, Event, Host, HostKey, HostTable, 
 use crate::zone::Zones;
 
 pub use follow::Follower;
+pub use wait::Topic;
+
+use wait::Waiting;
 
 /// How long rolled-back expiries wait before they are tried again.
 const RETRY: Duration = Duration::from_secs(1);
@@ -127,6 +131,7 @@ pub struct Registry {
     has_staged: Condvar,
     snapshot: ArcSwap<Snapshot>,
     published: watch::Sender<Revision>,
+    waiting: Waiting,
     earlier_deadline: Notify,
     clock: Arc<Clock>,
     durability: Durability,
@@ -154,6 +159,7 @@ impl Registry {
             has_staged: Condvar::new(),
             snapshot: ArcSwap::from_pointee(empty),
             published: watch::Sender::new(Revision::default()),
+            waiting: Waiting::default(),
             earlier_deadline: Notify::new(),
             clock,
             durability,
@@ -227,12 +233,13 @@ impl Registry {
         let now = self.clock.now();
         let next_deadline = core.table.deadlines().next();
         let events = decide(core.table.hosts(), now)?;
-        let applied = core.apply_all(events, now).map_err(SubmitError::Rejected)?;
+        let (applied, changes) = core.apply_all(events, now).map_err(SubmitError::Rejected)?;
         let published = self.snapshot.load();
         core.renew_published(&applied, &published, now);
         // What is not durable yet is waited for, also by an event that itself changed nothing.
-        let newest = applied.iter().map(newest_revision).max().unwrap_or_default();
-        core.staged.extend(applied.iter().filter_map(Applied::change).cloned());
+        let last = changes.last().map(|change| change.revision);
+        let newest = applied.iter().map(newest_revision).chain(last).max().unwrap_or_default();
+        core.staged.extend(changes);
         let durable = match self.durability {
             Durability::Immediate => {
                 if let Some(batch) = core.take_batch() {
@@ -351,12 +358,14 @@ impl Registry {
 
     fn publish_locked(&self, core: &mut Core, batch: Batch) {
         let revision = batch.revision();
+        // What is being written may have got other zones since.
+        let next = core.writing.take().unwrap_or(batch.next);
+        let hosts = next.hosts.clone();
+        self.swap(core, next);
+        self.waiting.wake(&batch.changes, &hosts);
         for change in batch.changes {
             core.journal.append(change);
         }
-        // What is being written may have got other zones since.
-        let next = core.writing.take().unwrap_or(batch.next);
-        self.swap(core, next);
         let (done, waiting) = core.waiters.drain(..).partition(|(wanted, _)| *wanted <= revision);
         core.waiters = waiting;
         let done: Vec<(Revision, oneshot::Sender<_>)> = done;
@@ -382,21 +391,25 @@ impl Core {
         }
     }
 
-    /// All events or none.
-    fn apply_all(&mut self, events: Vec<Event>, now: Timestamp) -> Result<Vec<Applied>, Rejection> {
+    /// All events or none; with every change that they made, in order.
+    fn apply_all(&mut self, events: Vec<Event>, now: Timestamp) -> Result<(Vec<Applied>, Vec<Change>), Rejection> {
         let (hosts, revision) = (self.table.hosts().clone(), self.table.revision());
         let mut applied = Vec::with_capacity(events.len());
+        let mut changes = Vec::with_capacity(events.len());
         for event in events {
             match self.table.apply(event, now) {
-                Ok(one) => applied.push(one),
+                Ok(one) => {
+                    changes.extend(one.change().cloned());
+                    changes.append(&mut self.table.take_consequences());
+                    applied.push(one);
+                }
                 Err(rejection) => {
-                    let undone: Vec<Change> = applied.iter().filter_map(Applied::change).cloned().collect();
-                    self.table.roll_back(hosts, revision, &undone, now);
+                    self.table.roll_back(hosts, revision, &changes, now);
                     return Err(rejection);
                 }
             }
         }
-        Ok(applied)
+        Ok((applied, changes))
     }
 
     /// A heartbeat that met a row not yet published also keeps alive the rows in its place that are: the published

@@ -10,7 +10,7 @@ use crate::config;
 use crate::dns::{self, Dissected, RecordText, Request, Transport, View};
 use crate::http::{AnswerView, ExtendedErrorView, JudgedView, ReasonView, RecordView};
 use crate::limits;
-use crate::table::{Host, Invalid, Status, Target};
+use crate::table::{Host, Invalid, Status};
 use crate::zone::{Judged, Name, Question, Random, Reason, Zones};
 
 /// What there is to ask.
@@ -128,9 +128,9 @@ fn judged(judged: &Judged) -> JudgedView {
     JudgedView {
         id: host.id.as_str().to_owned(),
         origin: host.dialect.as_str(),
-        addresses: match &host.target {
-            Target::Addresses(addresses) => addresses.iter().map(ToString::to_string).collect(),
-            Target::Name(name) => vec![name.to_string()],
+        addresses: match host.target.name() {
+            None => host.target.addresses().iter().map(ToString::to_string).collect(),
+            Some(name) => vec![name.to_string()],
         },
         answered: judged.reasons.is_empty(),
         reasons: judged.reasons.iter().map(reason).collect(),

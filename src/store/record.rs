@@ -10,14 +10,15 @@
 //! | field | holds | missing |
 //! | --- | --- | --- |
 //! | `n` | namespace | `default` |
-//! | `a` | addresses, or one host name, as text | |
+//! | `a` | addresses as text, or one host name and the addresses that were found for it | |
 //! | `p` | ports: `{n: number, t: transport, s: name}` | none; `tcp`; unnamed |
 //! | `t` | tags | none |
 //! | `m` | meta pairs, `[key, value]` | none |
-//! | `w`, `r` | weight, priority | 1, 0 |
+//! | `w`, `v`, `r` | weight, weight while a check warns, priority | 1, that of `w`, 0 |
+//! | `j` | whether the address is that of the node | `false` |
 //! | `z`, `g` | availability zone, region | none |
 //! | `h` | host name | none |
-//! | `c` | checks: `{i: id, k: kind, s: status, o: output, t: since, microseconds, d: terms}` | none; `reported`; `passing`; empty; 0; none |
+//! | `c` | checks: `{i: id, k: kind, s: status, o: output, t: since, microseconds, d: terms, n: name, q: notes, f: definition}` | none; `reported`; `passing`; empty; 0; none; nothing |
 //! | `l` | lease, microseconds | for ever |
 //! | `d` | draining | `false` |
 //! | `o` | repository | none |
@@ -25,6 +26,7 @@
 //! | `b`, `e` | revisions that made and last changed the row | 0 |
 
 use std::borrow::Cow;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,7 +37,7 @@ use crate::clock::Timestamp;
 use crate::limits;
 use crate::table::{
     Check, CheckKind, Dialect, Host, HostId, Invalid, Lease, Namespace, Place, Port, Protocol, Revision, ServiceName,
-    Status, Target, parse_label, parse_meta, parse_tags,
+    Status, Target, Title, Weights, parse_label, parse_meta, parse_tags,
 };
 
 /// The version this code writes, and the newest it reads.
@@ -96,7 +98,7 @@ pub(super) fn host(key: &[u8], value: &[u8], like: Option<&Host>) -> Result<Host
 fn parts(key: &[u8]) -> Option<(&str, Dialect, &str)> {
     let end = key.iter().position(|octet| *octet == 0)?;
     let (dialect, id) = key[end + 1..].split_first()?;
-    let dialect = Dialect::ALL.into_iter().find(|known| *known as u8 == *dialect)?;
+    let dialect = Dialect::of_number(*dialect)?;
     Some((std::str::from_utf8(&key[..end]).ok()?, dialect, std::str::from_utf8(id).ok()?))
 }
 
@@ -125,6 +127,10 @@ struct Stored<'a> {
     meta: Vec<(Text<'a>, Text<'a>)>,
     #[serde(rename = "w", default = "one", skip_serializing_if = "is_one")]
     weight: u16,
+    #[serde(rename = "v", default, skip_serializing_if = "Option::is_none")]
+    warning_weight: Option<u16>,
+    #[serde(rename = "j", default, skip_serializing_if = "is_default")]
+    at_node: bool,
     #[serde(rename = "r", default, skip_serializing_if = "is_default")]
     priority: u16,
     #[serde(rename = "z", borrow, default, skip_serializing_if = "Option::is_none")]
@@ -173,6 +179,12 @@ struct StoredCheck<'a> {
     since: u64,
     #[serde(rename = "d", borrow, default, skip_serializing_if = "Option::is_none")]
     terms: Option<StoredTerms<'a>>,
+    #[serde(rename = "n", borrow, default, skip_serializing_if = "Option::is_none")]
+    name: Option<Text<'a>>,
+    #[serde(rename = "q", borrow, default, skip_serializing_if = "Option::is_none")]
+    notes: Option<Text<'a>>,
+    #[serde(rename = "f", borrow, default, skip_serializing_if = "Option::is_none")]
+    definition: Option<Text<'a>>,
 }
 
 fn one() -> u16 {
@@ -194,7 +206,11 @@ impl<'a> Stored<'a> {
             service: _,
             dialect: _,
             draining,
-            weight,
+            // That of the node is known from the node, the weight from the status.
+            node_status: _,
+            at_node,
+            weight: _,
+            weights,
             priority,
             id: _,
             namespace,
@@ -215,14 +231,16 @@ impl<'a> Stored<'a> {
         let place = |place: &'a Option<Place>| place.as_ref().map(|place| Text::of(place.as_str()));
         Stored {
             namespace: (*namespace != Namespace::DEFAULT).then(|| Text::of(namespace.as_str())),
-            target: match target {
-                Target::Addresses(addresses) => addresses.iter().map(|one| Text(one.to_string().into())).collect(),
-                Target::Name(name) => vec![Text::of(name)],
+            target: {
+                let addresses = target.addresses().iter().map(|one| Text(one.to_string().into()));
+                target.name().map(|name| Text::of(name)).into_iter().chain(addresses).collect()
             },
             ports: ports.iter().map(StoredPort::of).collect(),
             tags: tags.iter().map(|tag| Text::of(tag.as_str())).collect(),
             meta: meta.iter().map(|(key, value)| (Text::of(key), Text::of(value))).collect(),
-            weight: *weight,
+            weight: weights.passing,
+            warning_weight: (weights.warning != weights.passing).then_some(weights.warning),
+            at_node: *at_node,
             priority: *priority,
             zone: place(zone),
             region: place(region),
@@ -248,14 +266,17 @@ impl<'a> Stored<'a> {
             service,
             dialect,
             draining: self.draining,
+            node_status: Status::default(),
+            at_node: self.at_node,
             weight: self.weight,
+            weights: Weights { passing: self.weight, warning: self.warning_weight.unwrap_or(self.weight) },
             priority: self.priority,
             id,
             namespace: match self.namespace {
                 None => Namespace::DEFAULT,
                 Some(label) => Namespace::parse("namespace", &label.0)?,
             },
-            target: Target::parse("addresses", self.target.iter().map(|text| &*text.0))?,
+            target: target(&self.target)?,
             ports: self.ports.into_iter().map(StoredPort::port).collect::<Result<_, _>>()?,
             tags: parse_tags("tags", self.tags.iter().map(|text| &*text.0))?,
             meta: parse_meta("meta", self.meta.iter().map(|(key, value)| (&*key.0, &*value.0)))?,
@@ -297,6 +318,10 @@ impl<'a> StoredPort<'a> {
 impl<'a> StoredCheck<'a> {
     fn of(check: &'a Check) -> StoredCheck<'a> {
         let output = check.output.read();
+        let told = |part: fn(&Title) -> &str| {
+            let text = check.title.as_deref().map_or("", part);
+            (!text.is_empty()).then(|| Text::of(text))
+        };
         StoredCheck {
             id: Text::of(&check.id),
             kind: (!matches!(check.kind(), CheckKind::Reported)).then(|| Text::of(check.kind().as_str())),
@@ -304,6 +329,9 @@ impl<'a> StoredCheck<'a> {
             output: (!output.is_empty()).then(|| Text(Cow::Owned(output.to_string()))),
             since: check.since.as_micros(),
             terms: check.terms.as_deref().map(StoredTerms::of),
+            name: told(|title| &title.name),
+            notes: told(|title| &title.notes),
+            definition: told(|title| &title.definition),
         }
     }
 
@@ -320,7 +348,23 @@ impl<'a> StoredCheck<'a> {
         };
         let output = self.output.as_ref().map_or("", |output| &output.0);
         let id = Check::parse_id("checks.id", &self.id.0)?;
-        Ok(Check::new(id, terms, status, output, Timestamp::from_micros(self.since)))
+        let text = |text: Option<Text<'_>>| text.map(|text| text.0.into()).unwrap_or_default();
+        let (name, notes, definition) = (text(self.name), text(self.notes), text(self.definition));
+        let title = Title { name, notes, definition };
+        let title = (title != Title::default()).then(|| Arc::new(title));
+        Ok(Check::new(id, terms, status, output, Timestamp::from_micros(self.since)).titled(title))
+    }
+}
+
+/// Addresses, or a name and what it was looked up to.
+fn target(texts: &[Text<'_>]) -> Result<Target, Invalid> {
+    let text = |text: &Text<'_>| text.0.parse::<IpAddr>();
+    match texts {
+        [name, found @ ..] if text(name).is_err() => {
+            let found: Vec<IpAddr> = found.iter().filter_map(|one| text(one).ok()).collect();
+            Ok(Target::parse_name("addresses", &name.0)?.resolved(&found))
+        }
+        addresses => Target::parse("addresses", addresses.iter().map(|text| &*text.0)),
     }
 }
 

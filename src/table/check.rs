@@ -65,6 +65,8 @@ pub struct Check {
     pub output: Output,
     /// When the status last changed.
     pub since: Timestamp,
+    /// What people call it; `None` where it has its id alone.
+    pub title: Option<Arc<Title>>,
     /// The right to go unreported, where there is a TTL.
     lease: Option<Box<Lease>>,
 }
@@ -79,7 +81,13 @@ impl Check {
             Some(CheckKind::Ttl(ttl)) => Some(Box::new(Lease::new(Some(*ttl), now))),
             Some(_) | None => None,
         };
-        Check { id, terms, status, output: Output::new(output), since: now, lease }
+        Check { id, terms, status, output: Output::new(output), since: now, title: None, lease }
+    }
+
+    /// The same with what people call it.
+    #[must_use]
+    pub fn titled(self, title: Option<Arc<Title>>) -> Check {
+        Check { title, ..self }
     }
 
     /// Who finds out the status.
@@ -120,8 +128,8 @@ impl Check {
 
     /// Whether two checks say the same, whenever they began to and in whatever words.
     pub(super) fn same_content(&self, other: &Check) -> bool {
-        let Check { id, terms, status, output: _, since: _, lease: _ } = self;
-        *id == other.id && *terms == other.terms && *status == other.status
+        let Check { id, terms, status, output: _, since: _, title, lease: _ } = self;
+        *id == other.id && *terms == other.terms && *status == other.status && *title == other.title
     }
 
     /// Gives the check another status, where it is another.
@@ -159,6 +167,17 @@ impl Check {
             self.turn(Status::Critical, now);
         }
     }
+}
+
+/// What people call a check, and what else was said of it.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+pub struct Title {
+    /// Its name.
+    pub name: Box<str>,
+    /// Notes.
+    pub notes: Box<str>,
+    /// What an external registration said of it, JSON that only Consul's dialect reads; empty for nothing.
+    pub definition: Box<str>,
 }
 
 /// What was last said with a verdict, at most [`limits::CHECK_OUTPUT_OCTETS`].

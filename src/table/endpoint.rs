@@ -4,7 +4,6 @@ use std::fmt;
 use std::net::Ipv6Addr;
 
 use super::Host;
-use super::target::Target;
 use super::text::Invalid;
 use crate::limits;
 
@@ -35,9 +34,9 @@ impl Endpoint {
             Endpoint::At(name, port) => Some((name.clone(), *port)),
             Endpoint::Own(port) => {
                 let port = port.or_else(|| host.ports.first().map(|port| port.number))?;
-                let name = match &host.target {
-                    Target::Addresses(addresses) => addresses.first()?.to_string(),
-                    Target::Name(name) => name.to_string(),
+                let name = match host.target.name() {
+                    Some(name) => name.to_string(),
+                    None => host.target.addresses().first()?.to_string(),
                 };
                 Some((name.into(), port))
             }

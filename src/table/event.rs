@@ -1,13 +1,14 @@
 //! What may be asked of the table, and why it may refuse.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use smallvec::SmallVec;
 
 use super::change::Change;
-use super::check::Status;
-use super::host::Host;
+use super::check::{Check, Status, Title};
+use super::host::{Host, Weights};
 use super::key::{Dialect, HostKey};
 use super::target::{Port, Target};
 use super::terms::Terms;
@@ -33,8 +34,10 @@ pub struct Registration {
     pub tags: Box<[Tag]>,
     /// Its pairs.
     pub meta: Meta,
-    /// SRV weight; `None` keeps what the row has (an operator may have set it), 1 for a new row.
-    pub weight: Option<u16>,
+    /// Whether that is the address of the node that it stands on.
+    pub at_node: bool,
+    /// SRV weights; `None` keeps what the row has (an operator may have set it), 1 for a new row.
+    pub weights: Option<Weights>,
     /// SRV priority.
     pub priority: u16,
     /// Availability zone.
@@ -65,7 +68,8 @@ impl Registration {
             ports: SmallVec::new(),
             tags: Box::default(),
             meta: Box::default(),
-            weight: None,
+            at_node: false,
+            weights: None,
             priority: 0,
             zone: None,
             region: None,
@@ -90,6 +94,49 @@ pub struct CheckDefinition {
     pub status: Option<Status>,
     /// Its output; `None` keeps the last.
     pub output: Option<Box<str>>,
+    /// What people call it.
+    pub title: Option<Arc<Title>>,
+}
+
+impl CheckDefinition {
+    /// A check of that id on those terms, which says no more.
+    pub fn new(id: Box<str>, terms: Option<Arc<Terms>>) -> CheckDefinition {
+        CheckDefinition { id, terms, status: None, output: None, title: None }
+    }
+}
+
+/// A check that stays as it is.
+impl From<&Check> for CheckDefinition {
+    fn from(check: &Check) -> CheckDefinition {
+        let title = check.title.clone();
+        CheckDefinition { title, ..CheckDefinition::new(check.id.clone(), check.terms.clone()) }
+    }
+}
+
+/// The registration that a row would come of, as it is, checks and all.
+impl From<&Host> for Registration {
+    fn from(host: &Host) -> Registration {
+        Registration {
+            service: host.service.clone(),
+            dialect: host.dialect,
+            id: host.id.clone(),
+            namespace: host.namespace.clone(),
+            target: host.target.clone(),
+            ports: host.ports.clone(),
+            tags: host.tags.clone(),
+            meta: host.meta.clone(),
+            at_node: host.at_node,
+            weights: Some(host.weights),
+            priority: host.priority,
+            zone: host.zone.clone(),
+            region: host.region.clone(),
+            hostname: host.hostname.clone(),
+            ttl: host.lease.ttl(),
+            checks: Some(host.checks.iter().map(CheckDefinition::from).collect()),
+            repo: host.repo.clone(),
+            original: host.original.clone(),
+        }
+    }
 }
 
 /// What may be asked of the table. Every dialect reduces to these.
@@ -129,7 +176,7 @@ pub enum Event {
     Weigh {
         /// The host.
         host: HostKey,
-        /// SRV weight.
+        /// SRV weight in every state.
         weight: u16,
         /// The dialect's own form with the weight in it, where it keeps one.
         original: Option<Arc<str>>,
@@ -140,6 +187,15 @@ pub enum Event {
         host: HostKey,
         /// Whether it is out.
         enable: bool,
+    },
+    /// The server looked up the name that a host is reached at. Nothing is changed where it is another by now.
+    Resolve {
+        /// The host.
+        host: HostKey,
+        /// The name that was looked up.
+        name: Arc<str>,
+        /// The addresses that it has; none takes the last ones away.
+        addresses: Vec<IpAddr>,
     },
 }
 
@@ -157,7 +213,8 @@ impl Event {
             | Event::Report { host, .. }
             | Event::Observe { host, .. }
             | Event::Weigh { host, .. }
-            | Event::Drain { host, .. } => host.clone(),
+            | Event::Drain { host, .. }
+            | Event::Resolve { host, .. } => host.clone(),
         }
     }
 }
@@ -174,6 +231,9 @@ pub enum Rejection {
     /// There are too many services.
     #[error("the table holds {} services, its bound", limits::SERVICES)]
     TooManyServices,
+    /// There are too many nodes.
+    #[error("the table holds {} nodes, its bound", limits::NODES)]
+    TooManyNodes,
     /// The service is full.
     #[error("the service holds {} hosts, its bound", limits::HOSTS_PER_SERVICE)]
     TooManyHostsInService,

@@ -13,6 +13,30 @@ use super::text::{HostId, Meta, Namespace, Place, ServiceName, Tag};
 use super::{Check, Lease, Revision, Status};
 use crate::clock::Timestamp;
 
+/// SRV weights (RFC 2782) of a host in the states in which it is answered.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Weights {
+    /// While every check passes.
+    pub passing: u16,
+    /// While one warns.
+    pub warning: u16,
+}
+
+impl Weights {
+    /// The same in every state.
+    pub const fn same(weight: u16) -> Weights {
+        Weights { passing: weight, warning: weight }
+    }
+
+    /// That of one state. A critical host is answered where an operator wants it (`empty_service`), like any other.
+    pub const fn of(self, status: Status) -> u16 {
+        match status {
+            Status::Passing | Status::Critical => self.passing,
+            Status::Warning => self.warning,
+        }
+    }
+}
+
 /// One row of the table.
 ///
 /// The fields an answer reads come first and together: at a million hosts each further cache line a row is
@@ -24,7 +48,7 @@ pub struct Host {
     pub lease: Lease,
     /// Where it is reached.
     pub target: Target,
-    /// SRV weight (RFC 2782); 0 to 65535.
+    /// SRV weight (RFC 2782) in its present state; 0 to 65535. Always that of [`Host::weights`].
     pub weight: u16,
     /// SRV priority (RFC 2782), lower first.
     pub priority: u16,
@@ -32,6 +56,12 @@ pub struct Host {
     pub dialect: Dialect,
     /// Whether an operator took it out: draining hosts leave the answers at once, the row stays.
     pub draining: bool,
+    /// The worst status of the checks of the node that it stands on.
+    pub node_status: Status,
+    /// Whether it says no address of its own: its target is that of the node that it stands on.
+    pub at_node: bool,
+    /// Its weight in each state.
+    pub weights: Weights,
     /// The ports it listens on; may be empty.
     pub ports: SmallVec<[Port; 1]>,
     /// The service it offers.
@@ -73,9 +103,9 @@ impl Host {
         (self.service.as_str(), self.dialect, self.id.as_str())
     }
 
-    /// The worst status of its checks; passing when it has none.
+    /// The worst status of its checks and those of its node; passing when there is none.
     pub fn status(&self) -> Status {
-        self.checks.iter().map(|check| check.status).max().unwrap_or(Status::Passing)
+        self.checks.iter().map(|check| check.status).fold(self.node_status, Status::max)
     }
 
     /// The next moment at which time alone changes the row: its lease ends, a TTL of a check does, or a check has been
@@ -92,7 +122,10 @@ impl Host {
             service,
             dialect,
             draining,
-            weight,
+            node_status,
+            at_node,
+            weight: _,
+            weights,
             priority,
             id,
             namespace,
@@ -113,7 +146,9 @@ impl Host {
         *service == other.service
             && *dialect == other.dialect
             && *draining == other.draining
-            && *weight == other.weight
+            && *node_status == other.node_status
+            && *at_node == other.at_node
+            && *weights == other.weights
             && *priority == other.priority
             && *id == other.id
             && *namespace == other.namespace

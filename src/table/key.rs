@@ -15,18 +15,29 @@ pub enum Dialect {
     Native = 0,
     /// Lyft's discovery service.
     Lyft = 1,
+    /// Consul.
+    Consul = 2,
+    /// None: the row is a node of Consul's catalog, a machine that offers nothing by itself.
+    Node = 3,
 }
 
 impl Dialect {
-    /// Every dialect, in the order of their numbers.
-    pub const ALL: [Dialect; 2] = [Dialect::Native, Dialect::Lyft];
+    /// Every dialect in which hosts register, in the order of their numbers.
+    pub const ALL: [Dialect; 3] = [Dialect::Native, Dialect::Lyft, Dialect::Consul];
 
     /// The name in APIs, logs and metrics.
     pub const fn as_str(self) -> &'static str {
         match self {
             Dialect::Native => "native",
             Dialect::Lyft => "lyft",
+            Dialect::Consul => "consul",
+            Dialect::Node => "node",
         }
+    }
+
+    /// The dialect of a number that [`Dialect`] has.
+    pub fn of_number(number: u8) -> Option<Dialect> {
+        Dialect::ALL.into_iter().chain([Dialect::Node]).find(|dialect| *dialect as u8 == number)
     }
 
     /// The dialect of that name.

@@ -16,6 +16,7 @@ mod host;
 mod journal;
 mod key;
 mod lease;
+mod node;
 mod rows;
 mod target;
 mod terms;
@@ -27,14 +28,15 @@ use crate::clock::Timestamp;
 use crate::limits;
 
 pub use change::{Cause, Change, Revision};
-pub use check::{Check, Output, Said, Status};
+pub use check::{Check, Output, Said, Status, Title};
 pub use deadline::Deadlines;
 pub use endpoint::{Bracketed, Endpoint, HttpUrl};
 pub use event::{Applied, CheckDefinition, Event, Registration, Rejection};
-pub use host::Host;
+pub use host::{Host, Weights};
 pub use journal::{Compacted, Journal};
 pub use key::{Dialect, HostKey, Row};
 pub use lease::Lease;
+pub use node::{Standing, node_key};
 pub use rows::Hosts;
 pub use target::{Port, Protocol, Target};
 pub use terms::{CheckKind, HttpCheck, Terms, Tls, Wishes};
@@ -48,6 +50,8 @@ pub struct HostTable {
     hosts: Hosts,
     deadlines: Deadlines,
     revision: Revision,
+    /// What changes of nodes did to the hosts on them, until somebody takes it.
+    consequences: Vec<Change>,
 }
 
 impl HostTable {
@@ -58,11 +62,27 @@ impl HostTable {
         for mut host in rows {
             host.lease = Lease::new(host.lease.ttl(), now);
             host.checks.iter_mut().for_each(|check| check.restart(now));
+            host.weight = host.weights.of(host.status());
             let host = Arc::new(host);
             table.schedule(&host);
             table.hosts.insert(host);
         }
+        table.restore_nodes();
+        table.hosts.count_from(revision);
         table
+    }
+
+    /// Gives the hosts on nodes that do not pass the status of their node, which is not stored with them.
+    fn restore_nodes(&mut self) {
+        let ill: Vec<Arc<Host>> = self.hosts.nodes().filter(|node| node.status() != Status::Passing).cloned().collect();
+        for node in ill {
+            let on_node: Vec<Arc<Host>> = self.hosts.on_node(node.as_node().unwrap_or_default()).cloned().collect();
+            for host in on_node {
+                let mut host = Host { node_status: node.status(), ..Host::clone(&host) };
+                host.weight = host.weights.of(host.status());
+                self.hosts.insert(Arc::new(host));
+            }
+        }
     }
 
     /// The rows; a clone is O(1).
@@ -80,7 +100,13 @@ impl HostTable {
         self.revision
     }
 
-    /// Does what `event` asks, or refuses and leaves everything as it was.
+    /// What the last events did to rows beside those that they spoke of, in order; each is told once.
+    pub fn take_consequences(&mut self) -> Vec<Change> {
+        std::mem::take(&mut self.consequences)
+    }
+
+    /// Does what `event` asks, or refuses and leaves everything as it was. A change of a node has
+    /// [consequences](HostTable::take_consequences) for the hosts on it.
     pub fn apply(&mut self, event: Event, now: Timestamp) -> Result<Applied, Rejection> {
         match event {
             Event::Register(registration) => self.register(*registration, now),
@@ -109,13 +135,20 @@ impl HostTable {
             Event::Weigh { host, weight, original } => {
                 let before = self.live(&host, now)?;
                 Ok(self.edit(&before, now, |host| {
-                    host.weight = weight;
+                    host.weights = Weights::same(weight);
                     host.original = original.or_else(|| host.original.take());
                 }))
             }
             Event::Drain { host, enable } => {
                 let before = self.live(&host, now)?;
                 Ok(self.edit(&before, now, |host| host.draining = enable))
+            }
+            Event::Resolve { host, name, addresses } => {
+                let before = self.live(&host, now)?;
+                if before.target.name() != Some(&name) {
+                    return Ok(Applied::Unchanged(before));
+                }
+                Ok(self.edit(&before, now, |host| host.target = host.target.resolved(&addresses)))
             }
         }
     }
@@ -139,6 +172,7 @@ impl HostTable {
             } else {
                 self.schedule(&host);
             }
+            changes.append(&mut self.consequences);
         }
         changes
     }
@@ -150,6 +184,7 @@ impl HostTable {
         }
         self.hosts = hosts;
         self.revision = revision;
+        self.consequences.clear();
         for before in undone.iter().filter_map(|change| change.before.as_ref()) {
             if let Some(host) = self.hosts.get(&before.key()).cloned() {
                 self.unschedule(&host);
@@ -177,6 +212,10 @@ impl HostTable {
         // A row past its lease is as good as gone: the host begins anew.
         let current = stored.as_ref().filter(|host| host.lease.is_live(now));
         let mut host = registered(registration, current.map(AsRef::as_ref), now);
+        if host.dialect == Dialect::Consul {
+            let node = self.hosts.node(Standing::of(&host.id).node);
+            host.node_status = node.map(|node| node.status()).unwrap_or_default();
+        }
         self.hosts.share_name(&mut host.service);
         match current {
             Some(current) if current.same_content(&host) => {
@@ -198,6 +237,9 @@ impl HostTable {
     }
 
     fn make_room(&self, registration: &Registration) -> Result<(), Rejection> {
+        if registration.dialect == Dialect::Node {
+            return if self.hosts.node_count() < limits::NODES { Ok(()) } else { Err(Rejection::TooManyNodes) };
+        }
         if self.hosts.len() >= limits::HOSTS {
             return Err(Rejection::TooManyHosts);
         }
@@ -271,6 +313,7 @@ impl HostTable {
         let revision = self.revision;
         let after = after.map(|mut host| {
             host.modified = revision;
+            host.weight = host.weights.of(host.status());
             if host.created == Revision::default() {
                 host.created = revision;
             }
@@ -279,10 +322,30 @@ impl HostTable {
         self.reschedule(before.as_ref(), after.as_ref());
         match (&before, &after) {
             (_, Some(after)) => self.hosts.insert(Arc::clone(after)),
-            (Some(before), None) => self.hosts.remove(before),
+            (Some(before), None) => self.hosts.remove(before, revision),
             (None, None) => {}
         }
-        Change { revision, at: now, cause, before, after }
+        let change = Change { revision, at: now, cause, before, after };
+        if let Some(node) = change.host().as_node() {
+            self.follow_node(node, &change, now);
+        }
+        change
+    }
+
+    /// Makes the hosts on a node what a change of it says. All of their services are others since: the node is shown with
+    /// each of them.
+    fn follow_node(&mut self, node: &str, change: &Change, now: Timestamp) {
+        let status = change.after.as_ref().map(|node| node.status()).unwrap_or_default();
+        let on_node: Vec<Arc<Host>> = self.hosts.on_node(node).cloned().collect();
+        for before in on_node {
+            if before.node_status == status {
+                self.hosts.touch(&before.service, change.revision);
+            } else {
+                let after = Host { node_status: status, ..Host::clone(&before) };
+                let consequence = self.replace(Some(before), Some(after), change.cause, now);
+                self.consequences.push(consequence);
+            }
+        }
     }
 
     /// Hands the deadline of a row on to the next; it is only moved where it would come too late.
@@ -336,7 +399,11 @@ fn registered(registration: Registration, current: Option<&Host>, now: Timestamp
         service: registration.service,
         dialect: registration.dialect,
         draining: current.is_some_and(|host| host.draining),
-        weight: registration.weight.or(current.map(|host| host.weight)).unwrap_or(1),
+        node_status: current.map(|host| host.node_status).unwrap_or_default(),
+        at_node: registration.at_node,
+        // That of its state is worked out where a row gets into the table.
+        weight: current.map(|host| host.weight).unwrap_or(1),
+        weights: registration.weights.or(current.map(|host| host.weights)).unwrap_or(Weights::same(1)),
         priority: registration.priority,
         id: registration.id,
         namespace: registration.namespace,
@@ -358,11 +425,11 @@ fn registered(registration: Registration, current: Option<&Host>, now: Timestamp
 
 /// The check that a definition makes, beside what the last one of its id keeps.
 fn defined(definition: CheckDefinition, current: Option<&Host>, now: Timestamp) -> Check {
-    let CheckDefinition { id, terms, status, output } = definition;
+    let CheckDefinition { id, terms, status, output, title } = definition;
     let kind = terms.as_ref().map_or(&CheckKind::Reported, |terms| &terms.kind);
     let Some(last) = current.and_then(|host| host.checks.iter().find(|check| check.id == id)) else {
         let status = status.unwrap_or(kind.initial());
-        return Check::new(id, terms, status, output.as_deref().unwrap_or_default(), now);
+        return Check::new(id, terms, status, output.as_deref().unwrap_or_default(), now).titled(title);
     };
     let plain = *kind == CheckKind::Reported;
     // What was reported of one kind says nothing of another.
@@ -376,6 +443,7 @@ fn defined(definition: CheckDefinition, current: Option<&Host>, now: Timestamp) 
         check
     };
     check.turn(status, now);
+    check.title = title;
     if let Some(output) = output {
         check.output = Output::new(&output);
     }

@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use imbl::{OrdMap, OrdSet};
 
+use super::change::Revision;
 use super::host::Host;
 use super::key::{Dialect, HostKey, Row, RowKey};
+use super::node::{FirstAt, Placed, Standing};
 use super::text::{Place, ServiceName};
 
 /// All rows of a table. A clone is O(1) and does not see later changes.
@@ -13,13 +15,39 @@ use super::text::{Place, ServiceName};
 pub struct Hosts {
     /// By service, dialect, id.
     rows: OrdSet<Row>,
-    /// How many rows a service has; its key is the one allocation of the name that the rows share.
-    services: OrdMap<ServiceName, usize>,
+    /// Those that are nodes, by name.
+    nodes: OrdSet<Row>,
+    /// The node that this server is.
+    own_node: Option<Arc<Host>>,
+    /// What is known of each service; its key is the one allocation of the name that the rows share.
+    services: OrdMap<ServiceName, Tally>,
     repos: OrdMap<Place, OrdSet<Row>>,
+    /// Those of Consul's dialect, by where they stand.
+    placed: OrdSet<Placed>,
+    marks: Marks,
+}
+
+/// What is known of a service.
+#[derive(Clone, Copy, Debug)]
+struct Tally {
+    rows: usize,
+    /// The last change of one of its rows, or of a node that one stands on.
+    modified: Revision,
+}
+
+/// The last changes of what is more than one service.
+#[derive(Clone, Copy, Debug, Default)]
+struct Marks {
+    /// A service lost its last row. No service that has none was changed later.
+    gone: Revision,
+    /// The list of services with their tags became another.
+    listed: Revision,
+    /// A node became another.
+    nodes: Revision,
 }
 
 impl Hosts {
-    /// How many there are, lapsed ones that were not yet removed included.
+    /// How many there are, lapsed ones that were not yet removed included, nodes not.
     pub fn len(&self) -> usize {
         self.rows.len()
     }
@@ -31,17 +59,59 @@ impl Hosts {
 
     /// The row of a key.
     pub fn get(&self, key: &HostKey) -> Option<&Arc<Host>> {
-        self.rows.get(&RowKey::of(key)).map(|row| &row.0)
+        self.of_dialect(key.dialect).get(&RowKey::of(key)).map(|row| &row.0)
     }
 
     /// The row of a key in parts.
     pub fn find(&self, service: &str, dialect: Dialect, id: &str) -> Option<&Arc<Host>> {
-        self.rows.get(&RowKey { service, dialect, id }).map(|row| &row.0)
+        self.of_dialect(dialect).get(&RowKey { service, dialect, id }).map(|row| &row.0)
     }
 
-    /// All rows, by service, dialect, id.
+    fn of_dialect(&self, dialect: Dialect) -> &OrdSet<Row> {
+        if dialect == Dialect::Node { &self.nodes } else { &self.rows }
+    }
+
+    /// All rows but nodes, by service, dialect, id.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Host>> {
         self.rows.iter().map(|row| &row.0)
+    }
+
+    /// The nodes, by name.
+    pub fn nodes(&self) -> impl Iterator<Item = &Arc<Host>> {
+        self.nodes.iter().map(|row| &row.0)
+    }
+
+    /// How many nodes there are.
+    pub fn node_count(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// The row of a node, whatever the case of its name; the empty name is the node that this server is.
+    pub fn node(&self, name: &str) -> Option<&Arc<Host>> {
+        if name.is_empty() {
+            return self.own_node.as_ref();
+        }
+        let name = name.to_ascii_lowercase();
+        let first = RowKey { service: &name, dialect: Dialect::Node, id: "" };
+        self.nodes.range::<_, RowKey<'_>>(first..).map(|row| &row.0).next().filter(|node| node.service.as_str() == name)
+    }
+
+    /// The rows on a node, by id; see [`Standing::node`].
+    pub fn on_node<'a>(&'a self, node: &'a str) -> impl Iterator<Item = &'a Arc<Host>> {
+        let first = FirstAt(Standing { node, id: "" });
+        self.placed
+            .range::<_, FirstAt<'a>>(first..)
+            .map(|placed| &placed.0)
+            .take_while(move |host| Standing::of(&host.id).node == node)
+    }
+
+    /// The row that stands there. Where an id was moved to another service, there is one only.
+    pub fn standing(&self, at: Standing<'_>) -> Option<&Arc<Host>> {
+        self.placed
+            .range::<_, FirstAt<'_>>(FirstAt(at)..)
+            .map(|placed| &placed.0)
+            .next()
+            .filter(|host| Standing::of(&host.id) == at)
     }
 
     /// The rows of a service, by dialect, id.
@@ -59,7 +129,7 @@ impl Hosts {
 
     /// The services that have a row, with the number of rows.
     pub fn services(&self) -> impl Iterator<Item = (&ServiceName, usize)> {
-        self.services.iter().map(|(name, count)| (name, *count))
+        self.services.iter().map(|(name, tally)| (name, tally.rows))
     }
 
     /// How many services have a row.
@@ -69,35 +139,98 @@ impl Hosts {
 
     /// How many rows a service has.
     pub fn count(&self, service: &str) -> usize {
-        self.of_name(service).map_or(0, |(_, count)| *count)
+        self.of_name(service).map_or(0, |(_, tally)| tally.rows)
     }
 
-    fn of_name(&self, service: &str) -> Option<(&ServiceName, &usize)> {
+    /// The revision since which what is known of a service is the same; it grows with every change of the service, also
+    /// while it comes and goes. After a start it is that of the table: what happened to rows that are gone is forgotten.
+    pub fn modified(&self, service: &str) -> Revision {
+        self.of_name(service).map_or(self.marks.gone, |(_, tally)| tally.modified)
+    }
+
+    /// The same of the list of services and their tags.
+    pub fn list_modified(&self) -> Revision {
+        self.marks.listed
+    }
+
+    /// The same of the nodes.
+    pub fn nodes_modified(&self) -> Revision {
+        self.marks.nodes
+    }
+
+    fn of_name(&self, service: &str) -> Option<(&ServiceName, &Tally)> {
         self.services.get_key_value(&ByText(service))
     }
 
     /// Puts a row in the place of the one with its key, if there is one.
     pub(super) fn insert(&mut self, host: Arc<Host>) {
+        let modified = host.modified;
+        if host.dialect == Dialect::Node {
+            if host.as_node() == Some("") {
+                self.own_node = Some(Arc::clone(&host));
+            }
+            self.nodes.insert(Row(host));
+            self.marks.nodes = modified;
+            return;
+        }
         let row = Row(host);
         match self.rows.insert(row.clone()) {
-            Some(old) => self.leave_repo(&old.0),
-            None => *self.services.entry(row.0.service.clone()).or_insert(0) += 1,
+            Some(old) => {
+                self.leave_repo(&old.0);
+                if old.0.tags != row.0.tags || old.0.namespace != row.0.namespace {
+                    self.marks.listed = modified;
+                }
+                self.touch(&row.0.service, modified);
+            }
+            None => {
+                let tally = self.services.entry(row.0.service.clone()).or_insert(Tally { rows: 0, modified });
+                *tally = Tally { rows: tally.rows + 1, modified };
+                self.marks.listed = modified;
+            }
+        }
+        if row.0.dialect == Dialect::Consul {
+            self.placed.insert(Placed(Arc::clone(&row.0)));
         }
         if let Some(repo) = &row.0.repo {
             self.repos.entry(repo.clone()).or_default().insert(row.clone());
         }
     }
 
-    /// Takes a row out.
-    pub(super) fn remove(&mut self, host: &Arc<Host>) {
-        let Some(old) = self.rows.remove(&RowKey::of(&host.key())) else { return };
-        self.leave_repo(&old.0);
-        if let Some(count) = self.services.get_mut(&ByText(host.service.as_str())) {
-            *count -= 1;
-            if *count == 0 {
-                self.services.remove(&ByText(host.service.as_str()));
-            }
+    /// Takes a row out, as the change of that revision.
+    pub(super) fn remove(&mut self, host: &Arc<Host>, revision: Revision) {
+        let key = host.key();
+        if host.dialect == Dialect::Node {
+            self.nodes.remove(&RowKey::of(&key));
+            self.own_node.take_if(|own| own.key() == key);
+            self.marks.nodes = revision;
+            return;
         }
+        let Some(old) = self.rows.remove(&RowKey::of(&key)) else { return };
+        self.leave_repo(&old.0);
+        if old.0.dialect == Dialect::Consul {
+            self.placed.remove(&Placed(old.0));
+        }
+        self.marks.listed = revision;
+        let Some(tally) = self.services.get_mut(&ByText(host.service.as_str())) else { return };
+        *tally = Tally { rows: tally.rows - 1, modified: revision };
+        if tally.rows == 0 {
+            self.services.remove(&ByText(host.service.as_str()));
+            self.marks.gone = revision;
+        }
+    }
+
+    /// Says that a service is another since that revision.
+    pub(super) fn touch(&mut self, service: &ServiceName, revision: Revision) {
+        if let Some(tally) = self.services.get_mut(&ByText(service.as_str())) {
+            tally.modified = revision;
+        }
+    }
+
+    /// Begins to count at a revision: whoever waits for something newer than one before is told to look.
+    pub(super) fn count_from(&mut self, revision: Revision) {
+        self.marks = Marks { gone: revision, listed: revision, nodes: revision };
+        self.services =
+            self.services.iter().map(|(name, tally)| (name.clone(), Tally { modified: revision, ..*tally })).collect();
     }
 
     /// The one allocation of a service's name.

@@ -77,6 +77,8 @@ pub enum Target {
     Addresses(SmallVec<[IpAddr; 1]>),
     /// A domain name outside our zones, absolute, without the final dot; SRV only.
     Name(Arc<str>),
+    /// The same, and the addresses that it had when the server looked it up last: at least one.
+    Resolved(Box<(Arc<str>, SmallVec<[IpAddr; 1]>)>),
 }
 
 impl Target {
@@ -107,12 +109,51 @@ impl Target {
         Ok(Target::Addresses(addresses))
     }
 
-    /// The addresses; none for a name.
+    /// Parses a host name that the server is to look up: one that only this machine knows will do (`web-1`, `localhost`),
+    /// and underscores are borne, as container names have them.
+    pub fn parse_name(field: &str, value: &str) -> Result<Target, Invalid> {
+        let name = value.strip_suffix('.').unwrap_or(value);
+        let is_known_label = |label: &str| is_label(&label.replace('_', "x"));
+        let is_number = name.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+        if name.len() <= limits::NAME_OCTETS && name.split('.').all(is_known_label) && !is_number {
+            Ok(Target::Name(Arc::from(name.to_ascii_lowercase())))
+        } else {
+            Err(Invalid::new(field, format!("must be an IPv4 or IPv6 address or a host name; {value:?} is neither")))
+        }
+    }
+
+    /// The addresses; none for a name that was not looked up.
     pub fn addresses(&self) -> &[IpAddr] {
         match self {
             Target::Addresses(addresses) => addresses,
+            Target::Resolved(resolved) => &resolved.1,
             Target::Name(_) => &[],
         }
+    }
+
+    /// The name, if it is one.
+    pub fn name(&self) -> Option<&Arc<str>> {
+        match self {
+            Target::Addresses(_) => None,
+            Target::Resolved(resolved) => Some(&resolved.0),
+            Target::Name(name) => Some(name),
+        }
+    }
+
+    /// The same name with the addresses that were found for it, as many as a host may have; what is no name stays.
+    #[must_use]
+    pub fn resolved(&self, found: &[IpAddr]) -> Target {
+        let Some(name) = self.name() else { return self.clone() };
+        let mut addresses: SmallVec<[IpAddr; 1]> = SmallVec::new();
+        for address in found.iter().filter(|address| is_somebodys(**address)) {
+            if !addresses.contains(address) && addresses.len() < limits::ADDRESSES {
+                addresses.push(*address);
+            }
+        }
+        if addresses.is_empty() {
+            return Target::Name(Arc::clone(name));
+        }
+        Target::Resolved(Box::new((Arc::clone(name), addresses)))
     }
 }
 
@@ -125,17 +166,21 @@ fn parse_address(field: &str, value: &str) -> Result<IpAddr, Invalid> {
             ),
         )
     })?;
-    let usable = match address {
-        IpAddr::V4(v4) => !v4.is_unspecified() && !v4.is_multicast() && !v4.is_broadcast(),
-        IpAddr::V6(v6) => !v6.is_unspecified() && !v6.is_multicast() && v6.to_ipv4_mapped().is_none(),
-    };
-    if usable {
+    if is_somebodys(address) {
         Ok(address)
     } else {
         Err(Invalid::new(
             field,
             format!("{value} is no address of a host (unspecified, multicast, broadcast or IPv4-mapped)"),
         ))
+    }
+}
+
+/// Whether an address can be that of a host.
+fn is_somebodys(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => !v4.is_unspecified() && !v4.is_multicast() && !v4.is_broadcast(),
+        IpAddr::V6(v6) => !v6.is_unspecified() && !v6.is_multicast() && v6.to_ipv4_mapped().is_none(),
     }
 }
 
@@ -171,6 +216,19 @@ mod tests {
         }
         assert!(Target::parse("addresses", ["10.0.0.1", "a.b"]).is_err());
         assert!(Target::parse("addresses", []).is_err());
+    }
+
+    #[test]
+    fn a_name_that_was_looked_up_has_addresses() {
+        let name = Target::parse_name("address", "Web_1").expect("a name");
+        assert_eq!((name.addresses().len(), name.name().map(|name| &**name)), (0, Some("web_1")));
+        let found = ["10.0.0.1", "0.0.0.0", "10.0.0.1", "fd00::1"].map(|text| text.parse().expect("an address"));
+        let resolved = name.resolved(&found);
+        assert_eq!((resolved.addresses(), resolved.name()), (&[found[0], found[3]][..], name.name()));
+        assert_eq!(resolved.resolved(&[]), name);
+        for bad in ["", "10.0.0.256", "a..b", "a b", "http://a", "-a"] {
+            assert!(Target::parse_name("address", bad).is_err(), "{bad:?}");
+        }
     }
 
     #[test]

@@ -125,3 +125,76 @@ fn the_journal_says_when_it_forgot() {
     assert_eq!(journal.since(Revision(3)).map(Iterator::count), Ok(0));
     assert_eq!(journal.since(Revision(0)).err(), Some(Compacted { asked: Revision(0), oldest: Revision(1) }));
 }
+
+fn node(name: &str, own: bool, status: Status) -> Registration {
+    let key = node_key(name, own).expect("a name");
+    let check = CheckDefinition { status: Some(status), ..CheckDefinition::new("disk".into(), None) };
+    let target = Target::parse("address", ["10.9.0.1"]).expect("address");
+    Registration { checks: Some(vec![check]), ..Registration::new(key.service, Dialect::Node, key.id, target) }
+}
+
+fn placed(service: &str, node: &str, id: &str) -> Registration {
+    let id = Standing { node, id }.to_id("id").expect("an id");
+    Registration { dialect: Dialect::Consul, id, ttl: None, ..registration(service, "a") }
+}
+
+#[test]
+fn a_node_takes_its_hosts_with_it() {
+    let mut table = HostTable::default();
+    register(&mut table, node("N1", true, Status::Passing), at(0));
+    register(&mut table, node("n2", false, Status::Passing), at(0));
+    let weights = Some(Weights { passing: 5, warning: 2 });
+    register(&mut table, Registration { weights, ..placed("web", "", "a") }, at(0));
+    register(&mut table, placed("db", "n2", "a"), at(0));
+    register(&mut table, registration("web", "a"), at(0));
+    assert!(table.take_consequences().is_empty());
+    assert_eq!((table.hosts().len(), table.hosts().node_count()), (3, 2), "nodes are no hosts");
+
+    register(&mut table, node("N1", true, Status::Warning), at(1));
+    let changes = table.take_consequences();
+    let [change] = &changes[..] else { panic!("one host stands there: {changes:?}") };
+    let host = change.after.as_ref().expect("a row");
+    assert_eq!((host.id.as_str(), host.status(), host.weight), ("a", Status::Warning, 2));
+    assert_eq!(change.revision, table.revision());
+    assert_eq!(table.hosts().on_node("n2").count(), 1);
+    assert_eq!(table.hosts().standing(Standing { node: "n2", id: "a" }).map(|row| row.service.as_str()), Some("db"));
+
+    // Whoever comes later is as its node is, and a start forgets nothing of it.
+    register(&mut table, placed("web", "", "b"), at(2));
+    let rows: Vec<Host> = table.hosts().iter().chain(table.hosts().nodes()).map(|row| Host::clone(row)).collect();
+    let again = HostTable::restore(rows, table.revision(), at(3));
+    for hosts in [table.hosts(), again.hosts()] {
+        let warns: Vec<&str> =
+            hosts.on_node("").filter(|row| row.status() == Status::Warning).map(|row| row.id.as_str()).collect();
+        assert_eq!(warns, ["a", "b"]);
+        assert_eq!(hosts.node("").map(|node| node.service.as_str()), Some("n1"));
+        assert!(hosts.node("N2").is_some() && hosts.node("n3").is_none());
+    }
+}
+
+#[test]
+fn each_service_has_a_revision_of_its_own() {
+    let mut table = HostTable::default();
+    register(&mut table, placed("web", "n2", "a"), at(0));
+    register(&mut table, registration("db", "a"), at(0));
+    let marks = |table: &HostTable| {
+        let hosts = table.hosts();
+        ["web", "db", "none"]
+            .map(|service| hosts.modified(service).0)
+            .into_iter()
+            .chain([hosts.list_modified().0])
+            .collect()
+    };
+    let before: Vec<u64> = marks(&table);
+    assert_eq!(before, [1, 2, 0, 2]);
+    register(&mut table, registration("db", "a"), at(1));
+    assert_eq!(marks(&table), before, "a heartbeat is no change");
+    let report = |status| Event::Report { host: key("db", "a"), check: "up".into(), status, output: "".into() };
+    table.apply(report(Status::Critical), at(1)).expect("a report");
+    assert_eq!(marks(&table), [1, 3, 0, 2], "the list of services says nothing of checks");
+    // What a node says of itself is shown with the services on it.
+    register(&mut table, node("n2", false, Status::Passing), at(2));
+    assert_eq!(marks(&table), [4, 3, 0, 2]);
+    table.apply(Event::Deregister(key("db", "a")), at(3)).expect("removes");
+    assert_eq!(marks(&table), [4, 5, 5, 5], "a service that is gone is never older than it was");
+}

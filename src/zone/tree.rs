@@ -25,7 +25,7 @@ use super::schema::View;
 use super::schema::service::{Names, check_service_label, names};
 use crate::clock::Timestamp;
 use crate::limits;
-use crate::table::{Cause, Change, Host, Status};
+use crate::table::{Cause, Change, Dialect, Host, Status};
 use crate::zone::EmptyService;
 
 /// The dynamic names of all zones.
@@ -188,7 +188,7 @@ impl Tree {
     /// Takes in changes; says whether any record differs.
     pub(super) fn apply(&mut self, changes: &[Change]) -> bool {
         let mut differs = false;
-        for change in changes {
+        for change in changes.iter().filter(|change| change.host().dialect != Dialect::Node) {
             let (before, after) = (change.before.as_ref(), change.after.as_ref());
             self.move_host(before, after);
             self.remember_end(change);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rollcall::table::{
     CheckDefinition, CheckKind, Dialect, Endpoint, Event, HostId, HostKey, Meta, Namespace, Place, Port, Protocol,
-    Registration, ServiceName, Status, Tag, Target, Terms, Wishes,
+    Registration, ServiceName, Status, Tag, Target, Terms, Weights, Wishes,
 };
 use rollcall::zone::{AddressOrder, EmptyService, Policy, Random, SrvSubset};
 
@@ -164,7 +164,8 @@ impl Dice {
             ports: self.ports().into(),
             tags: rollcall::table::parse_tags("tags", tags).expect("tags"),
             meta: self.meta(),
-            weight: self.one_in(2).then(|| self.below(3) as u16),
+            at_node: false,
+            weights: self.one_in(2).then(|| Weights::same(self.below(3) as u16)),
             priority: self.below(2) as u16,
             zone: self.one_in(2).then(|| Place::parse("zone", self.pick(&ZONES)).expect("a zone")),
             region: self.one_in(4).then(|| Place::parse("region", self.pick(&["north", "south"])).expect("a region")),
@@ -221,7 +222,7 @@ impl Dice {
             Crowd::Spread => {}
             Crowd::Sick => {
                 let check =
-                    CheckDefinition { id: "health".into(), terms: None, status: Some(Status::Critical), output: None };
+                    CheckDefinition { status: Some(Status::Critical), ..CheckDefinition::new("health".into(), None) };
                 registration.checks = Some(vec![check]);
             }
             Crowd::OneAddress => {
@@ -248,10 +249,10 @@ impl Dice {
 
     fn checks(&mut self) -> Vec<CheckDefinition> {
         let definition = |dice: &mut Dice, id: &str| CheckDefinition {
-            id: id.into(),
             terms: (!dice.one_in(3)).then(|| dice.terms()),
             status: dice.one_in(2).then(|| dice.pick(&Status::ALL)),
             output: dice.one_in(2).then(|| dice.pick(&["", "slow"]).into()),
+            ..CheckDefinition::new(id.into(), None)
         };
         let mut checks = Vec::new();
         for id in CHECKS {
@@ -288,7 +289,8 @@ impl Dice {
             ports: said.ports.clone().into(),
             tags: said.tags.iter().map(|tag| Tag::parse("tag", tag).expect("a tag")).collect(),
             meta: said.meta.iter().map(|(key, value)| (key.as_str().into(), value.as_str().into())).collect(),
-            weight: self.one_in(2).then_some(said.weight),
+            at_node: false,
+            weights: self.one_in(2).then_some(Weights::same(said.weight)),
             priority: said.priority,
             zone: said.zone.as_ref().map(|zone| Place::parse("zone", zone).expect("a zone")),
             region: said.region.as_ref().map(|region| Place::parse("region", region).expect("a region")),

@@ -188,7 +188,11 @@ impl Hall<'_> {
             Event::Deregister(_) => {
                 self.heartbeats.remove(&key);
             }
-            Event::Report { .. } | Event::Observe { .. } | Event::Weigh { .. } | Event::Drain { .. } => {}
+            Event::Report { .. }
+            | Event::Observe { .. }
+            | Event::Weigh { .. }
+            | Event::Drain { .. }
+            | Event::Resolve { .. } => {}
         }
     }
 

@@ -202,6 +202,7 @@ impl Model {
                 said.original = original.as_deref().map(str::to_owned).or(said.original.take());
             }),
             Event::Drain { enable, .. } => self.edit(live, |said| said.draining = *enable),
+            Event::Resolve { .. } => unreachable!("no dice throws it"),
         };
         self.revision += u64::from(outcome.is_change());
         outcome
@@ -226,7 +227,7 @@ impl Model {
             target: asked.target.clone(),
             ports: asked.ports.to_vec(),
             tags: asked.tags.iter().map(|tag| tag.as_str().to_owned()).collect(),
-            weight: asked.weight.or(old.as_ref().map(|old| old.weight)).unwrap_or(1),
+            weight: asked.weights.map(|weights| weights.passing).or(old.as_ref().map(|old| old.weight)).unwrap_or(1),
             priority: asked.priority,
             checks,
             draining: old.as_ref().is_some_and(|old| old.draining),

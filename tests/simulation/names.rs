@@ -247,6 +247,7 @@ impl Row {
             (Target::Name(name), _) => name.to_string(),
             (Target::Addresses(addresses), _) if zone == HOSTS => address_name(addresses[0]),
             (Target::Addresses(_), Some(hostname)) => self.called(zone, hostname),
+            (Target::Resolved(_), _) => unreachable!("no dice throws it"),
             (Target::Addresses(addresses), None) => self.called(zone, &dashed(addresses[0])),
         }
     }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 
 use rollcall::clock::Timestamp;
-use rollcall::table::{self, Dialect, Event, HostId, HostTable, Port, Registration, ServiceName};
+use rollcall::table::{self, Dialect, Event, HostId, HostTable, Port, Registration, ServiceName, Weights};
 use rollcall::zone::{
     AddressOrder, Asker, Data, Derived, Name, Policy, Question, Random, SrvSubset, Target, Zones, rtype,
 };
@@ -25,7 +25,7 @@ fn service_of(policy: Policy, hosts: &[(usize, usize, u16)]) -> Zones {
         let [_, _, high, low] = (*address as u32).to_be_bytes();
         let registration = Registration {
             ports: [Port::tcp(80)].into_iter().collect(),
-            weight: Some(*weight),
+            weights: Some(Weights::same(*weight)),
             ..Registration::new(
                 ServiceName::parse("service", "web").expect("a name"),
                 Dialect::Native,

@@ -11,9 +11,7 @@ use super::fields::Fields;
 use super::reply::Failure;
 use super::stored::{Stored, Tags, WEIGHT, WEIGHTS};
 use super::{address, python};
-use crate::table::{
-    Dialect, Host, HostId, Meta, Namespace, Place, Port, Registration, ServiceName, Target, parse_meta,
-};
+use crate::table::{Dialect, Host, HostId, Meta, Place, Port, Registration, ServiceName, Target, Weights, parse_meta};
 
 /// SRV priority of every host that registers here: the API has no word for one, and the default of the native API lets
 /// hosts of both serve one name.
@@ -91,24 +89,18 @@ impl CheckIn {
             }
         };
         let original: Arc<str> = stored.to_text()?;
+        let (service, id, target) = (self.service.clone(), self.id.clone(), self.target.clone());
         Ok(Registration {
-            service: self.service.clone(),
-            dialect: Dialect::Lyft,
-            id: self.id.clone(),
-            namespace: Namespace::DEFAULT,
-            target: self.target.clone(),
             ports: smallvec![Port::tcp(self.port)],
-            tags: Box::default(),
             meta: meta_of(&stored),
-            weight,
+            weights: weight.map(Weights::same),
             priority: PRIORITY,
             zone: place_of(&stored, "az"),
             region: place_of(&stored, "region"),
-            hostname: None,
             ttl: Some(ttl),
-            checks: None,
             repo: self.repo.clone(),
             original: Some(original),
+            ..Registration::new(service, Dialect::Lyft, id, target)
         })
     }
 }

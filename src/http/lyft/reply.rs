@@ -99,6 +99,7 @@ fn submit(refused: &SubmitError) -> Response {
         SubmitError::Rejected(Rejection::UnknownHost(_)) => return Failure::NoSuchHost.into_response(),
         SubmitError::Rejected(
             Rejection::TooManyHosts
+            | Rejection::TooManyNodes
             | Rejection::TooManyServices
             | Rejection::TooManyHostsInService
             | Rejection::TooManyChecks

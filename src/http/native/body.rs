@@ -13,7 +13,7 @@ use crate::http::problem::Problem;
 use crate::limits;
 use crate::table::{
     Check, Dialect, HostId, Invalid, Lease, Namespace, Place, Port, Protocol, Registration, ServiceName, Status, Tag,
-    Target, is_label, parse_label, parse_meta, parse_tags,
+    Target, Weights, is_label, parse_label, parse_meta, parse_tags,
 };
 use crate::zone;
 
@@ -152,7 +152,8 @@ pub(super) fn registration(
         ports: ports(body.port, body.ports)?,
         tags: tags(body.tags.as_deref().unwrap_or_default())?,
         meta: meta(body.meta)?,
-        weight: body.weight.map(weight).transpose()?,
+        at_node: false,
+        weights: body.weight.map(weight).transpose()?.map(Weights::same),
         priority: body.priority.map_or(Ok(0), priority)?,
         zone: place("zone", body.zone)?,
         region: place("region", body.region)?,
@@ -349,11 +350,11 @@ mod tests {
         let registration = read(body).expect("is valid");
         assert_eq!(registration.target.addresses().len(), 2);
         assert_eq!(registration.ports[0].name.as_deref(), Some("http"));
-        assert_eq!((registration.weight, registration.priority), (Some(7), 2));
+        assert_eq!((registration.weights, registration.priority), (Some(Weights::same(7)), 2));
         assert_eq!(registration.ttl, Some(Duration::from_millis(1500)));
         assert_eq!(registration.checks.map(|checks| checks.len()), Some(1));
         let least = read(r#"{"address":"db.example.com"}"#).expect("is valid");
-        assert_eq!((least.ttl, least.weight, least.checks.is_none()), (Some(Duration::from_secs(30)), None, true));
+        assert_eq!((least.ttl, least.weights, least.checks.is_none()), (Some(Duration::from_secs(30)), None, true));
     }
 
     #[test]

@@ -137,6 +137,7 @@ fn one(before: &str, body: &CheckBody<'_>) -> Result<CheckDefinition, Invalid> {
     let id = body.id.as_ref().ok_or_else(|| Invalid::new(field("id"), "must be given"))?;
     let terms = Terms::parse(before, kind(before, body)?, wishes(before, body)?)?;
     Ok(CheckDefinition {
+        title: None,
         id: Check::parse_id(&field("id"), id.as_str())?,
         terms: (!terms.is_plain()).then(|| Arc::new(terms)),
         status: body.status.as_ref().map(|text| Status::parse(&field("status"), text.as_str())).transpose()?,

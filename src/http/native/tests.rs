@@ -253,7 +253,7 @@ async fn lists_filter_and_page() {
         "/v1/hosts?tag=%FF",
         "/v1/hosts?index=1&wait=3601",
         "/v1/hosts?index=1&index=2",
-        "/v1/hosts/web/a?origin=consul",
+        "/v1/hosts/web/a?origin=nomad",
     ] {
         assert_eq!(server.get(path).await.problem().0, 400, "{path}");
     }

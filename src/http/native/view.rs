@@ -19,7 +19,7 @@ pub(super) struct HostView<'a> {
     service: &'a str,
     /// Its id, unique within service and origin.
     id: &'a str,
-    /// The API that registered it: `native` or `lyft`.
+    /// The API that registered it: `native`, `lyft` or `consul`.
     origin: &'static str,
     /// Its namespace.
     namespace: &'a str,
@@ -177,9 +177,9 @@ struct Addresses<'a>(&'a Target);
 
 impl Serialize for Addresses<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self.0 {
-            Target::Addresses(addresses) => serializer.collect_seq(addresses),
-            Target::Name(name) => serializer.collect_seq([name.as_ref()]),
+        match self.0.name() {
+            None => serializer.collect_seq(self.0.addresses()),
+            Some(name) => serializer.collect_seq([name.as_ref()]),
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::http::gate::Waited;
 use crate::http::problem::{Kind, Problem};
 use crate::limits;
 use crate::metrics::Open;
-use crate::registry::Registry;
+use crate::registry::{Registry, Topic};
 use crate::table::Revision;
 
 /// A place among those that wait; it is free again when this is dropped.
@@ -30,7 +30,7 @@ pub(super) fn take_place(app: &App) -> Result<Place, Problem> {
 
 /// Waits until `service`, or anything at all, has a change newer than `index`; at most `wait`, and not past a stop.
 ///
-/// An index that is compacted or not reached yet says that the client knows another history: it gets ours at once.
+/// An index that is not reached yet says that the client knows another history: it gets ours at once.
 pub(super) async fn for_change(
     app: &App,
     service: Option<&str>,
@@ -48,16 +48,14 @@ pub(super) async fn for_change(
 }
 
 async fn changed(registry: &Registry, service: Option<&str>, index: Revision) {
-    let mut follower = registry.follow();
-    if index > follower.seen() {
+    if index > registry.snapshot().revision {
         return;
     }
-    follower.seek(index);
-    while let Ok(changes) = follower.next(registry).await {
-        if service.is_none_or(|service| changes.iter().any(|change| change.host().service.as_str() == service)) {
-            return;
-        }
-    }
+    let topic = match service {
+        Some(service) => Topic::Service(service.into()),
+        None => Topic::Everything,
+    };
+    registry.changed_after(&topic, index).await;
 }
 
 /// Marks an answer as one that waited, so that its time is not counted.

@@ -22,7 +22,7 @@ use crate::http::App;
 use crate::http::problem::{Document, Problem};
 use crate::limits;
 use crate::registry::Follower;
-use crate::table::{Change, Host, Revision};
+use crate::table::{Change, Dialect, Host, Revision};
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
@@ -140,7 +140,8 @@ impl Stream {
         let mut piece = String::new();
         while piece.len() < limits::HTTP_CHUNK_OCTETS {
             let Some(change) = self.changes.pop_front() else { break };
-            if self.service.as_ref().is_none_or(|service| change.host().service.as_str() == service) {
+            let is_meant = |service: &String| change.host().service.as_str() == service;
+            if change.host().dialect != Dialect::Node && self.service.as_ref().is_none_or(is_meant) {
                 write_change(&mut piece, &change);
             }
         }

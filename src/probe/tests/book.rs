@@ -27,8 +27,7 @@ impl Desk {
     }
 
     fn register(&mut self, address: SocketAddr, terms: Option<Arc<Terms>>, now: Timestamp) {
-        let checks =
-            terms.map(|terms| CheckDefinition { id: "up".into(), terms: Some(terms), status: None, output: None });
+        let checks = terms.map(|terms| CheckDefinition::new("up".into(), Some(terms)));
         let registration = Registration { checks: Some(checks.into_iter().collect()), ..registration("a", address) };
         self.apply(Event::Register(Box::new(registration)), now);
     }

@@ -5,8 +5,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::store::record::{self, Unreadable};
 use crate::table::{
-    Check, CheckKind, Endpoint, HttpCheck, HttpUrl, Lease, Namespace, Place, Protocol, Status, Terms, Tls, parse_meta,
-    parse_tags,
+    Check, CheckKind, Endpoint, HttpCheck, HttpUrl, Lease, Namespace, Place, Protocol, Status, Terms, Title, Tls,
+    Weights, parse_meta, parse_tags,
 };
 
 fn words(most: usize) -> impl Strategy<Value = Vec<String>> {
@@ -75,19 +75,25 @@ fn terms() -> impl Strategy<Value = Option<Arc<Terms>>> {
     })
 }
 
+fn title() -> impl Strategy<Value = Option<Arc<Title>>> {
+    prop::option::of(("[a-z]{1,3}", any::<String>(), any::<String>())).prop_map(|said| {
+        let (name, notes, definition) = said?;
+        Some(Arc::new(Title { name: name.into(), notes: notes.into(), definition: definition.into() }))
+    })
+}
+
 fn check() -> impl Strategy<Value = Check> {
-    ("[^\\p{Cc}]{1,20}", terms(), prop::sample::select(&Status::ALL[..]), any::<String>(), any::<u64>()).prop_map(
-        |(id, terms, status, output, since)| {
-            Check::new(id.into(), terms, status, &output, Timestamp::from_micros(since))
-        },
-    )
+    ("[^\\p{Cc}]{1,20}", terms(), title(), prop::sample::select(&Status::ALL[..]), any::<String>(), any::<u64>())
+        .prop_map(|(id, terms, title, status, output, since)| {
+            Check::new(id.into(), terms, status, &output, Timestamp::from_micros(since)).titled(title)
+        })
 }
 
 prop_compose! {
     fn host()(
         names in ("[^\\p{Cc}]{1,30}", "[^\\p{Cc}]{1,30}", "[a-z][a-z0-9]{0,9}"),
         dialect in prop::sample::select(&Dialect::ALL[..]),
-        numbers in any::<(bool, u16, u16, u64, u64, Option<u32>)>(),
+        numbers in any::<(bool, (u16, u16), u16, u64, u64, Option<u32>)>(),
         target in target(),
         ports in prop::collection::vec(port(), 0..4),
         tags in words(4),
@@ -97,13 +103,17 @@ prop_compose! {
         checks in prop::collection::vec(check(), 0..4),
         original in prop::option::of(any::<String>()),
     ) -> Host {
-        let (draining, weight, priority, created, modified, ttl) = numbers;
+        let (draining, (passing, warning), priority, created, modified, ttl) = numbers;
+        let weights = Weights { passing, warning };
         let ttl = ttl.map(|millis| Duration::from_millis(u64::from(millis) + 1));
         Host {
             service: ServiceName::parse("service", &names.0).expect("service"),
             dialect,
             draining,
-            weight,
+            node_status: Status::default(),
+            at_node: draining,
+            weight: weights.passing,
+            weights,
             priority,
             id: HostId::parse("id", &names.1).expect("id"),
             namespace: Namespace::parse("namespace", &names.2).expect("namespace"),

@@ -343,8 +343,10 @@ impl<'j> Judge<'j> {
         let family = |v4: bool| match &host.target {
             _ if !self.facet.shows_addresses() => Some(Reason::NoRecords),
             Target::Name(_) => Some(Reason::NamedTarget),
-            Target::Addresses(_) if addresses.iter().any(|address| address.is_ipv4() == v4) => None,
-            Target::Addresses(_) => Some(Reason::NoAddress),
+            Target::Addresses(_) | Target::Resolved(_) if addresses.iter().any(|address| address.is_ipv4() == v4) => {
+                None
+            }
+            Target::Addresses(_) | Target::Resolved(_) => Some(Reason::NoAddress),
         };
         let any_port = |shows: &dyn Fn(&Port) -> bool| {
             let shown = host.ports.iter().any(|port| self.facet.shows_port(port) && shows(port));
@@ -400,7 +402,7 @@ mod tests {
         world.register("web", &["10.0.0.5"], 1, |_| {});
         world.register("web", &["10.0.0.6"], 1, |registration| {
             let failing =
-                CheckDefinition { id: "disk".into(), terms: None, status: Some(Status::Critical), output: None };
+                CheckDefinition { status: Some(Status::Critical), ..CheckDefinition::new("disk".into(), None) };
             registration.checks = Some([failing].into_iter().collect());
         });
         world.register("web", &["10.0.0.7"], 1, |registration| registration.ttl = Some(Duration::from_secs(2)));

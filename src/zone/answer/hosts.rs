@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 use super::{Answer, Data, Owner, Record, Search};
 use crate::clock::Timestamp;
 use crate::limits;
-use crate::table::{self, Host, Port, Protocol};
+use crate::table::{Host, Port, Protocol};
 use crate::zone::Grammar;
 use crate::zone::file::rtype;
 use crate::zone::members::{Iter, is_live};
@@ -259,17 +259,15 @@ impl<'z> Search<'z, '_> {
 
     /// The name that a host is reached by, as SRV says it: it has addresses, and is no alias (RFC 2782).
     fn target(&self, host: &'z Host) -> Option<Target<'z>> {
-        match &host.target {
-            table::Target::Name(name) => Some(Target::Name(name)),
-            table::Target::Addresses(addresses) => {
-                let derived = match self.place.zone.grammar {
-                    Grammar::Kubernetes => Derived::Endpoint(Row(host)),
-                    Grammar::Consul(_) => Derived::Literal(addresses[0]),
-                    Grammar::Service | Grammar::Static | Grammar::Reverse(_) => Derived::Address(addresses[0]),
-                };
-                derived.fits(&self.place.zone.origin).then_some(Target::Derived(derived))
-            }
-        }
+        let Some(&address) = host.target.addresses().first() else {
+            return host.target.name().map(|name| Target::Name(name));
+        };
+        let derived = match self.place.zone.grammar {
+            Grammar::Kubernetes => Derived::Endpoint(Row(host)),
+            Grammar::Consul(_) => Derived::Literal(address),
+            Grammar::Service | Grammar::Static | Grammar::Reverse(_) => Derived::Address(address),
+        };
+        derived.fits(&self.place.zone.origin).then_some(Target::Derived(derived))
     }
 
     /// A and AAAA of every target of a port that is shown, each once (R23).

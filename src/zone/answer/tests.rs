@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::*;
 use crate::table::{
     Applied, Change, CheckDefinition, Dialect, Event, HostId, HostTable, Namespace, Port, Protocol, Registration,
-    ServiceName, Status, Target, parse_tags,
+    ServiceName, Status, Target, Weights, parse_tags,
 };
 use crate::zone::{Derived, Target as Pointed};
 use crate::zone::{Grammar, Name, Policy, Zone, Zones, parse_file, write_name};
@@ -142,7 +142,7 @@ fn with_tags(tags: &'static [&'static str]) -> impl FnOnce(&mut Registration) {
 #[test]
 fn hosts_are_answered_as_addresses_and_services() {
     let mut world = World::new();
-    world.register("web", &["10.0.0.1", "fd00::1"], 80, |registration| registration.weight = Some(3));
+    world.register("web", &["10.0.0.1", "fd00::1"], 80, |registration| registration.weights = Some(Weights::same(3)));
     world.register("web", &["10.0.0.2"], 81, |registration| registration.priority = 7);
     assert_eq!(world.dig("web", rtype::A, 0), "NOERROR\n@ 5 A 10.0.0.1\n@ 5 A 10.0.0.2");
     assert_eq!(world.dig("web", rtype::AAAA, 0), "NOERROR\n@ 5 AAAA fd00::1");
@@ -213,7 +213,7 @@ fn unhealthy_and_draining_hosts_are_left_out() {
     let health = |status| {
         move |registration: &mut Registration| {
             registration.checks =
-                Some(vec![CheckDefinition { id: "health".into(), terms: None, status: Some(status), output: None }]);
+                Some(vec![CheckDefinition { status: Some(status), ..CheckDefinition::new("health".into(), None) }]);
         }
     };
     world.register("web", &["10.0.0.1"], 80, health(Status::Critical));

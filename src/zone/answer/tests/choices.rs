@@ -11,7 +11,8 @@ fn service(policy: Policy, hosts: u16, weights: &[u16]) -> World {
     for host in 1..=hosts {
         let weight = weights.get(usize::from(host) - 1).or(weights.last()).copied();
         let address = format!("10.0.{}.{}", host / 250, host % 250);
-        world.register("web", &[&address], 8000 + host, |registration| registration.weight = weight);
+        world
+            .register("web", &[&address], 8000 + host, |registration| registration.weights = weight.map(Weights::same));
     }
     world
 }
@@ -55,7 +56,7 @@ fn addresses_come_first_as_often_as_their_weight_says() {
 #[test]
 fn hosts_of_one_address_weigh_together() {
     let mut world = service(Policy::default(), 2, &[1, 2]);
-    world.register("web", &["10.0.0.1"], 9000, |registration| registration.weight = Some(3));
+    world.register("web", &["10.0.0.1"], 9000, |registration| registration.weights = Some(Weights::same(3)));
     let counts = first(&world);
     assert!(counts["1"].abs_diff(2000) < 120 && counts.len() == 2, "{counts:?}");
 }
