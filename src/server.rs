@@ -8,6 +8,7 @@ mod advertise;
 mod ask;
 mod banner;
 mod desk;
+mod node;
 mod run;
 mod tasks;
 mod zones;

@@ -49,7 +49,10 @@ else it has its default. These have a variable and a key in the file, no flag:
   ROLLCALL_AUTO_IP              networks for auto_ip [192.168.0.0/16]
   ROLLCALL_TRUST_FORWARDED_FOR  believe X-Forwarded-For [false]
   ROLLCALL_NODE_NAME            node in Consul's API [the host name]
+  ROLLCALL_NODE_ID              its UUID there [made of machine and name]
+  ROLLCALL_NODE_META            what it carries there: key=value,...
   ROLLCALL_DATACENTER           datacenter in Consul's API [dc1]
+  ROLLCALL_CATALOG_HIDES_CRITICAL  leave critical hosts out of the catalog [false]
   ROLLCALL_SHUTDOWN_GRACE       keep answering after SIGTERM for [0s]
 Lyft's names work too: PORT, HOST_TTL (seconds), APPLICATION_ENV, and
 BACKEND_STORAGE (InFile, InMemory).

@@ -7,6 +7,7 @@
 mod env;
 mod file;
 mod messages;
+mod node;
 mod origin;
 mod settings;
 mod value;
@@ -39,6 +40,12 @@ pub struct Config {
     pub store: store::Settings,
     /// The node's name, as the Consul dialect shows it.
     pub node_name: String,
+    /// Its UUID as Consul's clients see it; `None` makes one of the machine and the name.
+    pub node_id: Option<String>,
+    /// What it carries for them.
+    pub node_meta: Vec<(String, String)>,
+    /// Whether Consul's catalog leaves out critical hosts.
+    pub catalog_hides_critical: bool,
     /// Threads of the runtime.
     pub threads: usize,
     /// The log.
@@ -130,6 +137,9 @@ impl Config {
             check_redirects: false,
             store: store::Settings { kind: store::Kind::File, data_dir: machine.data_dir.clone().unwrap_or_default() },
             node_name: machine.node_name.clone(),
+            node_id: None,
+            node_meta: Vec::new(),
+            catalog_hides_critical: false,
             threads: machine.threads,
             log: telemetry::Settings::default(),
             shutdown_grace: Duration::ZERO,

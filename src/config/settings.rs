@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::value::{self, one};
-use super::{Config, Machine, messages};
+use super::{Config, Machine, messages, node};
 use crate::dns::Listeners;
 use crate::store::Kind;
 use crate::zone::{AddressOrder, EmptyService, SrvSubset};
@@ -99,8 +99,15 @@ pub(super) const SETTINGS: &[Setting] = &[
     single("application_env", set_application_env, |config| value::quoted(&config.http.lyft_env)),
     list("auto_ip", set_auto_ip, |config| value::list(&config.http.auto_ip_networks, network)),
     single("trust_forwarded_for", set_trust_forwarded_for, |config| config.http.trust_forwarded_for.to_string()),
-    single("node_name", set_node_name, |config| value::quoted(&config.node_name)),
-    single("datacenter", set_datacenter, |config| value::quoted(&config.dns.datacenter)),
+    single("node_name", node::set_node_name, |config| value::quoted(&config.node_name)),
+    single("node_id", node::set_node_id, |config| value::quoted(config.node_id.as_deref().unwrap_or("auto"))),
+    list("node_meta", node::set_node_meta, |config| {
+        value::list(&config.node_meta, |(key, value)| format!("{key}={value}"))
+    }),
+    single("catalog_hides_critical", node::set_catalog_hides_critical, |config| {
+        config.catalog_hides_critical.to_string()
+    }),
+    single("datacenter", node::set_datacenter, |config| value::quoted(&config.dns.datacenter)),
     single("threads", set_threads, |config| config.threads.to_string()),
     single("log_format", set_log_format, |config| value::quoted(config.log.format.name())),
     single("log_level", set_log_level, |config| value::quoted(config.log.level.name())),
@@ -123,7 +130,8 @@ pub(super) fn is_key(key: &str) -> bool {
 pub(super) fn is_bare(key: &str) -> bool {
     matches!(
         key,
-        "chaos_identity"
+        "catalog_hides_critical"
+            | "chaos_identity"
             | "check_redirects"
             | "only_passing"
             | "query_log"
@@ -407,27 +415,6 @@ fn set_auto_ip(config: &mut Config, values: &[String], _: &Machine) -> Result<()
 
 fn set_trust_forwarded_for(config: &mut Config, values: &[String], _: &Machine) -> Result<(), String> {
     config.http.trust_forwarded_for = value::boolean(one(values)?)?;
-    Ok(())
-}
-
-fn set_node_name(config: &mut Config, values: &[String], machine: &Machine) -> Result<(), String> {
-    config.node_name = match one(values)? {
-        "auto" => machine.node_name.clone(),
-        name => value::name(name)?,
-    };
-    Ok(())
-}
-
-fn set_datacenter(config: &mut Config, values: &[String], _: &Machine) -> Result<(), String> {
-    let text = one(values)?;
-    let name = value::name(text)?.to_ascii_lowercase();
-    if !crate::table::is_label(&name.replace('_', "-")) {
-        return Err(format!("`{text}` is not one label: the name is a part of DNS names"));
-    }
-    if ["addr", "dc", "node", "query", "service"].contains(&name.as_str()) {
-        return Err(format!("`{text}` has a meaning of its own in Consul's names"));
-    }
-    config.dns.datacenter = name;
     Ok(())
 }
 

@@ -53,6 +53,7 @@ pub(super) fn preamble() -> OpenApi {
                 "rollcall's own API. Errors are problem documents (RFC 9457) that name the field and the rule.",
             ),
             tag("lyft", "The API of Lyft's discovery service, with its paths and answers."),
+            tag("consul", "The API of Consul's agents and catalog, for its clients as they are. Errors are bare text."),
             tag("operation", "What orchestrators, monitors and people ask of the server itself."),
         ]))
         .build()
@@ -63,14 +64,18 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::http::{lyft, native, ops};
+    use crate::http::{consul, lyft, native, ops};
     use crate::limits;
 
     #[test]
     fn no_two_dialects_share_a_name_of_a_schema() {
         let mut owners: BTreeMap<String, &str> = BTreeMap::new();
-        for (dialect, routes) in [("native", native::routes()), ("lyft", lyft::routes()), ("operation", ops::routes())]
-        {
+        for (dialect, routes) in [
+            ("native", native::routes()),
+            ("lyft", lyft::routes()),
+            ("consul", consul::routes()),
+            ("operation", ops::routes()),
+        ] {
             let components = routes.into_openapi().components.unwrap_or_default();
             for name in components.schemas.into_keys() {
                 let other = owners.insert(name.clone(), dialect);

@@ -14,6 +14,7 @@ mod ops;
 mod percent;
 pub mod problem;
 mod progress;
+mod watchers;
 mod worded;
 
 pub(crate) mod lyft;
@@ -68,6 +69,8 @@ pub struct Shared {
     pub metrics: Arc<Metrics>,
     /// Whether the server may be given work.
     pub readiness: Arc<Readiness>,
+    /// What Consul's clients are shown of this server.
+    pub consul: Arc<consul::Settings>,
     /// Fires when the server stops: whoever waits for a change ends its wait.
     pub stopping: CancellationToken,
     /// Free places for long polls and event streams.
@@ -91,6 +94,7 @@ impl App {
             settings,
             metrics,
             readiness,
+            consul: Arc::default(),
             stopping: CancellationToken::new(),
             watchers: Arc::new(Semaphore::new(limits::WATCHERS)),
             desk: None,
@@ -103,6 +107,13 @@ impl App {
     #[must_use]
     pub fn with_desk(mut self, desk: Arc<dyn Desk>) -> App {
         self.edit().desk = Some(desk);
+        self
+    }
+
+    /// The same, shown to Consul's clients as this node.
+    #[must_use]
+    pub fn with_consul(mut self, settings: consul::Settings) -> App {
+        self.edit().consul = Arc::new(settings);
         self
     }
 
@@ -122,7 +133,11 @@ impl Deref for App {
 
 /// The routes of every dialect, with their documentation.
 fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::with_openapi(docs::preamble()).merge(native::routes()).merge(lyft::routes()).merge(ops::routes())
+    OpenApiRouter::with_openapi(docs::preamble())
+        .merge(native::routes())
+        .merge(lyft::routes())
+        .merge(consul::routes())
+        .merge(ops::routes())
 }
 
 /// Everything the HTTP listener answers.

@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{BrokenZones, lyft};
+use super::{BrokenZones, consul, lyft};
 use crate::limits;
 use crate::metrics::Outcome;
 use crate::registry::{CommitError, SubmitError};
@@ -307,7 +307,13 @@ impl From<SubmitError> for Problem {
 
 /// A problem in the form of the dialect that a path belongs to.
 pub(super) fn respond(path: &str, problem: &Problem) -> Response {
-    if lyft::owns(path) { lyft::problem(problem) } else { problem.clone().into_response() }
+    if lyft::owns(path) {
+        lyft::problem(problem)
+    } else if consul::owns(path) {
+        consul::problem(problem)
+    } else {
+        problem.clone().into_response()
+    }
 }
 
 /// Answers a path that no dialect has.

@@ -9,11 +9,11 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use super::tasks::Tasks;
-use super::{Server, banner};
+use super::{Server, banner, node};
 use crate::readiness::Condition;
 use crate::registry::{Durability, Registry};
 use crate::store::{self, Store};
-use crate::table::Revision;
+use crate::table::{Dialect, Revision};
 use crate::{config, dns, http, probe, telemetry};
 
 impl Server {
@@ -32,8 +32,10 @@ impl Server {
         }
         readiness.hold(Condition::Dns);
         let settings = Arc::new(config.http.clone());
+        let own = node::settings(&config, &dns_addrs);
         let app = http::App::new(Arc::clone(&registry), settings, Arc::clone(&metrics), Arc::clone(&readiness))
-            .with_desk(desk);
+            .with_desk(desk)
+            .with_consul(own.clone());
         let serve_http = http::serve(http, app, drain.clone());
         tasks.spawn("the HTTP listener", async move {
             serve_http.await;
@@ -41,13 +43,13 @@ impl Server {
         });
         readiness.hold(Condition::Http);
 
-        let own = dns_addrs.iter().copied().chain([http_addr]).collect();
+        let listeners = dns_addrs.iter().copied().chain([http_addr]).collect();
         let (deny, redirects) = (config.check_deny.clone(), config.check_redirects);
-        let probes = probe::Settings { deny, own, redirects, roots: Vec::new() };
+        let probes = probe::Settings { deny, own: listeners, redirects, roots: Vec::new() };
         let prober = probe::Prober::new(Arc::clone(&registry), probes);
         metrics.register_collector(Box::new(probe::StatsCollector(Arc::clone(prober.stats()))));
         let mut writer = None;
-        let served = match load(&config, &registry).await {
+        let served = match load(&config, own, &registry).await {
             Err(error) => Err(error),
             Ok(store) => {
                 tasks.spawn("the expiry of leases", run_expiry(Arc::clone(&registry), drain.clone()));
@@ -83,7 +85,11 @@ impl Server {
 }
 
 /// Opens the store and hands its rows to the registry, off the runtime's threads: both take long.
-async fn load(config: &config::Config, registry: &Arc<Registry>) -> Result<Box<dyn Store>> {
+async fn load(
+    config: &config::Config,
+    own: http::consul::Settings,
+    registry: &Arc<Registry>,
+) -> Result<Box<dyn Store>> {
     let settings = config.store.clone();
     let registry = Arc::clone(registry);
     let load = move || -> Result<Box<dyn Store>> {
@@ -92,8 +98,9 @@ async fn load(config: &config::Config, registry: &Arc<Registry>) -> Result<Box<d
         for notice in &opened.notices {
             tracing::warn!("{notice}");
         }
-        let loaded = opened.store.load().context("cannot read the store")?;
-        let hosts = loaded.rows.len();
+        let mut loaded = opened.store.load().context("cannot read the store")?;
+        node::put(&mut loaded.rows, &own, began);
+        let hosts = loaded.rows.iter().filter(|row| row.dialect != Dialect::Node).count();
         // A table without a past begins at a number that no earlier one of this server reached: a client that comes
         // back with an old revision is told to read anew, and does not miss what happened since.
         let (revision, serial) = match loaded.revision {

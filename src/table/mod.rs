@@ -389,6 +389,15 @@ impl HostTable {
     }
 }
 
+impl Host {
+    /// The row that a registration makes where there was none, at no revision yet.
+    pub fn new(registration: Registration, now: Timestamp) -> Host {
+        let mut host = registered(registration, None, now);
+        host.weight = host.weights.of(host.status());
+        host
+    }
+}
+
 /// The row a registration makes, beside what the row there keeps of its own.
 fn registered(registration: Registration, current: Option<&Host>, now: Timestamp) -> Host {
     let checks = match registration.checks {

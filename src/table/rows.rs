@@ -5,6 +5,7 @@ use std::sync::Arc;
 use imbl::{OrdMap, OrdSet};
 
 use super::change::Revision;
+use super::check::Check;
 use super::host::Host;
 use super::key::{Dialect, HostKey, Row, RowKey};
 use super::node::{FirstAt, Placed, Standing};
@@ -24,6 +25,8 @@ pub struct Hosts {
     repos: OrdMap<Place, OrdSet<Row>>,
     /// Those of Consul's dialect, by where they stand.
     placed: OrdSet<Placed>,
+    /// Those of them that have a check whose id does not name the row, by node and check.
+    checked: OrdMap<(Box<str>, Box<str>), Placed>,
     marks: Marks,
 }
 
@@ -114,6 +117,23 @@ impl Hosts {
             .filter(|host| Standing::of(&host.id) == at)
     }
 
+    /// The row on a node that has a check of that id, the node itself included.
+    pub fn with_check(&self, node: &str, check: &str) -> Option<&Arc<Host>> {
+        let has = |host: &&Arc<Host>| host.checks.iter().any(|known| *known.id == *check);
+        if let Some(row) = self.node(node).filter(has) {
+            return Some(row);
+        }
+        if let Some(row) = row_named(check).and_then(|id| self.standing(Standing { node, id })).filter(has) {
+            return Some(row);
+        }
+        // `service:web:1` is the first check of `web`, or the only one of `web:1`.
+        let first = row_named(check).and_then(|id| Some(id.rsplit_once(':')?.0));
+        if let Some(row) = first.and_then(|id| self.standing(Standing { node, id })).filter(has) {
+            return Some(row);
+        }
+        self.checked.get(&(node.into(), check.into())).map(|placed| &placed.0)
+    }
+
     /// The rows of a service, by dialect, id.
     pub fn of_service<'a>(&'a self, service: &'a str) -> impl Iterator<Item = &'a Arc<Host>> {
         self.rows
@@ -177,6 +197,7 @@ impl Hosts {
         match self.rows.insert(row.clone()) {
             Some(old) => {
                 self.leave_repo(&old.0);
+                self.forget_checks(&old.0);
                 if old.0.tags != row.0.tags || old.0.namespace != row.0.namespace {
                     self.marks.listed = modified;
                 }
@@ -190,6 +211,9 @@ impl Hosts {
         }
         if row.0.dialect == Dialect::Consul {
             self.placed.insert(Placed(Arc::clone(&row.0)));
+            for key in odd_checks(&row.0) {
+                self.checked.insert(key, Placed(Arc::clone(&row.0)));
+            }
         }
         if let Some(repo) = &row.0.repo {
             self.repos.entry(repo.clone()).or_default().insert(row.clone());
@@ -207,6 +231,7 @@ impl Hosts {
         }
         let Some(old) = self.rows.remove(&RowKey::of(&key)) else { return };
         self.leave_repo(&old.0);
+        self.forget_checks(&old.0);
         if old.0.dialect == Dialect::Consul {
             self.placed.remove(&Placed(old.0));
         }
@@ -240,6 +265,14 @@ impl Hosts {
         }
     }
 
+    fn forget_checks(&mut self, host: &Arc<Host>) {
+        for key in odd_checks(host) {
+            if self.checked.get(&key).is_some_and(|placed| placed.0.key() == host.key()) {
+                self.checked.remove(&key);
+            }
+        }
+    }
+
     fn leave_repo(&mut self, host: &Arc<Host>) {
         let Some(repo) = &host.repo else { return };
         if let Some(rows) = self.repos.get_mut(repo) {
@@ -249,6 +282,22 @@ impl Hosts {
             }
         }
     }
+}
+
+/// The id of the row that the id of a check names: `service:<id>` and `_service_maintenance:<id>` as Consul makes them.
+fn row_named(check: &str) -> Option<&str> {
+    check.strip_prefix("service:").or_else(|| check.strip_prefix("_service_maintenance:"))
+}
+
+/// The checks of a row of Consul's dialect by which it is not found without an index.
+fn odd_checks(host: &Host) -> impl Iterator<Item = (Box<str>, Box<str>)> {
+    let Standing { node, id } = Standing::of(&host.id);
+    let is_odd = move |check: &&Check| {
+        row_named(&check.id)
+            .is_none_or(|named| named != id && named.rsplit_once(':').is_none_or(|(first, _)| first != id))
+    };
+    let checks: &[Check] = if host.dialect == Dialect::Consul { &host.checks } else { &[] };
+    checks.iter().filter(is_odd).map(move |check| (node.into(), check.id.clone()))
 }
 
 /// A service name to look up by its text.

@@ -18,6 +18,8 @@ mod wait;
 mod watch;
 mod write;
 
+pub(in crate::http) use reload::reload_zones;
+
 use axum::http::HeaderName;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;

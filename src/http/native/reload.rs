@@ -43,6 +43,14 @@ pub(super) async fn reload(
     if !body.is_empty() {
         return Err(Problem::invalid("body", "must be empty: the zone files are those of the server"));
     }
+    let Reload { zones, warnings } = reload_zones(&app).await?;
+    let serial = app.registry.snapshot().zones.serial();
+    // A struct of numbers and strings serializes.
+    Ok((JSON, serde_json::to_vec(&ReloadedZones { zones, serial, warnings }).unwrap_or_default()).into_response())
+}
+
+/// Has the desk read the zone files; one after the other.
+pub(in crate::http) async fn reload_zones(app: &App) -> Result<Reload, Problem> {
     let unavailable = || Problem::new(Kind::NotReady, "the zone files cannot be read now");
     let desk = app.desk.clone().ok_or_else(unavailable)?;
     let one = Arc::clone(&app.reloading).lock_owned().await;
@@ -51,8 +59,5 @@ pub(super) async fn reload(
         let _one = one;
         desk.reload()
     });
-    let Reload { zones, warnings } = reloaded.await.map_err(|_| unavailable())??;
-    let serial = app.registry.snapshot().zones.serial();
-    // A struct of numbers and strings serializes.
-    Ok((JSON, serde_json::to_vec(&ReloadedZones { zones, serial, warnings }).unwrap_or_default()).into_response())
+    Ok(reloaded.await.map_err(|_| unavailable())??)
 }

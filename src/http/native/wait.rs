@@ -3,29 +3,21 @@
 use std::time::Duration;
 
 use axum::response::Response;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 
 use crate::http::App;
-use crate::http::gate::Waited;
 use crate::http::problem::{Kind, Problem};
+use crate::http::watchers::{self, Place};
 use crate::limits;
-use crate::metrics::Open;
 use crate::registry::{Registry, Topic};
 use crate::table::Revision;
 
-/// A place among those that wait; it is free again when this is dropped.
-pub(super) struct Place(#[allow(dead_code, reason = "held, not read")] (OwnedSemaphorePermit, Open));
-
 /// Takes a place for a long poll or an event stream.
 pub(super) fn take_place(app: &App) -> Result<Place, Problem> {
-    match std::sync::Arc::clone(&app.watchers).try_acquire_owned() {
-        Ok(permit) => Ok(Place((permit, app.metrics.watcher()))),
-        Err(_) => {
-            let detail = format!("{} long polls and event streams wait, the bound", limits::WATCHERS);
-            Err(Problem::new(Kind::TooMany, detail))
-        }
-    }
+    watchers::take_place(app).ok_or_else(|| {
+        let detail = format!("{} long polls and event streams wait, the bound", limits::WATCHERS);
+        Problem::new(Kind::TooMany, detail)
+    })
 }
 
 /// Waits until `service`, or anything at all, has a change newer than `index`; at most `wait`, and not past a stop.
@@ -60,6 +52,6 @@ async fn changed(registry: &Registry, service: Option<&str>, index: Revision) {
 
 /// Marks an answer as one that waited, so that its time is not counted.
 pub(super) fn mark(mut response: Response) -> Response {
-    response.extensions_mut().insert(Waited);
+    watchers::mark_waited(&mut response);
     response
 }

@@ -5,8 +5,10 @@
 
 mod check;
 mod decode;
+mod external;
 mod service;
 mod tree;
+mod verdict;
 
 #[cfg(test)]
 mod tests;
@@ -15,8 +17,10 @@ use thiserror::Error;
 
 pub use check::{Check, CheckError};
 pub use decode::DecodeError;
+pub use external::{Deregistration, ExternalCheck, ExternalNode, ExternalRegistration, ExternalService};
 pub use service::{Address, Mesh, ServiceRegistration};
 pub use tree::Tree;
+pub use verdict::verdict;
 
 use crate::limits;
 

@@ -52,6 +52,14 @@ pub struct Mesh {
     pub locality: Tree,
 }
 
+impl Mesh {
+    /// Whether the service speaks mutual TLS itself.
+    pub fn is_native(&self) -> bool {
+        let Tree::Object(pairs) = &self.connect else { return false };
+        pairs.iter().any(|(name, value)| name.eq_ignore_ascii_case("native") && *value == Tree::Flag(true))
+    }
+}
+
 /// One of the addresses of a service.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Address {

@@ -39,6 +39,30 @@ impl Tree {
     }
 }
 
+impl Tree {
+    /// The same as text.
+    pub(in crate::http::consul) fn to_json(&self) -> String {
+        match self {
+            Tree::Null => "null".to_owned(),
+            Tree::Flag(flag) => flag.to_string(),
+            Tree::Integer(number) => number.to_string(),
+            Tree::Float(number) => {
+                serde_json::Number::from_f64(*number).map_or("null".to_owned(), |number| number.to_string())
+            }
+            Tree::Text(text) => quoted(text),
+            Tree::List(elements) => format!("[{}]", elements.iter().map(Tree::to_json).collect::<Vec<_>>().join(",")),
+            Tree::Object(pairs) => {
+                let pairs = pairs.iter().map(|(key, value)| format!("{}:{}", quoted(key), value.to_json()));
+                format!("{{{}}}", pairs.collect::<Vec<_>>().join(","))
+            }
+        }
+    }
+}
+
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
 impl<'de> Deserialize<'de> for Tree {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Tree, D::Error> {
         deserializer.deserialize_any(Reader)

@@ -1,0 +1,144 @@
+//! `/v1/health/...`: services with their checks.
+
+use axum::extract::{Path, State};
+use axum::response::Response;
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
+use utoipa_axum::routes;
+
+use super::catalog::{exists, has_tags, known_as, takes_node};
+use super::filter::schema;
+use super::params::{Params, Reading};
+use super::reply::Failure;
+use super::shapes::{HealthCheck, ServiceEntry};
+use super::view::{OWN_SERVICE, Views};
+use super::{blocking, only};
+use crate::http::App;
+use crate::registry::Topic;
+
+pub(super) fn routes() -> OpenApiRouter<App> {
+    let get = "GET,OPTIONS";
+    OpenApiRouter::new()
+        .routes(routes!(service).map(|router| only(router, get)))
+        .routes(routes!(connect).map(|router| only(router, get)))
+        .routes(routes!(ingress).map(|router| only(router, get)))
+        .routes(routes!(checks).map(|router| only(router, get)))
+        .routes(routes!(node).map(|router| only(router, get)))
+        .routes(routes!(state).map(|router| only(router, get)))
+        .routes(routes!(no_state).map(|router| only(router, get)))
+}
+
+/// Lists the instances of a service with their nodes and checks.
+#[utoipa::path(get, path = "/v1/health/service/{service}", tag = "consul",
+    params(("service" = String, Path), ("passing" = Option<bool>, Query, description = "Only those of which every check passes."),
+        ("tag" = Option<String>, Query, description = "May be given several times."), ("index" = Option<u64>, Query),
+        ("wait" = Option<String>, Query), ("filter" = Option<String>, Query)),
+    responses((status = 200, description = "The instances."), (status = 400, description = "A parameter breaks a rule.")))]
+async fn service(State(app): State<App>, reading: Reading, Path(service): Path<String>) -> Result<Response, Failure> {
+    let filter = reading.params.filter(schema::SERVICE_ENTRY)?;
+    let passing = passing(&reading.params)?;
+    let shown = blocking::shown(&app, &reading, &Topic::Service(service.as_str().into())).await?;
+    let views = shown.views(&app);
+    let mut entries: Vec<ServiceEntry<'_>> = Vec::new();
+    if service == OWN_SERVICE && !reading.params.has("tag") {
+        entries.push(views.own_entry());
+    }
+    let hosts = views.of_service(&service).into_iter().filter(|host| has_tags(&reading, host));
+    entries.extend(hosts.map(|host| views.entry(host)));
+    entries.retain(|entry| {
+        (!passing || entry.checks.iter().all(|check| check.status == "passing"))
+            && takes_node(&reading, &entry.node)
+            && filter.fits(entry)
+    });
+    Ok(shown.reply(&reading, &entries))
+}
+
+fn passing(params: &Params) -> Result<bool, Failure> {
+    match params.text("passing") {
+        "" => Ok(params.has("passing")),
+        "1" | "t" | "T" | "TRUE" | "true" | "True" => Ok(true),
+        "0" | "f" | "F" | "FALSE" | "false" | "False" => Ok(false),
+        _ => Err(Failure::bad("Invalid value for ?passing")),
+    }
+}
+
+/// Lists the proxies of a service: there is none.
+#[utoipa::path(get, path = "/v1/health/connect/{service}", tag = "consul", params(("service" = String, Path)),
+    responses((status = 200, description = "An empty list.")))]
+async fn connect(State(app): State<App>, reading: Reading, Path(service): Path<String>) -> Result<Response, Failure> {
+    nothing(&app, &reading, service).await
+}
+
+/// Lists the gateways of a service: there is none.
+#[utoipa::path(get, path = "/v1/health/ingress/{service}", tag = "consul", params(("service" = String, Path)),
+    responses((status = 200, description = "An empty list.")))]
+async fn ingress(State(app): State<App>, reading: Reading, Path(service): Path<String>) -> Result<Response, Failure> {
+    nothing(&app, &reading, service).await
+}
+
+async fn nothing(app: &App, reading: &Reading, service: String) -> Result<Response, Failure> {
+    let shown = blocking::shown(app, reading, &Topic::Service(service.into())).await?;
+    Ok(shown.reply(reading, &Vec::<()>::new()))
+}
+
+/// Lists the checks of a service, without those of its nodes.
+#[utoipa::path(get, path = "/v1/health/checks/{service}", tag = "consul",
+    params(("service" = String, Path), ("index" = Option<u64>, Query), ("wait" = Option<String>, Query), ("filter" = Option<String>, Query)),
+    responses((status = 200, description = "The checks.")))]
+async fn checks(State(app): State<App>, reading: Reading, Path(service): Path<String>) -> Result<Response, Failure> {
+    let filter = reading.params.filter(schema::CHECK)?;
+    let shown = blocking::shown(&app, &reading, &Topic::Service(service.as_str().into())).await?;
+    let views = shown.views(&app);
+    let hosts = views.of_service(&service).into_iter();
+    let hosts = hosts.filter(|host| takes_node(&reading, &views.node(super::view::node_of(host))));
+    let checks: Vec<HealthCheck<'_>> =
+        hosts.flat_map(|host| views.checks(host)).filter(|check| filter.fits(check)).collect();
+    Ok(shown.reply(&reading, &checks))
+}
+
+/// Lists the checks of a node and of the services on it.
+#[utoipa::path(get, path = "/v1/health/node/{node}", tag = "consul",
+    params(("node" = String, Path), ("index" = Option<u64>, Query), ("wait" = Option<String>, Query), ("filter" = Option<String>, Query)),
+    responses((status = 200, description = "The checks.")))]
+async fn node(State(app): State<App>, reading: Reading, Path(name): Path<String>) -> Result<Response, Failure> {
+    let filter = reading.params.filter(schema::CHECK)?;
+    let node = known_as(&app, &name);
+    let shown = blocking::shown(&app, &reading, &Topic::Node(node.as_str().into())).await?;
+    let views = shown.views(&app);
+    let mut checks: Vec<HealthCheck<'_>> = Vec::new();
+    if exists(&views, &node) {
+        checks.extend(of_node(&views, &node));
+    }
+    checks.retain(|check| filter.fits(check));
+    Ok(shown.reply(&reading, &checks))
+}
+
+fn of_node<'a>(views: &Views<'a>, node: &'a str) -> Vec<HealthCheck<'a>> {
+    let mut checks = views.node_checks(node);
+    checks.extend(views.on_node(node).into_iter().flat_map(|host| views.checks(host)));
+    checks
+}
+
+/// Lists the checks in a state: `any`, `passing`, `warning` or `critical`.
+#[utoipa::path(get, path = "/v1/health/state/{state}", tag = "consul",
+    params(("state" = String, Path), ("index" = Option<u64>, Query), ("wait" = Option<String>, Query), ("filter" = Option<String>, Query)),
+    responses((status = 200, description = "The checks.")))]
+async fn state(State(app): State<App>, reading: Reading, Path(state): Path<String>) -> Result<Response, Failure> {
+    let filter = reading.params.filter(schema::CHECK)?;
+    let shown = blocking::shown(&app, &reading, &Topic::Everything).await?;
+    let views = shown.views(&app);
+    let others = views.hosts.nodes().filter_map(|row| row.as_node()).filter(|node| !node.is_empty());
+    let nodes = std::iter::once("").chain(others);
+    let mut checks: Vec<HealthCheck<'_>> = Vec::new();
+    for node in nodes.filter(|node| takes_node(&reading, &views.node(node))) {
+        let fits = |check: &HealthCheck<'_>| (state == "any" || check.status == state) && filter.fits(check);
+        checks.extend(of_node(&views, node).into_iter().filter(fits));
+    }
+    Ok(shown.reply(&reading, &checks))
+}
+
+/// Refuses to list the checks in no state.
+#[utoipa::path(get, path = "/v1/health/state/", tag = "consul",
+    responses((status = 400, description = "No state is named.")))]
+async fn no_state() -> Failure {
+    Failure::bad("Missing check state")
+}
