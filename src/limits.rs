@@ -199,6 +199,8 @@ pub const PROBES_PER_TARGET: u32 = 200;
 pub const PROBE_PUT_OFF: Duration = Duration::from_secs(1);
 /// Names looked up at a time: the system's resolver takes a thread each.
 pub const PROBE_LOOKUPS: usize = 64;
+/// Time from one look-up of a host's name to the next: about what a record of such a name lives.
+pub const LOOKUP_INTERVAL: Duration = Duration::from_secs(30);
 /// Addresses of one name that are tried.
 pub const PROBE_ADDRESSES: usize = 4;
 /// Time after which a datagram that nobody refused has arrived.

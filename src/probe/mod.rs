@@ -12,6 +12,7 @@ mod http;
 mod http2;
 mod net;
 mod pace;
+mod resolver;
 mod schedule;
 mod sockets;
 mod stats;
@@ -36,6 +37,7 @@ use net::{Failure, Heard, Net};
 use pace::Budget;
 
 pub use guard::DENIED;
+pub use resolver::Resolver;
 pub use stats::{Stats, StatsCollector};
 
 /// Whom the prober may ask.

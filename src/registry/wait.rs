@@ -17,7 +17,7 @@ use crate::table::{Change, Hosts, Revision, ServiceName, Standing};
 /// What somebody waits for a change of.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Topic {
-    /// The hosts of a service, and the nodes that they stand on.
+    /// The hosts of a service, and the nodes that they stand on. The name is in lower case: see [`Topic::service`].
     Service(Box<str>),
     /// The list of the services and their tags.
     Services,
@@ -30,6 +30,11 @@ pub enum Topic {
 }
 
 impl Topic {
+    /// A service, in whatever case.
+    pub fn service(name: &str) -> Topic {
+        Topic::Service(name.to_ascii_lowercase().into())
+    }
+
     /// The revision since which it is as it is.
     pub fn modified(&self, snapshot: &Snapshot) -> Revision {
         let hosts = &snapshot.hosts;
@@ -37,7 +42,8 @@ impl Topic {
             Topic::Service(service) => hosts.modified(service),
             Topic::Services => hosts.list_modified(),
             Topic::Nodes => hosts.nodes_modified(),
-            Topic::Node(_) | Topic::Everything => snapshot.revision,
+            Topic::Node(node) => hosts.node_modified(node),
+            Topic::Everything => snapshot.revision,
         }
     }
 }
@@ -77,11 +83,11 @@ impl Waiting {
                 Some(node) => {
                     ring(&Topic::Nodes);
                     ring(&Topic::Node(node.into()));
-                    hosts.on_node(node).for_each(|host| ring(&Topic::Service(host.service.as_str().into())));
+                    hosts.on_node(node).for_each(|host| ring(&Topic::service(host.service.as_str())));
                 }
                 None => {
                     if last != Some(&host.service) {
-                        ring(&Topic::Service(host.service.as_str().into()));
+                        ring(&Topic::service(host.service.as_str()));
                         last = Some(&host.service);
                     }
                     ring(&Topic::Node(Standing::of(&host.id).node.into()));

@@ -54,6 +54,8 @@ impl Server {
             Ok(store) => {
                 tasks.spawn("the expiry of leases", run_expiry(Arc::clone(&registry), drain.clone()));
                 tasks.spawn("the checks of hosts", run_checks(prober, drain.clone()));
+                let resolver = probe::Resolver::new(Arc::clone(&registry));
+                tasks.spawn("the look-up of names", run_resolver(resolver, drain.clone()));
                 let observe = move |outcome: &store::Outcome<'_>| match outcome.error {
                     None => metrics.commit(outcome.changes, outcome.took),
                     Some(_) => metrics.commit_failed(),
@@ -131,6 +133,11 @@ fn raise_descriptors() {
 
 async fn run_checks(prober: probe::Prober, shutdown: CancellationToken) -> Result<()> {
     prober.run(shutdown).await;
+    Ok(())
+}
+
+async fn run_resolver(resolver: probe::Resolver, shutdown: CancellationToken) -> Result<()> {
+    resolver.run(shutdown).await;
     Ok(())
 }
 

@@ -22,11 +22,15 @@ pub struct Hosts {
     own_node: Option<Arc<Host>>,
     /// What is known of each service; its key is the one allocation of the name that the rows share.
     services: OrdMap<ServiceName, Tally>,
+    /// The services that have capitals in their name, by the same without.
+    capitals: OrdMap<Box<str>, OrdSet<ServiceName>>,
     repos: OrdMap<Place, OrdSet<Row>>,
     /// Those of Consul's dialect, by where they stand.
     placed: OrdSet<Placed>,
     /// Those of them that have a check whose id does not name the row, by node and check.
     checked: OrdMap<(Box<str>, Box<str>), Placed>,
+    /// The last changes of nodes and what stands on them.
+    on_nodes: OrdMap<Box<str>, Revision>,
     marks: Marks,
 }
 
@@ -45,8 +49,17 @@ struct Marks {
     gone: Revision,
     /// The list of services with their tags became another.
     listed: Revision,
-    /// A node became another.
+    /// A node became another, came or went.
     nodes: Revision,
+}
+
+/// The node of a row, see [`Standing::node`]; a host of another dialect than Consul's stands on this server's.
+fn node_of(host: &Host) -> &str {
+    match host.dialect {
+        Dialect::Consul => Standing::of(&host.id).node,
+        Dialect::Node => host.as_node().unwrap_or_default(),
+        Dialect::Native | Dialect::Lyft => "",
+    }
 }
 
 impl Hosts {
@@ -162,15 +175,29 @@ impl Hosts {
         self.of_name(service).map_or(0, |(_, tally)| tally.rows)
     }
 
-    /// The revision since which what is known of a service is the same; it grows with every change of the service, also
-    /// while it comes and goes. After a start it is that of the table: what happened to rows that are gone is forgotten.
+    /// The services that have this name, whatever the case.
+    pub fn any_case(&self, service: &str) -> impl Iterator<Item = &ServiceName> {
+        let lower = service.to_ascii_lowercase();
+        let capitals = self.capitals.get(lower.as_str()).into_iter().flat_map(|names| names.iter());
+        self.of_name(&lower).map(|(name, _)| name).into_iter().chain(capitals)
+    }
+
+    /// The revision since which what is known of a service, in whatever case, is the same; it grows with every change of the
+    /// service, also while it comes and goes. After a start it is that of the table: what happened to rows that are gone is
+    /// forgotten.
     pub fn modified(&self, service: &str) -> Revision {
-        self.of_name(service).map_or(self.marks.gone, |(_, tally)| tally.modified)
+        let known = self.any_case(service).filter_map(|name| self.services.get(name)).map(|tally| tally.modified);
+        known.max().unwrap_or(self.marks.gone)
     }
 
     /// The same of the list of services and their tags.
     pub fn list_modified(&self) -> Revision {
         self.marks.listed
+    }
+
+    /// The same of a node and what stands on it.
+    pub fn node_modified(&self, node: &str) -> Revision {
+        self.on_nodes.get(node).copied().unwrap_or(self.marks.nodes)
     }
 
     /// The same of the nodes.
@@ -185,6 +212,7 @@ impl Hosts {
     /// Puts a row in the place of the one with its key, if there is one.
     pub(super) fn insert(&mut self, host: Arc<Host>) {
         let modified = host.modified;
+        self.on_nodes.insert(node_of(&host).into(), modified);
         if host.dialect == Dialect::Node {
             if host.as_node() == Some("") {
                 self.own_node = Some(Arc::clone(&host));
@@ -204,6 +232,10 @@ impl Hosts {
                 self.touch(&row.0.service, modified);
             }
             None => {
+                if has_capitals(&row.0.service) {
+                    let lower = row.0.service.as_str().to_ascii_lowercase().into_boxed_str();
+                    self.capitals.entry(lower).or_default().insert(row.0.service.clone());
+                }
                 let tally = self.services.entry(row.0.service.clone()).or_insert(Tally { rows: 0, modified });
                 *tally = Tally { rows: tally.rows + 1, modified };
                 self.marks.listed = modified;
@@ -226,6 +258,7 @@ impl Hosts {
         if host.dialect == Dialect::Node {
             self.nodes.remove(&RowKey::of(&key));
             self.own_node.take_if(|own| own.key() == key);
+            self.on_nodes.remove(node_of(host));
             self.marks.nodes = revision;
             return;
         }
@@ -236,11 +269,19 @@ impl Hosts {
             self.placed.remove(&Placed(old.0));
         }
         self.marks.listed = revision;
+        self.on_nodes.insert(node_of(host).into(), revision);
         let Some(tally) = self.services.get_mut(&ByText(host.service.as_str())) else { return };
         *tally = Tally { rows: tally.rows - 1, modified: revision };
         if tally.rows == 0 {
             self.services.remove(&ByText(host.service.as_str()));
             self.marks.gone = revision;
+            let lower = host.service.as_str().to_ascii_lowercase();
+            if let Some(names) = self.capitals.get_mut(lower.as_str()) {
+                names.remove(&host.service);
+                if names.is_empty() {
+                    self.capitals.remove(lower.as_str());
+                }
+            }
         }
     }
 
@@ -254,6 +295,7 @@ impl Hosts {
     /// Begins to count at a revision: whoever waits for something newer than one before is told to look.
     pub(super) fn count_from(&mut self, revision: Revision) {
         self.marks = Marks { gone: revision, listed: revision, nodes: revision };
+        self.on_nodes = self.on_nodes.keys().map(|node| (node.clone(), revision)).collect();
         self.services =
             self.services.iter().map(|(name, tally)| (name.clone(), Tally { modified: revision, ..*tally })).collect();
     }
@@ -282,6 +324,10 @@ impl Hosts {
             }
         }
     }
+}
+
+fn has_capitals(service: &ServiceName) -> bool {
+    service.as_str().bytes().any(|byte| byte.is_ascii_uppercase())
 }
 
 /// The id of the row that the id of a check names: `service:<id>` and `_service_maintenance:<id>` as Consul makes them.

@@ -2,6 +2,7 @@
 
 use axum::extract::{Path, State};
 use axum::response::Response;
+use axum::routing::{MethodRouter, any};
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
 use utoipa_axum::routes;
 
@@ -16,7 +17,7 @@ use crate::http::App;
 use crate::registry::Topic;
 
 pub(super) fn routes() -> OpenApiRouter<App> {
-    let get = "GET,OPTIONS";
+    let get = "OPTIONS,GET";
     OpenApiRouter::new()
         .routes(routes!(service).map(|router| only(router, get)))
         .routes(routes!(connect).map(|router| only(router, get)))
@@ -24,7 +25,15 @@ pub(super) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(checks).map(|router| only(router, get)))
         .routes(routes!(node).map(|router| only(router, get)))
         .routes(routes!(state).map(|router| only(router, get)))
-        .routes(routes!(no_state).map(|router| only(router, get)))
+        .route("/v1/health/state/", refused("Missing check state"))
+        .route("/v1/health/service/", refused("Missing service name"))
+        .route("/v1/health/checks/", refused("Missing service name"))
+        .route("/v1/health/node/", refused("Missing node name"))
+}
+
+/// A path that ends where a name was to follow.
+pub(super) fn refused(text: &'static str) -> MethodRouter<App> {
+    any(move || std::future::ready(Failure::bad(text)))
 }
 
 /// Lists the instances of a service with their nodes and checks.
@@ -36,10 +45,10 @@ pub(super) fn routes() -> OpenApiRouter<App> {
 async fn service(State(app): State<App>, reading: Reading, Path(service): Path<String>) -> Result<Response, Failure> {
     let filter = reading.params.filter(schema::SERVICE_ENTRY)?;
     let passing = passing(&reading.params)?;
-    let shown = blocking::shown(&app, &reading, &Topic::Service(service.as_str().into())).await?;
+    let shown = blocking::shown(&app, &reading, &Topic::service(&service)).await?;
     let views = shown.views(&app);
     let mut entries: Vec<ServiceEntry<'_>> = Vec::new();
-    if service == OWN_SERVICE && !reading.params.has("tag") {
+    if service.eq_ignore_ascii_case(OWN_SERVICE) && !reading.params.has("tag") {
         entries.push(views.own_entry());
     }
     let hosts = views.of_service(&service).into_iter().filter(|host| has_tags(&reading, host));
@@ -76,7 +85,7 @@ async fn ingress(State(app): State<App>, reading: Reading, Path(service): Path<S
 }
 
 async fn nothing(app: &App, reading: &Reading, service: String) -> Result<Response, Failure> {
-    let shown = blocking::shown(app, reading, &Topic::Service(service.into())).await?;
+    let shown = blocking::shown(app, reading, &Topic::service(&service)).await?;
     Ok(shown.reply(reading, &Vec::<()>::new()))
 }
 
@@ -86,7 +95,7 @@ async fn nothing(app: &App, reading: &Reading, service: String) -> Result<Respon
     responses((status = 200, description = "The checks.")))]
 async fn checks(State(app): State<App>, reading: Reading, Path(service): Path<String>) -> Result<Response, Failure> {
     let filter = reading.params.filter(schema::CHECK)?;
-    let shown = blocking::shown(&app, &reading, &Topic::Service(service.as_str().into())).await?;
+    let shown = blocking::shown(&app, &reading, &Topic::service(&service)).await?;
     let views = shown.views(&app);
     let hosts = views.of_service(&service).into_iter();
     let hosts = hosts.filter(|host| takes_node(&reading, &views.node(super::view::node_of(host))));
@@ -112,9 +121,11 @@ async fn node(State(app): State<App>, reading: Reading, Path(name): Path<String>
     Ok(shown.reply(&reading, &checks))
 }
 
+/// By id, as Consul orders them.
 fn of_node<'a>(views: &Views<'a>, node: &'a str) -> Vec<HealthCheck<'a>> {
     let mut checks = views.node_checks(node);
     checks.extend(views.on_node(node).into_iter().flat_map(|host| views.checks(host)));
+    checks.sort_by(|one, other| one.check_id.cmp(&other.check_id));
     checks
 }
 
@@ -134,11 +145,4 @@ async fn state(State(app): State<App>, reading: Reading, Path(state): Path<Strin
         checks.extend(of_node(&views, node).into_iter().filter(fits));
     }
     Ok(shown.reply(&reading, &checks))
-}
-
-/// Refuses to list the checks in no state.
-#[utoipa::path(get, path = "/v1/health/state/", tag = "consul",
-    responses((status = 400, description = "No state is named.")))]
-async fn no_state() -> Failure {
-    Failure::bad("Missing check state")
 }

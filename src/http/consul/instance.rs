@@ -26,13 +26,14 @@ pub(super) fn register(
 ) -> Result<Vec<Event>, Failure> {
     let at = Standing { node, id: &said.id };
     let current = hosts.standing(at).cloned();
-    let checks = checks(hosts, &said, current.as_deref(), replace)?;
+    let mut checks = checks(hosts, &said, current.as_deref(), replace)?;
     let mut registration = registration(settings, hosts, &said, node)?;
-    registration.checks = Some(checks);
     let mut events = Vec::new();
     if let Some(current) = current.filter(|current| current.service != registration.service) {
         events.push(Event::Deregister(current.key()));
+        keep_verdicts(&mut checks, &current);
     }
+    registration.checks = Some(checks);
     events.push(Event::Register(Box::new(registration)));
     Ok(events)
 }
@@ -59,6 +60,16 @@ fn checks(
     }
     at_most_checks(checks.len())?;
     Ok(checks)
+}
+
+/// Gives the checks of a service that has another name from now on what was last found out.
+fn keep_verdicts(checks: &mut [CheckDefinition], before: &Host) {
+    for check in checks {
+        if let Some(last) = before.checks.iter().find(|last| last.id == check.id) {
+            check.status = Some(last.status);
+            check.output = Some(last.output.read().to_string().into());
+        }
+    }
 }
 
 /// Refuses more checks than a row may have.
@@ -91,6 +102,9 @@ pub(super) fn registration(
         socket_path: said.socket_path.clone(),
         enable_tag_override: said.enable_tag_override,
         native: said.mesh.is_native(),
+        external: said.external,
+        proxy: said.mesh.proxy.to_map(),
+        locality: said.mesh.locality.to_map(),
     };
     let port = (said.port > 0).then(|| Port::tcp(said.port));
     let weights = Weights { passing: said.weights.passing, warning: said.weights.warning };

@@ -37,7 +37,7 @@ mod tests;
 mod view;
 
 use axum::http::{HeaderValue, Method, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use axum::routing::MethodRouter;
 use utoipa_axum::router::OpenApiRouter;
 
@@ -99,7 +99,7 @@ fn only(router: MethodRouter<App>, allow: &'static str) -> MethodRouter<App> {
 
 fn other_method(method: &Method, allow: &'static str) -> Response {
     let mut response = if method == Method::OPTIONS {
-        StatusCode::OK.into_response()
+        reply::done()
     } else {
         reply::text(StatusCode::METHOD_NOT_ALLOWED, format!("method {method} not allowed"))
     };

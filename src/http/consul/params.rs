@@ -1,5 +1,6 @@
 //! The query of a request: parameters by name, in any number, those that nobody knows left alone as in Consul.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use axum::extract::FromRequestParts;
@@ -102,6 +103,10 @@ impl Reading {
             }
         }
         check_datacenter(&params, datacenter)?;
+        let bound = params.text("max_stale");
+        if !bound.is_empty() && Nanoseconds::read(bound).is_err() {
+            return Err(Failure::bad(format!("Invalid max_stale value {bound:?}")));
+        }
         let index = match params.text("index") {
             "" => Revision(0),
             text => Revision(text.parse().map_err(|_| Failure::bad("Invalid index"))?),
@@ -119,10 +124,10 @@ impl Reading {
 
     /// Whether a node carries every pair of `node-meta`.
     pub(super) fn takes_meta<'a>(&self, meta: impl Fn(&str) -> Option<&'a str>) -> bool {
-        self.params.all("node-meta").all(|pair| {
-            let (key, value) = pair.split_once(':').unwrap_or((pair, ""));
-            meta(key) == Some(value)
-        })
+        // Of several with one key the last counts.
+        let wanted: BTreeMap<&str, &str> =
+            self.params.all("node-meta").map(|pair| pair.split_once(':').unwrap_or((pair, ""))).collect();
+        wanted.into_iter().all(|(key, value)| meta(key) == Some(value))
     }
 }
 

@@ -66,7 +66,7 @@ impl IntoResponse for Failure {
 
 impl From<Refusal> for Failure {
     fn from(refusal: Refusal) -> Failure {
-        Failure::bad(refusal.to_string())
+        if refusal.is_late() { Failure::internal(refusal.to_string()) } else { Failure::bad(refusal.to_string()) }
     }
 }
 

@@ -13,8 +13,8 @@ use crate::http::App;
 
 pub(super) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
-        .routes(routes!(leader).map(|router| only(router, "GET,OPTIONS")))
-        .routes(routes!(peers).map(|router| only(router, "GET,OPTIONS")))
+        .routes(routes!(leader).map(|router| only(router, "OPTIONS,GET")))
+        .routes(routes!(peers).map(|router| only(router, "OPTIONS,GET")))
 }
 
 /// Says where the leader is. Nobody listens there: clients ask whether there is one.

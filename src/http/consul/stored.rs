@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::body::Address;
 use crate::limits;
@@ -31,6 +32,15 @@ pub(super) struct ServiceExtras {
     /// Whether it speaks mutual TLS itself.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(super) native: bool,
+    /// Whether it was registered from outside: then it has no addresses but those that were said.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(super) external: bool,
+    /// What it says of proxies, as sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) proxy: Option<Map<String, Value>>,
+    /// Where it runs, as sent: `{"Region": ..., "Zone": ...}`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) locality: Option<Map<String, Value>>,
 }
 
 /// An address and its port.

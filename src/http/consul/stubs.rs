@@ -36,6 +36,7 @@ pub(super) fn routes() -> OpenApiRouter<App> {
         .route("/v1/query/{*rest}", any(no_query))
         .route("/v1/config/{kind}", any(empty))
         .route("/v1/config/{kind}/{name}", any(no_config))
+        .route("/v1/peerings", any(empty))
         .route("/v1/txn", any(not_offered))
         .route("/v1/snapshot", any(not_offered))
         .route("/v1/operator/raft/configuration", any(raft))
@@ -68,7 +69,7 @@ async fn empty(State(app): State<App>, reading: Reading) -> Result<Response, Fai
 
 async fn nothing(app: &App, reading: &Reading, value: Value) -> Result<Response, Failure> {
     // Nobody has this name: it never changes, and who waits for it waits.
-    let shown = blocking::shown(app, reading, &Topic::Service("".into())).await?;
+    let shown = blocking::shown(app, reading, &Topic::service("")).await?;
     Ok(shown.reply(reading, &value))
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::settings::Settings;
 use super::shapes::{
-    AgentService, CatalogService, Connect, Definition, HealthCheck, Node, NodeService, Pairs, ServiceAddress,
+    AgentService, CatalogService, Connect, Definition, HealthCheck, Node, NodeService, Pairs, Proxy, ServiceAddress,
     ServiceEntry, TaggedAddresses, Text, Weights,
 };
 use super::stored::{self, NodeExtras, ServiceExtras};
@@ -45,9 +45,11 @@ impl<'a> Views<'a> {
         host.lease.is_live(self.now) && host.namespace == Namespace::DEFAULT
     }
 
-    /// The rows of a service that are seen, by node and id, as Consul orders them.
-    pub(super) fn of_service(&self, service: &'a str) -> Vec<&'a Arc<Host>> {
-        let mut hosts: Vec<_> = self.hosts.of_service(service).filter(|host| self.shows(host)).collect();
+    /// The rows of a service, in whatever case, that are seen, by node and id, as Consul orders them.
+    pub(super) fn of_service(&self, service: &str) -> Vec<&'a Arc<Host>> {
+        let names = self.hosts.any_case(service);
+        let mut hosts: Vec<_> =
+            names.flat_map(|name| self.hosts.of_service(name.as_str())).filter(|host| self.shows(host)).collect();
         hosts.sort_by(|one, other| self.place(one).cmp(&self.place(other)));
         hosts
     }
@@ -184,7 +186,6 @@ impl<'a> Views<'a> {
     pub(super) fn agent_service(&self, host: &'a Host) -> AgentService<'a> {
         let service = node_service(host);
         AgentService {
-            kind: service.kind,
             id: service.id,
             service: service.service,
             tags: service.tags,
@@ -195,7 +196,11 @@ impl<'a> Views<'a> {
             tagged_addresses: service.tagged_addresses,
             weights: service.weights,
             enable_tag_override: service.enable_tag_override,
+            proxy: is_proxy(&service.kind).then_some(service.proxy),
+            connect: service.connect.native.then_some(service.connect),
+            locality: service.locality,
             datacenter: (&*self.settings.datacenter).into(),
+            kind: service.kind,
             ..AgentService::default()
         }
     }
@@ -244,9 +249,15 @@ pub(super) fn catalog_service<'a>(node: Node<'a>, service: NodeService<'a>) -> C
         service_enable_tag_override: service.enable_tag_override,
         service_proxy: service.proxy,
         service_connect: service.connect,
+        service_locality: service.locality,
         create_index: service.create_index,
         modify_index: service.modify_index,
     }
+}
+
+/// Whether a service of that kind has a proxy part of its own.
+fn is_proxy(kind: &str) -> bool {
+    !matches!(kind, "" | "typical")
 }
 
 /// Where a row stands, see [`Standing::node`].
@@ -283,7 +294,9 @@ pub(super) fn node_service(host: &Host) -> NodeService<'_> {
             .map(|(form, known)| (form.into(), ServiceAddress { address: known.address.into(), port: known.port }))
             .collect(),
     );
-    if let Ok(ip) = address.parse::<std::net::IpAddr>() {
+    if let Ok(ip) = address.parse::<std::net::IpAddr>()
+        && !extras.external
+    {
         for form in if ip.is_ipv4() { ["lan_ipv4", "wan_ipv4"] } else { ["lan_ipv6", "wan_ipv6"] } {
             tagged.0.entry(form.into()).or_insert_with(|| ServiceAddress { address: address.clone(), port });
         }
@@ -304,6 +317,8 @@ pub(super) fn node_service(host: &Host) -> NodeService<'_> {
         weights: Weights { passing: host.weights.passing, warning: host.weights.warning },
         enable_tag_override: extras.enable_tag_override,
         connect: Connect { native: extras.native },
+        proxy: Proxy(extras.proxy),
+        locality: extras.locality,
         create_index: host.created.0.max(1),
         modify_index: host.modified.0.max(1),
         ..NodeService::default()
@@ -341,9 +356,11 @@ fn health_check<'a>(host: &'a Host, check: &'a Check, node: Text<'a>, service: O
     let name = title.map_or("", |title| &title.name);
     let definition = title.map(|title| &*title.definition).filter(|text| !text.is_empty());
     let terms = check.terms.as_deref();
-    let go =
-        |duration: std::time::Duration| Nanoseconds(i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX)).to_string();
-    let is_external = terms.is_none();
+    let go = |duration: std::time::Duration| match i64::try_from(duration.as_nanos()) {
+        Ok(0) => String::new(),
+        Ok(nanoseconds) => Nanoseconds(nanoseconds).to_string(),
+        Err(_) => Nanoseconds(i64::MAX).to_string(),
+    };
     let base = if service.is_some() { of_service(host) } else { HealthCheck::default() };
     HealthCheck {
         node,
@@ -357,8 +374,8 @@ fn health_check<'a>(host: &'a Host, check: &'a Check, node: Text<'a>, service: O
         notes: title.map_or("", |title| &title.notes).into(),
         output: check.output.read().to_string().into(),
         r#type: kind_of(check).into(),
-        interval: terms.filter(|_| !is_external).map(|terms| go(terms.interval)).unwrap_or_default().into(),
-        timeout: terms.filter(|_| !is_external).map(|terms| go(terms.timeout)).unwrap_or_default().into(),
+        interval: terms.map(|terms| go(terms.interval)).unwrap_or_default().into(),
+        timeout: terms.map(|terms| go(terms.timeout)).unwrap_or_default().into(),
         definition: Definition(definition.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()),
         create_index: host.created.0.max(1),
         modify_index: host.modified.0.max(1),

@@ -44,7 +44,7 @@ async fn changed(registry: &Registry, service: Option<&str>, index: Revision) {
         return;
     }
     let topic = match service {
-        Some(service) => Topic::Service(service.into()),
+        Some(service) => Topic::service(service),
         None => Topic::Everything,
     };
     registry.changed_after(&topic, index).await;

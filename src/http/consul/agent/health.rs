@@ -4,6 +4,7 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use serde::Serialize;
+use serde_json::json;
 
 use super::super::params::Params;
 use super::super::reply::{self, Failure};
@@ -41,7 +42,7 @@ pub(super) async fn by_name(
     let worst = found.iter().map(|health| health.aggregated_status).max_by_key(|status| rank(status));
     let Some(worst) = worst else {
         let text = format!("ServiceName {name} Not Found");
-        return Ok(answer(&params, &headers, "critical", StatusCode::NOT_FOUND, &text, &Vec::<Health<'_>>::new()));
+        return Ok(answer(&params, &headers, &text, StatusCode::NOT_FOUND, &text, &Vec::<Health<'_>>::new()));
     };
     Ok(answer(&params, &headers, worst, status(worst), worst, &found))
 }
@@ -62,7 +63,8 @@ pub(super) async fn by_id(
     let views = Views::new(&snapshot.hosts, &app.consul, app.registry.now());
     let Some(host) = own(&snapshot.hosts, &id).filter(|host| views.shows(host)) else {
         let text = format!("ServiceId {id} not found");
-        return Ok(answer(&params, &headers, "critical", StatusCode::NOT_FOUND, &text, &()));
+        let nothing = json!({ "AggregatedStatus": "critical", "Service": null, "Checks": null });
+        return Ok(answer(&params, &headers, &text, StatusCode::NOT_FOUND, &text, &nothing));
     };
     let found = health(&views, host);
     let word = found.aggregated_status;
@@ -79,6 +81,8 @@ fn health<'a>(views: &Views<'a>, host: &'a Host) -> Health<'a> {
         _ => "passing",
     };
     let worst = checks.iter().map(word).max_by_key(|status| rank(status)).unwrap_or("passing");
+    // What an agent has of its own has no index yet.
+    let checks = checks.into_iter().map(|check| HealthCheck { create_index: 0, modify_index: 0, ..check }).collect();
     Health { aggregated_status: worst, service: views.agent_service(host), checks }
 }
 
@@ -110,7 +114,9 @@ fn answer(
 ) -> Response {
     let accepts = headers.get(header::ACCEPT).is_some_and(|value| value.as_bytes().starts_with(b"text/plain"));
     let mut response = if params.text("format") == "text" || accepts {
-        reply::text(status, text)
+        let mut response = reply::text(status, text);
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+        response
     } else {
         let mut response = reply::json(params, found);
         *response.status_mut() = status;

@@ -9,7 +9,7 @@ use super::super::params::Params;
 use super::super::reply::{self, Failure};
 use super::super::view::{NODE_MAINTENANCE, SERVICE_MAINTENANCE};
 use super::super::{instance, node, submit, terms, view};
-use super::own;
+use super::{own, unknown_service};
 use crate::http::App;
 use crate::metrics::Operation;
 use crate::table::{Check, CheckDefinition, Event, Registration, Status, Title};
@@ -29,7 +29,7 @@ pub(super) async fn service(
     let check = format!("{SERVICE_MAINTENANCE}{id}");
     let default = format!("Maintenance mode is enabled for this service, {NO_REASON}");
     submit(&app, Operation::Drain, |hosts| {
-        let host = own(hosts, &id).ok_or_else(|| Failure::missing(format!("No service registered with ID {id:?}")))?;
+        let host = own(hosts, &id).ok_or_else(|| unknown_service(&id))?;
         turn(Registration::from(&**host), &check, view::MAINTENANCE_NAME, enable.then(|| reason(&params, &default)))
     })
     .await?;
@@ -70,8 +70,12 @@ fn reason<'a>(params: &'a Params, default: &'a str) -> &'a str {
 /// The event that gives a row the check, or takes it away.
 fn turn(mut row: Registration, id: &str, name: &str, reason: Option<&str>) -> Result<Vec<Event>, Failure> {
     let mut checks = row.checks.take().unwrap_or_default();
-    checks.retain(|check| *check.id != *id);
-    if let Some(reason) = reason {
+    let is_on = checks.iter().any(|check| *check.id == *id);
+    if reason.is_none() {
+        checks.retain(|check| *check.id != *id);
+    }
+    // Who takes out what is out already changes no reason.
+    if let Some(reason) = reason.filter(|_| !is_on) {
         let notes = terms::bounded("reason", reason)?;
         let title = Title { name: name.into(), notes, definition: Box::default() };
         checks.push(CheckDefinition {

@@ -8,6 +8,8 @@ mod this;
 
 use std::sync::Arc;
 
+use axum::http::StatusCode;
+use axum::routing::any;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
 use utoipa_axum::routes;
 
@@ -18,7 +20,7 @@ use crate::table::{Host, Hosts, Standing};
 
 pub(super) fn routes() -> OpenApiRouter<App> {
     let put = "OPTIONS,PUT";
-    let get = "GET,OPTIONS";
+    let get = "OPTIONS,GET";
     OpenApiRouter::new()
         .routes(routes!(services::register).map(|router| only(router, put)))
         .routes(routes!(services::deregister).map(|router| only(router, put)))
@@ -35,6 +37,7 @@ pub(super) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(checks::update).map(|router| only(router, put)))
         .routes(routes!(health::by_name).map(|router| only(router, get)))
         .routes(routes!(health::by_id).map(|router| only(router, get)))
+        .merge(without_name())
         .routes(routes!(this::this).map(|router| only(router, get)))
         .routes(routes!(this::members).map(|router| only(router, get)))
         .routes(routes!(this::version).map(|router| only(router, get)))
@@ -46,9 +49,33 @@ pub(super) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(this::force_leave).map(|router| only(router, put)))
 }
 
+/// Paths that end where a name was to follow. They are not in the documentation: they are mistakes.
+fn without_name() -> OpenApiRouter<App> {
+    let refused = |failure: Failure| any(move || std::future::ready(failure.clone()));
+    let no_check = Failure::missing("Unknown check ID \"\". Ensure that the check ID is passed, not the check name.");
+    OpenApiRouter::new()
+        .route("/v1/agent/service/", refused(Failure::missing("unknown service ID: ")))
+        .route("/v1/agent/service/deregister/", refused(unknown_service("")))
+        .route("/v1/agent/service/maintenance/", refused(Failure::bad("Missing service ID")))
+        .route("/v1/agent/check/deregister/", refused(no_check.clone()))
+        .route("/v1/agent/check/pass/", refused(no_check.clone()))
+        .route("/v1/agent/check/warn/", refused(no_check.clone()))
+        .route("/v1/agent/check/fail/", refused(no_check.clone()))
+        .route("/v1/agent/check/update/", refused(no_check))
+        .route("/v1/agent/health/service/name/", refused(Failure::internal("Missing service Name")))
+        .route("/v1/agent/health/service/id/", refused(Failure::internal("Missing serviceID")))
+        .route("/v1/agent/token/{*rest}", refused(Failure::new(StatusCode::UNAUTHORIZED, "ACL support disabled")))
+}
+
 /// The service of an id on this server's node.
 fn own<'a>(hosts: &'a Hosts, id: &str) -> Option<&'a Arc<Host>> {
     hosts.standing(Standing { node: "", id })
+}
+
+/// What is said of a service that is not there.
+fn unknown_service(id: &str) -> Failure {
+    let hint = "Ensure that the service ID is passed, not the service name.";
+    Failure::missing(format!("Unknown service ID {id:?}. {hint}"))
 }
 
 /// The row on this server's node that has a check.

@@ -16,7 +16,7 @@ use super::super::reply::{self, Failure};
 use super::super::shapes::AgentService;
 use super::super::view::Views;
 use super::super::{blocking, instance, submit};
-use super::own;
+use super::{own, unknown_service};
 use crate::http::App;
 use crate::http::watchers::mark_waited;
 use crate::metrics::Operation;
@@ -44,10 +44,7 @@ pub(super) async fn deregister(
     Path(id): Path<String>,
 ) -> Result<Response, Failure> {
     let gone = |hosts: &_| {
-        let host = own(hosts, &id).ok_or_else(|| {
-            let hint = "Ensure that the service ID is passed, not the service name.";
-            Failure::missing(format!("Unknown service ID {id:?}. {hint}"))
-        })?;
+        let host = own(hosts, &id).ok_or_else(|| unknown_service(&id))?;
         Ok(vec![Event::Deregister(host.key())])
     };
     submit(&app, Operation::Deregister, gone).await?;
@@ -106,7 +103,7 @@ async fn wait_for_another(app: &App, host: &Host, known: &str, wait: Duration) -
     let mut seen = host.modified.max(Revision(1));
     let changed = async {
         loop {
-            app.registry.changed_after(&Topic::Service(service.as_str().into()), seen).await;
+            app.registry.changed_after(&Topic::service(service.as_str()), seen).await;
             let snapshot = app.registry.snapshot_arc();
             seen = snapshot.hosts.modified(service.as_str());
             let views = Views::new(&snapshot.hosts, &app.consul, app.registry.now());

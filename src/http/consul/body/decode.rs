@@ -44,7 +44,9 @@ pub(super) fn body<T: Read>(octets: &[u8]) -> Result<T, DecodeError> {
         return Err(DecodeError::Empty);
     }
     let mut reader = serde_json::Deserializer::from_slice(octets);
-    let tree = Tree::deserialize(&mut reader).map_err(|error| DecodeError::Syntax(error.to_string()))?;
+    let tree = Tree::deserialize(&mut reader).map_err(|error| {
+        DecodeError::Syntax(if error.is_eof() { "unexpected EOF".to_owned() } else { error.to_string() })
+    })?;
     T::read(tree, "")
 }
 
@@ -154,7 +156,7 @@ impl<T: Read> Read for Vec<T> {
         match tree {
             Tree::Null => Ok(Vec::new()),
             Tree::List(elements) => elements.into_iter().map(|element| T::read(element, field)).collect(),
-            other => Err(wrong(&other, field, "list")),
+            other => Err(wrong(&other, field, "[]string")),
         }
     }
 }
@@ -164,7 +166,7 @@ impl<T: Read> Read for BTreeMap<String, T> {
         match tree {
             Tree::Null => Ok(BTreeMap::new()),
             Tree::Object(pairs) => pairs.into_iter().map(|(key, value)| Ok((key, T::read(value, field)?))).collect(),
-            other => Err(wrong(&other, field, "map")),
+            other => Err(wrong(&other, field, "map[string]string")),
         }
     }
 }

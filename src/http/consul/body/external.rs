@@ -1,11 +1,11 @@
-//! A node, a service and checks as the catalog is told of them from outside. What nobody knows is left alone here, as
-//! Consul does.
+//! A node, a service and checks as the catalog is told of them from outside. What clients send because they were told it
+//! before, such as indices, is taken and left alone.
 
 use std::collections::BTreeMap;
 
 use super::Refusal;
 use super::decode::{DecodeError, Field, Fields, Read, body, object};
-use super::service::Address;
+use super::service::{Address, Mesh};
 use super::tree::Tree;
 use crate::http::consul::shapes::Weights;
 
@@ -62,6 +62,8 @@ pub struct ExternalService {
     pub weights: Weights,
     /// Whether others may change the tags.
     pub enable_tag_override: bool,
+    /// What it says of proxies and localities, as sent.
+    pub mesh: Mesh,
 }
 
 /// A check that somebody else does.
@@ -147,7 +149,8 @@ impl Fields for ExternalRegistration {
                 self.checks.extend(checks);
                 Ok(true)
             }
-            _ => Ok(true),
+            "locality" | "partition" | "peername" => Ok(true),
+            _ => Ok(false),
         }
     }
 }
@@ -183,7 +186,12 @@ impl Fields for ExternalService {
                 Ok(true)
             }
             "enabletagoverride" | "enable_tag_override" => field.into(&mut self.enable_tag_override),
-            _ => Ok(true),
+            "proxy" => field.into(&mut self.mesh.proxy),
+            "connect" => field.into(&mut self.mesh.connect),
+            "locality" => field.into(&mut self.mesh.locality),
+            "socketpath" | "createindex" | "modifyindex" | "contenthash" | "datacenter" | "peername" | "namespace"
+            | "partition" => Ok(true),
+            _ => Ok(false),
         }
     }
 }
@@ -198,7 +206,9 @@ impl Fields for ExternalCheck {
             "output" => field.into(&mut self.output),
             "serviceid" | "service_id" => field.into(&mut self.service_id),
             "definition" => field.into(&mut self.definition),
-            _ => Ok(true),
+            "node" | "servicename" | "servicetags" | "type" | "interval" | "timeout" | "exposedport"
+            | "createindex" | "modifyindex" | "peername" | "namespace" | "partition" => Ok(true),
+            _ => Ok(false),
         }
     }
 }
@@ -210,7 +220,8 @@ impl Fields for Deregistration {
             "node" => field.into(&mut self.node),
             "serviceid" | "service_id" => field.into(&mut self.service_id),
             "checkid" | "check_id" => field.into(&mut self.check_id),
-            _ => Ok(true),
+            "namespace" | "partition" | "peername" | "address" => Ok(true),
+            _ => Ok(false),
         }
     }
 }
@@ -226,7 +237,7 @@ impl Fields for SentAddress {
         match lower {
             "address" => field.into(&mut self.address),
             "port" => field.into(&mut self.port),
-            _ => Ok(true),
+            _ => Ok(false),
         }
     }
 }
@@ -242,7 +253,7 @@ impl Fields for SentWeights {
         match lower {
             "passing" => field.into(&mut self.passing),
             "warning" => field.into(&mut self.warning),
-            _ => Ok(true),
+            _ => Ok(false),
         }
     }
 }

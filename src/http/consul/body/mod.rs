@@ -77,6 +77,13 @@ pub enum Refusal {
     BadStatus,
 }
 
+impl Refusal {
+    /// Whether Consul finds it out too late to say that the request is wrong, and says 500.
+    pub fn is_late(&self) -> bool {
+        matches!(self, Refusal::TaggedAddress { .. })
+    }
+}
+
 impl Check {
     /// Reads the body of `/v1/agent/check/register`; the id is the name where none was said.
     pub fn read(octets: &[u8]) -> Result<Check, Refusal> {

@@ -39,6 +39,8 @@ pub struct ServiceRegistration {
     pub checks: Vec<Check>,
     /// What it says of proxies and localities, as sent.
     pub mesh: Mesh,
+    /// Whether it was registered from outside, and not by an agent.
+    pub external: bool,
 }
 
 /// What a service says of proxies and localities, as sent; `null` where nothing.

@@ -40,6 +40,11 @@ impl Tree {
 }
 
 impl Tree {
+    /// The same as an object of another kind; `None` for what is none, or says nothing.
+    pub(in crate::http::consul) fn to_map(&self) -> Option<serde_json::Map<String, serde_json::Value>> {
+        serde_json::from_str(&self.to_json()).ok().filter(|map: &serde_json::Map<_, _>| !map.is_empty())
+    }
+
     /// The same as text.
     pub(in crate::http::consul) fn to_json(&self) -> String {
         match self {

@@ -77,7 +77,7 @@ fn put(settings: &Settings, hosts: &Hosts, said: ExternalRegistration, node: &st
     }
     for (id, checks) in checks {
         let Some(host) = hosts.standing(Standing { node, id: &id }) else {
-            return Err(Failure::internal(format!("Unknown service ID {id:?} for check ID {:?}", checks[0].id)));
+            return Err(Failure::internal(format!("Unknown service ID '{id}' for check ID '{}'", checks[0].id)));
         };
         let mut row = Registration::from(&**host);
         row.checks = Some(merged(row.checks.take().unwrap_or_default(), checks)?);
@@ -148,7 +148,8 @@ fn node_id(text: &str) -> Result<String, Failure> {
     if text.is_empty() || text.len() == 36 && text.bytes().enumerate().all(fits) {
         return Ok(text.to_ascii_lowercase());
     }
-    Err(Failure::internal(format!("Failed to parse NodeID {text:?}: it is no UUID")))
+    let why = if text.len() == 36 { "improperly formatted" } else { "wrong length" };
+    Err(Failure::internal(format!("Bad node ID: uuid string is {why}")))
 }
 
 /// The service as an agent would be told of it.
@@ -171,6 +172,8 @@ fn agent_form(service: super::super::body::ExternalService) -> Result<ServiceReg
         port,
         weights: service.weights,
         enable_tag_override: service.enable_tag_override,
+        mesh: service.mesh,
+        external: true,
         ..ServiceRegistration::default()
     })
 }

@@ -7,6 +7,7 @@ mod services;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
 use utoipa_axum::routes;
 
+use super::health::refused;
 use super::only;
 use crate::http::App;
 pub(super) use nodes::{exists, known_as};
@@ -14,7 +15,7 @@ pub(super) use services::{has_tags, takes_node};
 
 pub(super) fn routes() -> OpenApiRouter<App> {
     let put = "OPTIONS,PUT";
-    let get = "GET,OPTIONS";
+    let get = "OPTIONS,GET";
     OpenApiRouter::new()
         .routes(routes!(external::register).map(|router| only(router, put)))
         .routes(routes!(external::deregister).map(|router| only(router, put)))
@@ -25,4 +26,7 @@ pub(super) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(services::list).map(|router| only(router, get)))
         .routes(routes!(services::one).map(|router| only(router, get)))
         .routes(routes!(services::connect).map(|router| only(router, get)))
+        .route("/v1/catalog/service/", refused("Missing service name"))
+        .route("/v1/catalog/node/", refused("Missing node name"))
+        .route("/v1/catalog/node-services/", refused("Missing node name"))
 }

@@ -8,6 +8,7 @@ use super::super::filter::schema;
 use super::super::params::{Params, Reading};
 use super::super::reply::{self, Failure};
 use super::super::shapes::{CatalogNode, Node, NodeService, NodeServices};
+use super::super::stored::{self, NodeExtras};
 use super::super::view::{self, Views};
 use super::services::takes_node;
 use crate::http::App;
@@ -46,7 +47,7 @@ pub(super) async fn one(
     Path(name): Path<String>,
 ) -> Result<Response, Failure> {
     let filter = reading.params.filter(schema::SERVICE)?;
-    let node = known_as(&app, &name);
+    let node = named(&app, &name);
     let shown = blocking::shown(&app, &reading, &Topic::Node(node.as_str().into())).await?;
     let views = shown.views(&app);
     let found = exists(&views, &node).then(|| {
@@ -69,7 +70,7 @@ pub(super) async fn services(
     Path(name): Path<String>,
 ) -> Result<Response, Failure> {
     let filter = reading.params.filter(schema::SERVICE)?;
-    let node = known_as(&app, &name);
+    let node = named(&app, &name);
     let shown = blocking::shown(&app, &reading, &Topic::Node(node.as_str().into())).await?;
     let views = shown.views(&app);
     let found = if exists(&views, &node) {
@@ -93,6 +94,21 @@ fn services_of<'a>(views: &Views<'a>, node: &'a str) -> Vec<NodeService<'a>> {
 /// What a node is known as inside, see [`Standing::node`](crate::table::Standing::node).
 pub(in crate::http::consul) fn known_as(app: &App, name: &str) -> String {
     if name.eq_ignore_ascii_case(&app.consul.node_name) { String::new() } else { name.to_ascii_lowercase() }
+}
+
+/// The same of a name or a UUID.
+fn named(app: &App, text: &str) -> String {
+    let is_uuid = text.len() == 36 && text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
+    if !is_uuid {
+        return known_as(app, text);
+    }
+    let id = text.to_ascii_lowercase();
+    if id == app.consul.node_id {
+        return String::new();
+    }
+    let snapshot = app.registry.snapshot();
+    let of_id = snapshot.hosts.nodes().find(|row| stored::of::<NodeExtras>(row).id == id);
+    of_id.and_then(|row| row.as_node()).map_or_else(|| known_as(app, text), str::to_owned)
 }
 
 pub(in crate::http::consul) fn exists(views: &Views<'_>, node: &str) -> bool {

@@ -51,10 +51,10 @@ pub(super) async fn one(
     Path(service): Path<String>,
 ) -> Result<Response, Failure> {
     let filter = reading.params.filter(schema::CATALOG_SERVICE)?;
-    let shown = blocking::shown(&app, &reading, &Topic::Service(service.as_str().into())).await?;
+    let shown = blocking::shown(&app, &reading, &Topic::service(&service)).await?;
     let views = shown.views(&app);
     let mut found: Vec<CatalogService<'_>> = Vec::new();
-    if service == OWN_SERVICE && takes_own(&reading, &views) && !reading.params.has("tag") {
+    if service.eq_ignore_ascii_case(OWN_SERVICE) && takes_own(&reading, &views) && !reading.params.has("tag") {
         found.push(own(&views));
     }
     let hides = |host: &Host| app.consul.catalog_hides_critical && (host.draining || host.status() == Status::Critical);
@@ -72,7 +72,7 @@ pub(super) async fn connect(
     reading: Reading,
     Path(service): Path<String>,
 ) -> Result<Response, Failure> {
-    let shown = blocking::shown(&app, &reading, &Topic::Service(service.into())).await?;
+    let shown = blocking::shown(&app, &reading, &Topic::service(&service)).await?;
     Ok(shown.reply(&reading, &Vec::<()>::new()))
 }
 
@@ -97,7 +97,7 @@ pub(in crate::http::consul) fn takes_node(reading: &Reading, node: &Node<'_>) ->
 
 /// Whether a row has every tag that was asked for, in any case.
 pub(in crate::http::consul) fn has_tags(reading: &Reading, host: &Host) -> bool {
-    let mut wanted = reading.params.all("tag").filter(|tag| !tag.is_empty()).peekable();
+    let mut wanted = reading.params.all("tag").peekable();
     wanted.peek().is_none() || {
         let tags = view::node_service(host).tags;
         wanted.all(|wanted| tags.iter().any(|tag| tag.to_lowercase() == wanted.to_lowercase()))

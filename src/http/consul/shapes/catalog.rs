@@ -52,6 +52,9 @@ pub struct CatalogService<'a> {
     pub service_proxy: Proxy,
     /// Whether it speaks mutual TLS itself.
     pub service_connect: Connect,
+    /// Where it runs, as its registration said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service_locality: Option<serde_json::Map<String, serde_json::Value>>,
     /// The index of its registration.
     pub create_index: u64,
     /// The index of its last change.

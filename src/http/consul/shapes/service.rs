@@ -1,6 +1,7 @@
 //! A service on a node, in the two forms that the agent and the catalog have for it.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
+use serde_json::{Map, Value as Json};
 
 use super::{HealthCheck, Node, Pairs, TaggedAddresses, Text, Weights, is_no_index, is_zero};
 use crate::http::consul::filter::{Record, Value};
@@ -42,6 +43,9 @@ pub struct NodeService<'a> {
     pub connect: Connect,
     /// Where it was imported from: always empty.
     pub peer_name: Text<'a>,
+    /// Where it runs, as its registration said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub locality: Option<Map<String, Json>>,
     /// The index of its registration.
     pub create_index: u64,
     /// The index of its last change.
@@ -99,6 +103,15 @@ pub struct AgentService<'a> {
     pub weights: Weights,
     /// Whether others may change the tags in the catalog.
     pub enable_tag_override: bool,
+    /// What it says of itself as a proxy; left out where it is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub proxy: Option<Proxy>,
+    /// Left out where it does not speak mutual TLS itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub connect: Option<Connect>,
+    /// Where it runs, as its registration said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub locality: Option<Map<String, Json>>,
     /// Left out where it is 0, as it is in Consul.
     #[serde(skip_serializing_if = "is_no_index")]
     pub create_index: u64,
@@ -155,17 +168,19 @@ impl Record for ServiceEntry<'_> {
     }
 }
 
-/// The proxy part of a service that is none: `{"Mode":"","MeshGateway":{},"Expose":{}}`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct Proxy {
-    mode: &'static str,
-    mesh_gateway: Empty,
-    expose: Empty,
-}
+/// The proxy part of a service: `{"Mode":"","MeshGateway":{},"Expose":{}}` and what it said itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Proxy(pub Option<Map<String, Json>>);
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-struct Empty {}
+impl Serialize for Proxy {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let plain = [("Mode", Json::from("")), ("MeshGateway", Map::new().into()), ("Expose", Map::new().into())];
+        let said = self.0.iter().flatten().map(|(key, value)| (key.as_str(), value));
+        let unsaid = |key: &str| self.0.as_ref().is_none_or(|said| !said.contains_key(key));
+        let rest = plain.iter().filter(|(key, _)| unsaid(key)).map(|(key, value)| (*key, value));
+        serializer.collect_map(said.chain(rest))
+    }
+}
 
 /// Whether a service speaks mutual TLS itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
