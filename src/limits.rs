@@ -41,6 +41,8 @@ pub const CHECK_URL_OCTETS: usize = 2048;
 pub const CHECK_HEADERS: usize = 32;
 /// Octets of one of them, name and value.
 pub const CHECK_HEADER_OCTETS: usize = 1024;
+/// Octets of the name of a unit (systemd's bound).
+pub const UNIT_OCTETS: usize = 255;
 /// Shortest time between two probes of a check (Consul's bound).
 pub const CHECK_INTERVAL_MIN: Duration = Duration::from_secs(1);
 /// Longest time between them: past a day nobody means health.
@@ -201,6 +203,10 @@ pub const PROBE_LOOKUPS: usize = 64;
 pub const PROBE_ADDRESSES: usize = 4;
 /// Time after which a datagram that nobody refused has arrived.
 pub const PROBE_UDP_SILENCE: Duration = Duration::from_millis(500);
+/// Programs at a time that are asked for the services of this machine: each is a process.
+pub const PROBE_PROGRAMS: usize = 8;
+/// Octets that are read of what such a program says: three short lines, or why not.
+pub const PROBE_PROGRAM_OCTETS: u64 = 4096;
 /// Redirects that one probe follows (Consul's bound).
 pub const PROBE_REDIRECTS: u32 = 10;
 /// Octets of the head of an answer to a probe.

@@ -99,6 +99,7 @@ impl Config {
             http_listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8500)),
             http: http::Settings {
                 host_ttl: None,
+                check_os_services: false,
                 lyft_host_ttl: Duration::from_secs(600),
                 lyft_env: "development".into(),
                 trust_forwarded_for: false,

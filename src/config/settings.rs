@@ -96,6 +96,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     single("lyft_host_ttl", set_lyft_host_ttl, |config| value::quoted(value::show(config.http.lyft_host_ttl))),
     list("check_deny", set_check_deny, |config| value::list(&config.check_deny, network)),
     single("check_redirects", set_check_redirects, |config| config.check_redirects.to_string()),
+    single("check_os_services", set_check_os_services, |config| config.http.check_os_services.to_string()),
     single("application_env", set_application_env, |config| value::quoted(&config.http.lyft_env)),
     list("auto_ip", set_auto_ip, |config| value::list(&config.http.auto_ip_networks, network)),
     single("trust_forwarded_for", set_trust_forwarded_for, |config| config.http.trust_forwarded_for.to_string()),
@@ -124,6 +125,7 @@ pub(super) fn is_bare(key: &str) -> bool {
     matches!(
         key,
         "chaos_identity"
+            | "check_os_services"
             | "check_redirects"
             | "only_passing"
             | "query_log"
@@ -397,6 +399,11 @@ fn set_check_deny(config: &mut Config, values: &[String], _: &Machine) -> Result
 
 fn set_check_redirects(config: &mut Config, values: &[String], _: &Machine) -> Result<(), String> {
     config.check_redirects = value::boolean(one(values)?)?;
+    Ok(())
+}
+
+fn set_check_os_services(config: &mut Config, values: &[String], _: &Machine) -> Result<(), String> {
+    config.http.check_os_services = value::boolean(one(values)?)?;
     Ok(())
 }
 

@@ -43,6 +43,8 @@ pub use listen::serve;
 pub struct Settings {
     /// The lease of native registrations that name none; `None` is for ever.
     pub host_ttl: Option<Duration>,
+    /// Whether checks may ask for services of this machine.
+    pub check_os_services: bool,
     /// The lease of Lyft's registrations.
     pub lyft_host_ttl: Duration,
     /// `env` in Lyft's lists: APPLICATION_ENV.

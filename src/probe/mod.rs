@@ -11,6 +11,7 @@ mod guard;
 mod http;
 mod http2;
 mod net;
+mod os_service;
 mod pace;
 mod schedule;
 mod sockets;
@@ -18,6 +19,7 @@ mod stats;
 mod tally;
 mod tls;
 
+use std::ffi::OsString;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
@@ -47,6 +49,8 @@ pub struct Settings {
     pub own: Vec<SocketAddr>,
     /// Whether a redirect is followed where a check asks for it.
     pub redirects: bool,
+    /// What is run to ask for a service of this machine; `None`: nobody may have it asked.
+    pub systemctl: Option<OsString>,
     /// Roots of trust beside those of the system.
     pub roots: Vec<CertificateDer<'static>>,
 }
@@ -205,6 +209,7 @@ async fn ask(net: &Net, job: &Job) -> Result<Heard, Failure> {
             CheckKind::Udp(endpoint) => sockets::udp(net, host, endpoint, end).await,
             CheckKind::Grpc(endpoint, service, tls) => http2::grpc(net, host, endpoint, service, tls.as_ref()).await,
             CheckKind::H2Ping(endpoint, tls) => http2::ping(net, host, endpoint, tls.as_ref()).await,
+            CheckKind::OsService(unit) => os_service::ask(net, unit).await,
             CheckKind::Reported | CheckKind::Ttl(_) | CheckKind::Alias(..) => Err(Failure::PutOff),
         }
     };

@@ -1,5 +1,6 @@
 //! Ways to a host: resolved, allowed, connected, and over TLS.
 
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
@@ -7,7 +8,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::Settings;
 use super::guard::Guard;
@@ -61,6 +62,8 @@ pub(super) struct Net {
     guard: Guard,
     pace: Mutex<Pace>,
     lookups: Arc<Semaphore>,
+    programs: Semaphore,
+    systemctl: Option<OsString>,
     tls: TlsClients,
     redirects: bool,
     clock: Arc<Clock>,
@@ -73,6 +76,8 @@ impl Net {
             guard: Guard::new(settings.deny, settings.own),
             pace: Mutex::default(),
             lookups: Arc::new(Semaphore::new(limits::PROBE_LOOKUPS)),
+            programs: Semaphore::new(limits::PROBE_PROGRAMS),
+            systemctl: settings.systemctl,
             tls: TlsClients::new(settings.roots),
             redirects: settings.redirects,
             clock,
@@ -87,6 +92,18 @@ impl Net {
     /// Whether a redirect may be followed at all.
     pub(super) fn follows_redirects(&self) -> bool {
         self.redirects
+    }
+
+    /// The program that knows the services of this machine, and the right to run it as long as the permit is kept.
+    pub(super) fn systemctl(&self) -> Result<(&OsStr, SemaphorePermit<'_>), Failure> {
+        let not_allowed = || Failure::Critical("the setting check_os_services of this server does not allow it".into());
+        let program = self.systemctl.as_deref().ok_or_else(not_allowed)?;
+        Ok((program, self.programs.try_acquire().map_err(|_| Failure::PutOff)?))
+    }
+
+    #[cfg(test)]
+    pub(super) fn programs_free(&self) -> usize {
+        self.programs.available_permits()
     }
 
     /// The addresses of a place that may be asked, and may be asked now.

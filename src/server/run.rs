@@ -43,7 +43,8 @@ impl Server {
 
         let own = dns_addrs.iter().copied().chain([http_addr]).collect();
         let (deny, redirects) = (config.check_deny.clone(), config.check_redirects);
-        let probes = probe::Settings { deny, own, redirects, roots: Vec::new() };
+        let systemctl = config.http.check_os_services.then(|| "systemctl".into());
+        let probes = probe::Settings { deny, own, redirects, systemctl, roots: Vec::new() };
         let prober = probe::Prober::new(Arc::clone(&registry), probes);
         metrics.register_collector(Box::new(probe::StatsCollector(Arc::clone(prober.stats()))));
         let mut writer = None;

@@ -115,6 +115,7 @@ impl Server {
         registry.load([], Revision::default(), 1);
         let settings = Settings {
             host_ttl: None,
+            check_os_services: false,
             lyft_host_ttl: Duration::from_secs(600),
             lyft_env: "test".into(),
             trust_forwarded_for: true,

@@ -25,6 +25,7 @@ fn app() -> App {
     registry.load([], Revision::default(), 1);
     let settings = Settings {
         host_ttl: Some(Duration::from_secs(600)),
+        check_os_services: false,
         lyft_host_ttl: Duration::from_secs(600),
         lyft_env: "test".into(),
         trust_forwarded_for: false,

@@ -55,6 +55,7 @@ impl Server {
         let registry = Arc::new(Registry::new(clock, zones, Durability::Immediate));
         let settings = Settings {
             host_ttl: None,
+            check_os_services: false,
             lyft_host_ttl: Duration::from_secs(600),
             lyft_env: "test".into(),
             trust_forwarded_for: false,

@@ -1,6 +1,7 @@
 //! Single probes against little servers.
 
 mod book;
+mod os_service;
 mod targets;
 
 use std::net::SocketAddr;

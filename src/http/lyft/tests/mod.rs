@@ -76,6 +76,7 @@ impl Server {
     fn not_loaded(durability: Durability, adjust: impl FnOnce(&mut Settings)) -> Server {
         let mut settings = Settings {
             host_ttl: None,
+            check_os_services: false,
             lyft_host_ttl: HOST_TTL,
             lyft_env: "development".into(),
             trust_forwarded_for: false,
