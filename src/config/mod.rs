@@ -4,6 +4,7 @@
 //! over the file, that over the defaults. Every value is checked wherever it stands, also where another
 //! one wins, and an [`Error`] names the place: the flag, the variable, or file, line and key.
 
+mod checks;
 mod env;
 mod file;
 mod messages;
@@ -35,6 +36,8 @@ pub struct Config {
     pub check_deny: Vec<(IpAddr, u8)>,
     /// Whether checks that ask for it follow redirects.
     pub check_redirects: bool,
+    /// Time between two probes of the check that hosts of Lyft's API get, if they get one.
+    pub lyft_check_interval: Duration,
     /// Where the table is kept.
     pub store: store::Settings,
     /// The node's name, as the Consul dialect shows it.
@@ -101,6 +104,7 @@ impl Config {
                 host_ttl: None,
                 check_os_services: false,
                 lyft_host_ttl: Duration::from_secs(600),
+                lyft_check: None,
                 lyft_env: "development".into(),
                 trust_forwarded_for: false,
                 auto_ip_networks: vec![(IpAddr::from([192, 168, 0, 0]), 16)],
@@ -129,6 +133,7 @@ impl Config {
             },
             check_deny: probe::DENIED.to_vec(),
             check_redirects: false,
+            lyft_check_interval: Duration::from_secs(10),
             store: store::Settings { kind: store::Kind::File, data_dir: machine.data_dir.clone().unwrap_or_default() },
             node_name: machine.node_name.clone(),
             threads: machine.threads,

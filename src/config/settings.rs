@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::value::{self, one};
-use super::{Config, Machine, messages};
+use super::{Config, Machine, checks, messages};
 use crate::dns::Listeners;
 use crate::store::Kind;
 use crate::zone::{AddressOrder, EmptyService, SrvSubset};
@@ -97,6 +97,10 @@ pub(super) const SETTINGS: &[Setting] = &[
     list("check_deny", set_check_deny, |config| value::list(&config.check_deny, network)),
     single("check_redirects", set_check_redirects, |config| config.check_redirects.to_string()),
     single("check_os_services", set_check_os_services, |config| config.http.check_os_services.to_string()),
+    single("lyft_check", checks::set_lyft_check, checks::show_lyft_check),
+    single("lyft_check_interval", checks::set_lyft_check_interval, |config| {
+        value::quoted(value::show(config.lyft_check_interval))
+    }),
     single("application_env", set_application_env, |config| value::quoted(&config.http.lyft_env)),
     list("auto_ip", set_auto_ip, |config| value::list(&config.http.auto_ip_networks, network)),
     single("trust_forwarded_for", set_trust_forwarded_for, |config| config.http.trust_forwarded_for.to_string()),

@@ -57,6 +57,18 @@ impl CheckKind {
         !self.is_reported() && !matches!(self, CheckKind::Alias(..))
     }
 
+    /// Where it asks over the network.
+    pub fn endpoint(&self) -> Option<&Endpoint> {
+        match self {
+            CheckKind::Http(check) => Some(&check.url.endpoint),
+            CheckKind::Tcp(endpoint, _)
+            | CheckKind::Udp(endpoint)
+            | CheckKind::Grpc(endpoint, ..)
+            | CheckKind::H2Ping(endpoint, _) => Some(endpoint),
+            CheckKind::Reported | CheckKind::Ttl(_) | CheckKind::Alias(..) | CheckKind::OsService(_) => None,
+        }
+    }
+
     /// The status of a new check of which nobody knows anything: a host that is to be asked has yet to answer.
     pub const fn initial(&self) -> Status {
         if matches!(self, CheckKind::Reported) { Status::Passing } else { Status::Critical }

@@ -229,3 +229,27 @@ async fn checks_go_on_after_a_restart() {
     server.ask_to_stop();
     server.ended().await;
 }
+
+#[tokio::test]
+async fn hosts_of_lyfts_api_are_asked_where_a_setting_says_so() {
+    let settings = "lyft_check = \"http:/healthcheck\"\nlyft_check_interval = \"1s\"";
+    let server = TestServer::with(settings, &[]).await;
+    let target = Target::start("127.0.0.1", Mood::Down).await;
+    let port = target.address.port();
+    let fields =
+        format!("ip=127.0.0.1&port={port}&revision=abc&tags={{\"az\":\"a\",\"instance_id\":\"i\",\"region\":\"r\"}}");
+    let check_in = || http::call(server.http, "POST", "/v1/registration/web", &fields);
+    assert_eq!(check_in().await.status, 200);
+    assert_eq!(found(&server).await, [""; 0], "it has yet to answer");
+    target.turn(Mood::Up);
+    until_found(&server, &["127.0.0.1"]).await;
+    let revision = server.registry.snapshot().revision;
+    assert_eq!(check_in().await.status, 200);
+    assert_eq!(server.registry.snapshot().revision, revision, "a heartbeat");
+    target.turn(Mood::Down);
+    until_found(&server, &[]).await;
+    let listed = http::call(server.http, "GET", "/v1/registration/web", "").await;
+    assert!(listed.body.contains("\"ip_address\":\"127.0.0.1\""), "that API knows no health: {}", listed.body);
+    server.ask_to_stop();
+    server.ended().await;
+}

@@ -11,13 +11,18 @@ use super::fields::Fields;
 use super::reply::Failure;
 use super::stored::{Stored, Tags, WEIGHT, WEIGHTS};
 use super::{address, python};
+use crate::limits;
 use crate::table::{
-    Dialect, Host, HostId, Meta, Namespace, Place, Port, Registration, ServiceName, Target, parse_meta,
+    Check, CheckDefinition, Dialect, Host, HostId, Meta, Namespace, Place, Port, Registration, ServiceName, Status,
+    Target, Terms, parse_meta,
 };
 
 /// SRV priority of every host that registers here: the API has no word for one, and the default of the native API lets
 /// hosts of both serve one name.
 const PRIORITY: u16 = 0;
+
+/// The id of the check that the setting of this name gives every host.
+const CHECK: &str = "lyft_check";
 
 /// The tags every host must have.
 const REQUIRED_TAGS: [(&str, &str); 3] =
@@ -75,7 +80,12 @@ impl CheckIn {
     }
 
     /// The row it makes beside the live one of the same key: tags sent now are laid over those of before.
-    pub(super) fn registration(&self, current: Option<&Host>, ttl: Duration) -> Result<Registration, Failure> {
+    pub(super) fn registration(
+        &self,
+        current: Option<&Host>,
+        ttl: Duration,
+        check: Option<&Arc<Terms>>,
+    ) -> Result<Registration, Failure> {
         let sent = Stored {
             service_repo_name: self.repo.as_ref().map_or("", |repo| repo.as_str()).to_owned(),
             revision: self.revision.clone(),
@@ -106,11 +116,33 @@ impl CheckIn {
             region: place_of(&stored, "region"),
             hostname: None,
             ttl: Some(ttl),
-            checks: None,
+            checks: checks_of(current, check),
             repo: self.repo.clone(),
             original: Some(original),
         })
     }
+}
+
+/// The checks of a row that is to have this one of the setting, or none of it; `None` where it is so already, which is
+/// what a heartbeat finds.
+fn checks_of(current: Option<&Host>, wanted: Option<&Arc<Terms>>) -> Option<Vec<CheckDefinition>> {
+    let checks = current.map_or(&[][..], |host| &host.checks);
+    let is_ours = |check: &&Check| *check.id == *CHECK && check.kind().is_asked();
+    if checks.iter().find(is_ours).and_then(|ours| ours.terms.as_ref()) == wanted {
+        return None;
+    }
+    let others = checks.iter().filter(|check| if wanted.is_some() { *check.id != *CHECK } else { !is_ours(check) });
+    let mut defined: Vec<CheckDefinition> = others
+        .map(|other| CheckDefinition { id: other.id.clone(), terms: other.terms.clone(), status: None, output: None })
+        .collect();
+    if let Some(terms) = wanted
+        && defined.len() < limits::CHECKS
+    {
+        // A host that is in the answers stays there until it was asked: a new setting must not empty them.
+        let status = current.map(|_| Status::Passing);
+        defined.push(CheckDefinition { id: CHECK.into(), terms: Some(Arc::clone(terms)), status, output: None });
+    }
+    Some(defined)
 }
 
 /// The address to register: outside `Err` when none is given, `None` when it is none.

@@ -57,6 +57,7 @@ impl Server {
             host_ttl: None,
             check_os_services: false,
             lyft_host_ttl: Duration::from_secs(600),
+            lyft_check: None,
             lyft_env: "test".into(),
             trust_forwarded_for: false,
             auto_ip_networks: Vec::new(),
