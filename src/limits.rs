@@ -213,8 +213,8 @@ pub const PROBE_REDIRECTS: u32 = 10;
 pub const PROBE_HEAD_OCTETS: usize = 16 * 1024;
 /// Headers of an answer to a probe.
 pub const PROBE_HEADERS: usize = 100;
-/// Networks that may be given in `check_deny`.
-pub const CHECK_DENY_NETWORKS: usize = 256;
+/// Networks that may be given in `check_deny` and in `check_allow`.
+pub const CHECK_NETWORKS: usize = 256;
 
 // ---- stopping ----
 

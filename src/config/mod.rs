@@ -34,6 +34,8 @@ pub struct Config {
     pub dns: Dns,
     /// Networks that no check asks.
     pub check_deny: Vec<(IpAddr, u8)>,
+    /// Networks that checks ask beside the addresses of their own host.
+    pub check_allow: Vec<(IpAddr, u8)>,
     /// Whether checks that ask for it follow redirects.
     pub check_redirects: bool,
     /// Time between two probes of the check that hosts of Lyft's API get, if they get one.
@@ -132,6 +134,7 @@ impl Config {
                 advertise: Vec::new(),
             },
             check_deny: probe::DENIED.to_vec(),
+            check_allow: probe::ALLOWED.to_vec(),
             check_redirects: false,
             lyft_check_interval: Duration::from_secs(10),
             store: store::Settings { kind: store::Kind::File, data_dir: machine.data_dir.clone().unwrap_or_default() },

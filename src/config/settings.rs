@@ -95,6 +95,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     single("host_ttl", set_host_ttl, |config| value::quoted(config.http.host_ttl.map_or("none".into(), value::show))),
     single("lyft_host_ttl", set_lyft_host_ttl, |config| value::quoted(value::show(config.http.lyft_host_ttl))),
     list("check_deny", set_check_deny, |config| value::list(&config.check_deny, network)),
+    list("check_allow", set_check_allow, |config| value::list(&config.check_allow, network)),
     single("check_redirects", set_check_redirects, |config| config.check_redirects.to_string()),
     single("check_os_services", set_check_os_services, |config| config.http.check_os_services.to_string()),
     single("lyft_check", checks::set_lyft_check, checks::show_lyft_check),
@@ -397,7 +398,12 @@ fn set_application_env(config: &mut Config, values: &[String], _: &Machine) -> R
 }
 
 fn set_check_deny(config: &mut Config, values: &[String], _: &Machine) -> Result<(), String> {
-    config.check_deny = value::each(values, limits::CHECK_DENY_NETWORKS, value::network)?;
+    config.check_deny = value::each(values, limits::CHECK_NETWORKS, value::network)?;
+    Ok(())
+}
+
+fn set_check_allow(config: &mut Config, values: &[String], _: &Machine) -> Result<(), String> {
+    config.check_allow = value::each(values, limits::CHECK_NETWORKS, value::network)?;
     Ok(())
 }
 

@@ -38,7 +38,7 @@ pub(super) async fn ask(
     let mut hop = HttpCheck { url: url.clone(), ..check.clone() };
     let mut hops = 0;
     loop {
-        let answer = exchange(net, &hop, octets, end).await.map_err(failed)?;
+        let answer = exchange(net, host, &hop, octets, end).await.map_err(failed)?;
         let follows = check.follow_redirects && net.follows_redirects();
         if let Some(location) = answer.location.filter(|_| follows) {
             hops += 1;
@@ -65,11 +65,11 @@ struct Answer {
 }
 
 /// One request, on a connection of its own.
-async fn exchange(net: &Net, check: &HttpCheck, octets: usize, end: Timestamp) -> Result<Answer, Failure> {
+async fn exchange(net: &Net, host: &Host, check: &HttpCheck, octets: usize, end: Timestamp) -> Result<Answer, Failure> {
     let Endpoint::At(name, port) = &check.url.endpoint else { return Err(super::no_port()) };
     let request = request(check, &format!("{}:{port}", Bracketed(name)))?;
     let tls = check.url.tls.then_some(&check.tls);
-    let stream = net.open(name, *port, tls, Protocol::Http1).await?;
+    let stream = net.open(host, name, *port, tls, Protocol::Http1).await?;
     let (mut sender, connection) = http1::Builder::new()
         .max_buf_size(limits::PROBE_HEAD_OCTETS)
         .max_headers(limits::PROBE_HEADERS)

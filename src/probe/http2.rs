@@ -23,7 +23,7 @@ type Io = Box<dyn Stream>;
 pub(super) async fn ping(net: &Net, host: &Host, endpoint: &Endpoint, tls: Option<&Tls>) -> Result<Heard, Failure> {
     let (name, port) = endpoint.of(host).ok_or_else(no_port)?;
     let failed = |why: String| Failure::Critical(format!("HTTP2 ping {}:{port}: {why}", Bracketed(&name)));
-    let (sender, mut connection) = open(net, &name, port, tls).await.map_err(|failure| named(failure, failed))?;
+    let (sender, mut connection) = open(net, host, &name, port, tls).await.map_err(|failure| named(failure, failed))?;
     let Some(mut pings) = connection.ping_pong() else { return Err(Failure::PutOff) };
     let answered = with(connection, pings.ping(Ping::opaque())).await;
     drop(sender);
@@ -43,7 +43,7 @@ pub(super) async fn grpc(
     let slash = if service.is_empty() { "" } else { "/" };
     let place = format!("gRPC check {}:{port}{slash}{service}", Bracketed(&name));
     let failed = |why: String| Failure::Critical(format!("{place}: {why}"));
-    let (sender, connection) = open(net, &name, port, tls).await.map_err(|failure| named(failure, failed))?;
+    let (sender, connection) = open(net, host, &name, port, tls).await.map_err(|failure| named(failure, failed))?;
     let scheme = if tls.is_some() { "https" } else { "http" };
     let request = Request::builder()
         .method(Method::POST)
@@ -74,11 +74,12 @@ fn named(failure: Failure, failed: impl FnOnce(String) -> Failure) -> Failure {
 
 async fn open(
     net: &Net,
+    host: &Host,
     name: &str,
     port: u16,
     tls: Option<&Tls>,
 ) -> Result<(SendRequest<Bytes>, Connection<Io, Bytes>), Failure> {
-    let stream = net.open(name, port, tls, Protocol::Http2).await?;
+    let stream = net.open(host, name, port, tls, Protocol::Http2).await?;
     let head = u32::try_from(limits::PROBE_HEAD_OCTETS).unwrap_or(u32::MAX);
     let shaken = Builder::new().max_header_list_size(head).enable_push(false).handshake(stream).await;
     shaken.map_err(|error| Failure::Critical(error.to_string()))

@@ -37,14 +37,16 @@ use book::{Book, CheckKey, Job};
 use net::{Failure, Heard, Net};
 use pace::Budget;
 
-pub use guard::DENIED;
+pub use guard::{ALLOWED, DENIED};
 pub use stats::{Stats, StatsCollector};
 
 /// Whom the prober may ask.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Settings {
     /// Networks that are never asked.
     pub deny: Vec<(IpAddr, u8)>,
+    /// Networks that are asked where they are not the host's own address.
+    pub allow: Vec<(IpAddr, u8)>,
     /// The listeners of this server, which are never asked either.
     pub own: Vec<SocketAddr>,
     /// Whether a redirect is followed where a check asks for it.
@@ -53,6 +55,20 @@ pub struct Settings {
     pub systemctl: Option<OsString>,
     /// Roots of trust beside those of the system.
     pub roots: Vec<CertificateDer<'static>>,
+}
+
+/// What an operator has who sets nothing, on a server without listeners.
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings {
+            deny: DENIED.to_vec(),
+            allow: ALLOWED.to_vec(),
+            own: Vec::new(),
+            redirects: false,
+            systemctl: None,
+            roots: Vec::new(),
+        }
+    }
 }
 
 /// Does the checks of a table.

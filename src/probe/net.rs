@@ -6,17 +6,18 @@ use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
+use rustix::io::Errno;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::Settings;
-use super::guard::Guard;
+use super::guard::{Denied, Guard};
 use super::pace::Pace;
 use super::tls::{Protocol, TlsClients};
 use crate::clock::Clock;
 use crate::limits;
-use crate::table::{Bracketed, Status, Tls};
+use crate::table::{Bracketed, Host, Status, Tls};
 
 /// What was heard of a host.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -38,12 +39,13 @@ pub(super) enum Failure {
 
 /// Whose fault an error is: a host is not critical because we have no descriptor or memory left for a socket.
 pub(super) fn at_fault(error: &io::Error) -> Failure {
-    use rustix::io::Errno;
+    if is_our_fault(error) { Failure::PutOff } else { Failure::Critical(words(error)) }
+}
+
+/// Whether an error says that we lack something.
+pub(super) fn is_our_fault(error: &io::Error) -> bool {
     let ours = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM].map(Errno::raw_os_error);
-    match error.raw_os_error() {
-        Some(code) if ours.contains(&code) => Failure::PutOff,
-        _ => Failure::Critical(words(error)),
-    }
+    error.raw_os_error().is_some_and(|code| ours.contains(&code))
 }
 
 /// An error without what differs between systems: `connection refused`, not `Connection refused (os error 111)`.
@@ -73,7 +75,7 @@ impl Net {
     /// Ways to hosts that these settings allow.
     pub(super) fn new(settings: Settings, clock: Arc<Clock>) -> Net {
         Net {
-            guard: Guard::new(settings.deny, settings.own),
+            guard: Guard::new(settings.deny, settings.allow, settings.own),
             pace: Mutex::default(),
             lookups: Arc::new(Semaphore::new(limits::PROBE_LOOKUPS)),
             programs: Semaphore::new(limits::PROBE_PROGRAMS),
@@ -106,23 +108,22 @@ impl Net {
         self.programs.available_permits()
     }
 
-    /// The addresses of a place that may be asked, and may be asked now.
-    pub(super) async fn resolve(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>, Failure> {
-        let found = match host.parse::<IpAddr>() {
+    /// The addresses of a place that may be asked for a host, and may be asked now.
+    pub(super) async fn resolve(&self, host: &Host, name: &str, port: u16) -> Result<Vec<SocketAddr>, Failure> {
+        let found = match name.parse::<IpAddr>() {
             Ok(ip) => vec![SocketAddr::new(ip, port)],
-            Err(_) => self.look_up(host, port).await?,
+            Err(_) => self.look_up(name, port).await?,
         };
         let mut denied = None;
         let mut allowed = Vec::new();
         for address in found.into_iter().take(limits::PROBE_ADDRESSES) {
-            match self.guard.check(address) {
+            match self.allows(host, address) {
                 Ok(()) => allowed.push(address),
                 Err(reason) => denied = Some(reason),
             }
         }
         let Some(first) = allowed.first() else {
-            let none = || format!("{host} has no address");
-            return Err(Failure::Critical(denied.map_or_else(none, |denied| denied.to_string())));
+            return Err(denied.unwrap_or_else(|| Failure::Critical(format!("{name} has no address"))));
         };
         if !self.pace.lock().allows(first.ip(), self.clock.now()) {
             return Err(Failure::PutOff);
@@ -131,11 +132,11 @@ impl Net {
     }
 
     /// Connects to the first of the addresses that lets it.
-    pub(super) async fn connect(&self, host: &str, port: u16) -> Result<TcpStream, Failure> {
-        let addresses = self.resolve(host, port).await?;
+    async fn connect(&self, host: &Host, name: &str, port: u16) -> Result<TcpStream, Failure> {
+        let addresses = self.resolve(host, name, port).await?;
         let mut failed = None;
         for address in addresses {
-            match self.connect_to(address).await {
+            match self.connect_to(host, address).await {
                 Ok(stream) => return Ok(stream),
                 Err(error) => failed = Some(error),
             }
@@ -146,25 +147,35 @@ impl Net {
     /// Connects, and shakes hands where there is TLS.
     pub(super) async fn open(
         &self,
-        host: &str,
+        host: &Host,
+        name: &str,
         port: u16,
         tls: Option<&Tls>,
         protocol: Protocol,
     ) -> Result<Box<dyn Stream>, Failure> {
-        let stream = self.connect(host, port).await?;
+        let stream = self.connect(host, name, port).await?;
         match tls {
             None => Ok(Box::new(stream)),
-            Some(tls) => Ok(Box::new(self.tls.secure(stream, host, tls, protocol).await?)),
+            Some(tls) => Ok(Box::new(self.tls.secure(stream, name, tls, protocol).await?)),
         }
     }
 
-    pub(super) async fn connect_to(&self, address: SocketAddr) -> Result<TcpStream, Failure> {
+    pub(super) async fn connect_to(&self, host: &Host, address: SocketAddr) -> Result<TcpStream, Failure> {
         // Asked again where the connection is made: nobody passes by.
-        self.guard.check(address).map_err(|denied| Failure::Critical(denied.to_string()))?;
+        self.allows(host, address)?;
         let stream = TcpStream::connect(address).await.map_err(|error| at_fault(&error))?;
         // Its answers are short, it has nothing to wait for.
         let _ = stream.set_nodelay(true);
         Ok(stream)
+    }
+
+    fn allows(&self, host: &Host, address: SocketAddr) -> Result<(), Failure> {
+        self.guard.check(address, &host.target).map_err(|denied| match denied {
+            Denied::Unclear(_) => Failure::PutOff,
+            Denied::Network(_) | Denied::Nobody(_) | Denied::Own(_) | Denied::Loopback(_) | Denied::Elsewhere(_) => {
+                Failure::Critical(denied.to_string())
+            }
+        })
     }
 
     /// By the resolver of the system, on a thread that keeps its place until it is done, whoever waits.

@@ -13,7 +13,7 @@ use crate::table::{Bracketed, Endpoint, Host, Status, Tls};
 pub(super) async fn tcp(net: &Net, host: &Host, endpoint: &Endpoint, tls: Option<&Tls>) -> Result<Heard, Failure> {
     let (name, port) = endpoint.of(host).ok_or_else(no_port)?;
     let place = format!("TCP connect {}:{port}", Bracketed(&name));
-    match net.open(&name, port, tls, Protocol::Any).await {
+    match net.open(host, &name, port, tls, Protocol::Any).await {
         Ok(_) => Ok(Heard { status: Status::Passing, output: format!("{place}: Success") }),
         Err(Failure::Critical(why)) => Err(Failure::Critical(format!("{place}: {why}"))),
         Err(Failure::PutOff) => Err(Failure::PutOff),
@@ -25,7 +25,7 @@ pub(super) async fn udp(net: &Net, host: &Host, endpoint: &Endpoint, end: Timest
     let (name, port) = endpoint.of(host).ok_or_else(no_port)?;
     let place = format!("UDP connect {}:{port}", Bracketed(&name));
     let failed = |why: String| Failure::Critical(format!("{place}: {why}"));
-    let address = match net.resolve(&name, port).await {
+    let address = match net.resolve(host, &name, port).await {
         Ok(addresses) => addresses[0],
         Err(Failure::Critical(why)) => return Err(failed(why)),
         Err(Failure::PutOff) => return Err(Failure::PutOff),
