@@ -34,7 +34,7 @@ use crate::limits;
 use crate::registry::{Follower, Registry};
 use crate::table::{Check, CheckKind, Event, Status};
 use book::{Book, CheckKey, Job};
-use net::{Failure, Heard, Net};
+use net::{Failure, Heard, Net, Probe};
 use pace::Budget;
 
 pub use guard::{ALLOWED, DENIED};
@@ -217,14 +217,14 @@ fn slots() -> usize {
 async fn ask(net: &Net, job: &Job) -> Result<Heard, Failure> {
     let timeout = job.terms.timeout.clamp(limits::CHECK_TIMEOUT_MIN, limits::CHECK_TIMEOUT_MAX);
     let end = net.clock().now().after(timeout);
-    let (host, octets) = (&*job.host, usize::from(job.terms.output_octets));
+    let (probe, octets) = (Probe { net, host: &job.host, end }, usize::from(job.terms.output_octets));
     let asked = async {
         match &job.terms.kind {
-            CheckKind::Http(check) => http::ask(net, host, check, octets, end).await,
-            CheckKind::Tcp(endpoint, tls) => sockets::tcp(net, host, endpoint, tls.as_ref()).await,
-            CheckKind::Udp(endpoint) => sockets::udp(net, host, endpoint, end).await,
-            CheckKind::Grpc(endpoint, service, tls) => http2::grpc(net, host, endpoint, service, tls.as_ref()).await,
-            CheckKind::H2Ping(endpoint, tls) => http2::ping(net, host, endpoint, tls.as_ref()).await,
+            CheckKind::Http(check) => http::ask(probe, check, octets).await,
+            CheckKind::Tcp(endpoint, tls) => sockets::tcp(probe, endpoint, tls.as_ref()).await,
+            CheckKind::Udp(endpoint) => sockets::udp(probe, endpoint).await,
+            CheckKind::Grpc(endpoint, service, tls) => http2::grpc(probe, endpoint, service, tls.as_ref()).await,
+            CheckKind::H2Ping(endpoint, tls) => http2::ping(probe, endpoint, tls.as_ref()).await,
             CheckKind::OsService(unit) => os_service::ask(net, unit).await,
             CheckKind::Reported | CheckKind::Ttl(_) | CheckKind::Alias(..) => Err(Failure::PutOff),
         }

@@ -15,7 +15,7 @@ use super::Settings;
 use super::guard::{Denied, Guard};
 use super::pace::Pace;
 use super::tls::{Protocol, TlsClients};
-use crate::clock::Clock;
+use crate::clock::{Clock, Timestamp};
 use crate::limits;
 use crate::table::{Bracketed, Host, Status, Tls};
 
@@ -59,10 +59,14 @@ pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
+/// The addresses of a name, by a call that blocks.
+type Resolver = dyn Fn(&str, u16) -> io::Result<Vec<SocketAddr>> + Send + Sync;
+
 /// What every probe goes through.
 pub(super) struct Net {
     guard: Guard,
     pace: Mutex<Pace>,
+    resolver: Arc<Resolver>,
     lookups: Arc<Semaphore>,
     programs: Semaphore,
     systemctl: Option<OsString>,
@@ -77,6 +81,7 @@ impl Net {
         Net {
             guard: Guard::new(settings.deny, settings.allow, settings.own),
             pace: Mutex::default(),
+            resolver: Arc::new(|name, port| Ok((name, port).to_socket_addrs()?.collect())),
             lookups: Arc::new(Semaphore::new(limits::PROBE_LOOKUPS)),
             programs: Semaphore::new(limits::PROBE_PROGRAMS),
             systemctl: settings.systemctl,
@@ -84,6 +89,16 @@ impl Net {
             redirects: settings.redirects,
             clock,
         }
+    }
+
+    /// The same where names are what a test says.
+    #[cfg(test)]
+    pub(super) fn with_resolver(
+        mut self,
+        resolver: impl Fn(&str, u16) -> io::Result<Vec<SocketAddr>> + Send + Sync + 'static,
+    ) -> Net {
+        self.resolver = Arc::new(resolver);
+        self
     }
 
     /// The clock that time-outs run on.
@@ -107,9 +122,22 @@ impl Net {
     pub(super) fn programs_free(&self) -> usize {
         self.programs.available_permits()
     }
+}
 
-    /// The addresses of a place that may be asked for a host, and may be asked now.
-    pub(super) async fn resolve(&self, host: &Host, name: &str, port: u16) -> Result<Vec<SocketAddr>, Failure> {
+/// One probe: the only way to a socket.
+#[derive(Clone, Copy)]
+pub(super) struct Probe<'a> {
+    /// What it goes through.
+    pub(super) net: &'a Net,
+    /// Whose check it is.
+    pub(super) host: &'a Host,
+    /// When its time is over.
+    pub(super) end: Timestamp,
+}
+
+impl Probe<'_> {
+    /// The addresses of a place that may be asked, and may be asked now.
+    pub(super) async fn resolve(&self, name: &str, port: u16) -> Result<Vec<SocketAddr>, Failure> {
         let found = match name.parse::<IpAddr>() {
             Ok(ip) => vec![SocketAddr::new(ip, port)],
             Err(_) => self.look_up(name, port).await?,
@@ -117,7 +145,7 @@ impl Net {
         let mut denied = None;
         let mut allowed = Vec::new();
         for address in found.into_iter().take(limits::PROBE_ADDRESSES) {
-            match self.allows(host, address) {
+            match self.allows(address) {
                 Ok(()) => allowed.push(address),
                 Err(reason) => denied = Some(reason),
             }
@@ -125,18 +153,33 @@ impl Net {
         let Some(first) = allowed.first() else {
             return Err(denied.unwrap_or_else(|| Failure::Critical(format!("{name} has no address"))));
         };
-        if !self.pace.lock().allows(first.ip(), self.clock.now()) {
+        if !self.net.pace.lock().allows(first.ip(), self.net.clock.now()) {
             return Err(Failure::PutOff);
         }
         Ok(allowed)
     }
 
+    /// Connects, and shakes hands where there is TLS.
+    pub(super) async fn open(
+        &self,
+        name: &str,
+        port: u16,
+        tls: Option<&Tls>,
+        protocol: Protocol,
+    ) -> Result<Box<dyn Stream>, Failure> {
+        let stream = self.connect(name, port).await?;
+        match tls {
+            None => Ok(Box::new(stream)),
+            Some(tls) => Ok(Box::new(self.net.tls.secure(stream, name, tls, protocol).await?)),
+        }
+    }
+
     /// Connects to the first of the addresses that lets it.
-    async fn connect(&self, host: &Host, name: &str, port: u16) -> Result<TcpStream, Failure> {
-        let addresses = self.resolve(host, name, port).await?;
+    async fn connect(&self, name: &str, port: u16) -> Result<TcpStream, Failure> {
+        let addresses = self.resolve(name, port).await?;
         let mut failed = None;
         for address in addresses {
-            match self.connect_to(host, address).await {
+            match self.connect_to(address).await {
                 Ok(stream) => return Ok(stream),
                 Err(error) => failed = Some(error),
             }
@@ -144,33 +187,17 @@ impl Net {
         Err(failed.unwrap_or(Failure::PutOff))
     }
 
-    /// Connects, and shakes hands where there is TLS.
-    pub(super) async fn open(
-        &self,
-        host: &Host,
-        name: &str,
-        port: u16,
-        tls: Option<&Tls>,
-        protocol: Protocol,
-    ) -> Result<Box<dyn Stream>, Failure> {
-        let stream = self.connect(host, name, port).await?;
-        match tls {
-            None => Ok(Box::new(stream)),
-            Some(tls) => Ok(Box::new(self.tls.secure(stream, name, tls, protocol).await?)),
-        }
-    }
-
-    pub(super) async fn connect_to(&self, host: &Host, address: SocketAddr) -> Result<TcpStream, Failure> {
+    pub(super) async fn connect_to(&self, address: SocketAddr) -> Result<TcpStream, Failure> {
         // Asked again where the connection is made: nobody passes by.
-        self.allows(host, address)?;
+        self.allows(address)?;
         let stream = TcpStream::connect(address).await.map_err(|error| at_fault(&error))?;
         // Its answers are short, it has nothing to wait for.
         let _ = stream.set_nodelay(true);
         Ok(stream)
     }
 
-    fn allows(&self, host: &Host, address: SocketAddr) -> Result<(), Failure> {
-        self.guard.check(address, &host.target).map_err(|denied| match denied {
+    fn allows(&self, address: SocketAddr) -> Result<(), Failure> {
+        self.net.guard.check(address, &self.host.target).map_err(|denied| match denied {
             Denied::Unclear(_) => Failure::PutOff,
             Denied::Network(_) | Denied::Nobody(_) | Denied::Own(_) | Denied::Loopback(_) | Denied::Elsewhere(_) => {
                 Failure::Critical(denied.to_string())
@@ -178,15 +205,19 @@ impl Net {
         })
     }
 
-    /// By the resolver of the system, on a thread that keeps its place until it is done, whoever waits.
-    async fn look_up(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>, Failure> {
-        let permit = Arc::clone(&self.lookups).acquire_owned().await.map_err(|_| Failure::PutOff)?;
-        let name = host.to_owned();
+    /// On a thread that keeps its place until it is done, whoever waits. Where names of others keep all places, that is
+    /// no fault of this host: its probe is put off while it has time left.
+    async fn look_up(&self, name: &str, port: u16) -> Result<Vec<SocketAddr>, Failure> {
+        let now = self.net.clock.now();
+        let patience = now.after(self.end.since(now) / 2);
+        let free = self.net.clock.before(patience, Arc::clone(&self.net.lookups).acquire_owned()).await;
+        let permit = free.ok_or(Failure::PutOff)?.map_err(|_| Failure::PutOff)?;
+        let (resolver, asked) = (Arc::clone(&self.net.resolver), name.to_owned());
         let found = tokio::task::spawn_blocking(move || {
             let _permit = permit;
-            (name.as_str(), port).to_socket_addrs().map(Vec::from_iter)
+            resolver(&asked, port)
         });
         let found = found.await.map_err(|_| Failure::PutOff)?;
-        found.map_err(|error| Failure::Critical(format!("lookup {}: {}", Bracketed(host), words(&error))))
+        found.map_err(|error| Failure::Critical(format!("lookup {}: {}", Bracketed(name), words(&error))))
     }
 }

@@ -1,6 +1,7 @@
 //! Single probes against little servers.
 
 mod book;
+mod forbidden;
 mod os_service;
 mod targets;
 
@@ -190,16 +191,6 @@ async fn a_redirect_is_followed_where_check_and_setting_say_so_and_the_place_may
     let (status, output) = probe(&net, circle.address, follow(http("http:/"))).await;
     assert!(status == Status::Critical && output.ends_with("more than 10 redirects"), "{output}");
     assert_eq!(circle.hits.load(Ordering::SeqCst), 11);
-}
-
-#[tokio::test]
-async fn an_address_is_looked_at_again_where_the_connection_is_made() {
-    let own = Target::http("").await;
-    let net = Net::new(Settings { own: vec![own.address], ..Settings::default() }, clock());
-    assert!(
-        matches!(net.connect_to(&host(own.address), own.address).await, Err(Failure::Critical(why)) if why.contains("is this server"))
-    );
-    assert_eq!(own.hits.load(Ordering::SeqCst), 0);
 }
 
 #[tokio::test]
@@ -398,42 +389,4 @@ async fn https_is_asked_over_tls() {
     let (status, output) = get(&net(), &target, &url).await;
     assert_eq!(status, Status::Critical);
     assert!(output.contains("invalid peer certificate"), "{output}");
-}
-
-#[tokio::test]
-async fn forbidden_places_are_not_asked_in_whatever_form() {
-    let own = Target::http("HTTP/1.1 200 OK\r\n\r\n").await;
-    let settings = Settings { own: vec![own.address], ..Settings::default() };
-    let net = Net::new(settings, clock());
-    let port = own.address.port();
-    for place in [
-        "169.254.169.254:80".to_owned(),
-        "[::ffff:169.254.169.254]:80".into(),
-        "[64:ff9b::a9fe:a9fe]:80".into(),
-        // What getaddrinfo takes for the same address.
-        "2852039166:80".into(),
-        "0xa9fea9fe:80".into(),
-        "0251.0376.0251.0376:80".into(),
-        "169.16689662:80".into(),
-        "0.0.0.0:80".into(),
-        "0:80".into(),
-        "[::]:80".into(),
-        "[fe80::1]:80".into(),
-        format!("127.0.0.1:{port}"),
-        format!("2130706433:{port}"),
-        format!("0x7f.1:{port}"),
-        format!("127.1:{port}"),
-        format!("[::ffff:127.0.0.1]:{port}"),
-    ] {
-        for kind in [
-            CheckKind::Http(Box::new(http(&format!("http://{place}/")))),
-            CheckKind::Tcp(Endpoint::parse("tcp", &place).expect("a place"), None),
-            CheckKind::Udp(Endpoint::parse("udp", &place).expect("a place")),
-        ] {
-            let (status, output) = probe(&net, own.address, kind).await;
-            assert_eq!(status, Status::Critical);
-            assert!(output.contains("is not asked"), "{place}: {output}");
-        }
-    }
-    assert_eq!(own.hits.load(Ordering::SeqCst), 0);
 }
