@@ -187,6 +187,11 @@ pub const WATCH_KEEPALIVE: Duration = Duration::from_secs(15);
 pub const PROBES_AT_A_TIME: usize = 4096;
 /// The part of the descriptors of the process that probes may take: clients need the rest.
 pub const PROBES_PER_DESCRIPTORS: u64 = 4;
+/// The part of the places for probes that is kept for checks whose last probe was over soon: hosts that hang, however
+/// many, must not keep the others from being asked.
+pub const PROBES_QUICK_SHARE: usize = 4;
+/// Time within which a probe is over soon.
+pub const PROBE_QUICK: Duration = Duration::from_secs(1);
 /// Spread of the first probes of checks that come together.
 pub const PROBE_JITTER: Duration = Duration::from_millis(20);
 /// First pause between probes of a check that never passed; it doubles with each.

@@ -21,7 +21,9 @@ mod tls;
 
 use std::ffi::OsString;
 use std::net::{IpAddr, SocketAddr};
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use rustix::process::{Resource, getrlimit};
@@ -76,10 +78,19 @@ pub struct Prober {
     registry: Arc<Registry>,
     net: Arc<Net>,
     book: Book,
-    running: JoinSet<(Job, Result<Heard, Failure>)>,
+    running: JoinSet<Ended>,
     slots: usize,
+    /// Probes under way of checks that are not known to be quick.
+    unproven: usize,
     budget: Budget,
     stats: Arc<Stats>,
+}
+
+/// A probe that is over.
+struct Ended {
+    job: Job,
+    heard: Result<Heard, Failure>,
+    took: Duration,
 }
 
 impl Prober {
@@ -92,6 +103,7 @@ impl Prober {
             book: Book::default(),
             running: JoinSet::new(),
             slots: slots(),
+            unproven: 0,
             budget: Budget::default(),
             stats: Arc::default(),
         }
@@ -155,23 +167,25 @@ impl Prober {
                 return Some(later);
             }
             let job = self.book.take_due(now)?;
-            let net = Arc::clone(&self.net);
+            if !job.is_quick && self.unproven >= self.slots - self.slots / limits::PROBES_QUICK_SHARE {
+                self.budget.give_back();
+                self.book.put_off(&job, limits::PROBE_PUT_OFF, now);
+                continue;
+            }
+            self.unproven += usize::from(!job.is_quick);
+            let (net, registry) = (Arc::clone(&self.net), Arc::clone(&self.registry));
             self.running.spawn(async move {
-                let heard = ask(&net, &job).await;
-                (job, heard)
+                let heard = unharmed(ask(&net, &job)).await;
+                Ended { job, heard, took: registry.now().since(now) }
             });
         }
         None
     }
 
-    fn finish(&mut self, ended: Result<(Job, Result<Heard, Failure>), JoinError>) {
-        let (job, heard) = match ended {
-            Ok(ended) => ended,
-            Err(error) => {
-                tracing::error!(%error, "a probe failed in itself");
-                return;
-            }
-        };
+    fn finish(&mut self, ended: Result<Ended, JoinError>) {
+        // Only a stop ends a probe from outside.
+        let Ok(Ended { job, heard, took }) = ended else { return };
+        self.unproven -= usize::from(!job.is_quick);
         self.stats.probed(&job.terms.kind, &heard);
         let now = self.registry.now();
         let Heard { status, output } = match heard {
@@ -179,7 +193,7 @@ impl Prober {
             Err(Failure::Critical(output)) => Heard { status: Status::Critical, output },
             Err(Failure::PutOff) => return self.book.put_off(&job, limits::PROBE_PUT_OFF, now),
         };
-        if let Some(status) = self.book.done(&job, status, now) {
+        if let Some(status) = self.book.done(&job, status, took, now) {
             let Job { key: CheckKey { host, check }, terms, .. } = job;
             let output = Check::cut_output(&output).into();
             self.say(Event::Observe { host, check, terms, status, output });
@@ -211,6 +225,14 @@ impl Prober {
 fn slots() -> usize {
     let descriptors = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX) / limits::PROBES_PER_DESCRIPTORS;
     usize::try_from(descriptors).unwrap_or(usize::MAX).clamp(1, limits::PROBES_AT_A_TIME)
+}
+
+/// A probe that panics must not be the last one of its check.
+async fn unharmed(asked: impl Future<Output = Result<Heard, Failure>>) -> Result<Heard, Failure> {
+    AssertUnwindSafe(asked).catch_unwind().await.unwrap_or_else(|_| {
+        tracing::error!("a probe failed in itself");
+        Err(Failure::PutOff)
+    })
 }
 
 /// One probe, with its time-out.

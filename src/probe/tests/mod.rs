@@ -3,11 +3,11 @@
 mod book;
 mod forbidden;
 mod os_service;
+mod prober;
 mod targets;
 
 use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use tokio::io::AsyncWriteExt as _;
 
@@ -50,7 +50,7 @@ fn host(address: SocketAddr) -> Arc<Host> {
 fn job(address: SocketAddr, kind: CheckKind) -> Job {
     let wishes = Wishes { interval: Some(SECOND), timeout: Some(SECOND), ..Wishes::default() };
     let terms = Arc::new(Terms::parse("", kind, wishes).expect("terms"));
-    Job { key: book_key(), terms, host: host(address) }
+    Job { key: book_key(), terms, host: host(address), is_quick: false }
 }
 
 fn book_key() -> CheckKey {
