@@ -17,7 +17,7 @@ use super::tls::Protocol;
 use crate::limits;
 use crate::table::{Bracketed, Endpoint, HttpCheck, HttpUrl, Status};
 
-/// What probes are called.
+/// What probes are called where the check has no other name for them among its headers.
 const AGENT: HeaderValue = HeaderValue::from_static("rollcall Health Check");
 
 /// Asks; an answer that has begun before the end of the probe counts, read up to there.

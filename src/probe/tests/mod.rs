@@ -103,35 +103,36 @@ async fn the_status_of_http_is_the_verdict() {
     }
 }
 
-#[tokio::test]
-async fn an_http_check_sends_what_it_says_and_nothing_of_ours() {
-    let (sender, head) = tokio::sync::oneshot::channel();
-    let sender = Arc::new(parking_lot::Mutex::new(Some(sender)));
+/// The head that a target gets of a check, sorted and in lower case.
+async fn head_of(check: HttpCheck) -> Vec<String> {
+    let (sender, mut heads) = tokio::sync::mpsc::channel(1);
     let target = Target::start(move |mut stream| {
-        let sender = Arc::clone(&sender);
+        let sender = sender.clone();
         async move {
-            let head = read_head(&mut stream).await;
+            sender.send(read_head(&mut stream).await).await.expect("a test that waits");
             let _ = stream.write_all(b"HTTP/1.0 200 OK\r\n\r\n").await;
-            let sender = sender.lock().take();
-            sender.expect("one request").send(head).expect("a test that waits");
         }
     })
     .await;
+    let url = HttpUrl { endpoint: Endpoint::Own(None), ..check.url.clone() };
+    let (status, _) = probe(&net(), target.address, CheckKind::Http(Box::new(HttpCheck { url, ..check }))).await;
+    assert_eq!(status, Status::Passing);
+    let head = heads.recv().await.expect("a head").to_ascii_lowercase();
+    let mut lines: Vec<String> = head.trim_end().lines().map(str::to_owned).collect();
+    lines.sort_unstable();
+    lines
+}
+
+#[tokio::test]
+async fn an_http_check_sends_what_it_says_and_nothing_of_ours() {
     let check = HttpCheck {
         method: "PUT".into(),
         headers: [("host".into(), "web.example.com".into()), ("x-key".into(), "v".into())].into(),
         body: "hello".into(),
         ..http("http://127.0.0.1:1/up?x=1")
     };
-    let url = HttpUrl { endpoint: Endpoint::Own(None), ..check.url.clone() };
-    let check = HttpCheck { url, ..check };
-    let (status, _) = probe(&net(), target.address, CheckKind::Http(Box::new(check))).await;
-    assert_eq!(status, Status::Passing);
-    let head = head.await.expect("a head").to_ascii_lowercase();
-    let mut lines: Vec<&str> = head.trim_end().lines().collect();
-    lines.sort_unstable();
     assert_eq!(
-        lines,
+        head_of(check).await,
         [
             "accept: text/plain, text/*, */*",
             "connection: close",
@@ -142,6 +143,14 @@ async fn an_http_check_sends_what_it_says_and_nothing_of_ours() {
             "x-key: v",
         ]
     );
+}
+
+#[tokio::test]
+async fn a_check_may_have_another_name_for_who_asks() {
+    let headers = [("user-agent".into(), "Consul Health Check".into())].into();
+    let head = head_of(HttpCheck { headers, ..http("http:/") }).await;
+    let agents: Vec<_> = head.iter().filter(|line| line.starts_with("user-agent:")).collect();
+    assert_eq!(agents, ["user-agent: consul health check"]);
 }
 
 #[tokio::test]
