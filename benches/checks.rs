@@ -2,17 +2,20 @@
 //!
 //! One target on the loopback stands for every host: all of 127.0.0.0/8 leads to it. The hosts are registered over
 //! HTTP, their checks get time to find their places in the interval, then CPU of the server and probes are counted
-//! over three intervals. At last single hosts are registered while all that goes on. See `README.md`.
+//! over three intervals. At last single hosts are registered while all that goes on: ones that are up, and ones that
+//! come up later and die together. See `README.md`.
 
 #![allow(clippy::disallowed_methods, clippy::print_stdout, clippy::unwrap_used, missing_docs, reason = "a bench")]
 
+use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
@@ -27,9 +30,9 @@ const TICKS_A_SECOND: f64 = 100.0;
 fn main() {
     let checks = std::env::args().find_map(|argument| argument.parse().ok()).unwrap_or(CHECKS);
     println!(
-        "| kind | checks | one in {HANGING} hangs | probes/s | fullest second | CPU of a core | CPU a probe | RSS a check | in DNS after |"
+        "| kind | checks | one in {HANGING} hangs | probes/s | fullest second | CPU of a core | CPU a probe | RSS a check | in DNS after | after the first answer | out of DNS after |"
     );
-    println!("|---|---|---|---|---|---|---|---|---|");
+    println!("|---|---|---|---|---|---|---|---|---|---|---|");
     for (kind, hangs) in [("http", false), ("http", true), ("tcp", false)] {
         measure(kind, checks, hangs);
     }
@@ -60,41 +63,81 @@ fn measure(kind: &str, checks: usize, hangs: bool) {
     let mut found: Vec<Duration> =
         (0..SINGLES).map(|single| server.found(&mut http, kind, checks + single, &target)).collect();
     found.sort();
+    let later = if kind == "http" {
+        let (answered, gone) =
+            server.come_and_go(&mut http, checks + SINGLES, &target, if hangs { HANGS } else { DOWN });
+        format!("{} | {}", shown(answered), shown(gone))
+    } else {
+        " | ".into()
+    };
     println!(
-        "| {kind} | {checks} | {} | {:.0} | {fullest} | {:.1} % | {:.0} us | {resident:.0} B | p50 {:.1} ms, most {:.1} ms |",
+        "| {kind} | {checks} | {} | {:.0} | {fullest} | {:.1} % | {:.0} us | {resident:.0} B | {} | {later} |",
         if hangs { "yes" } else { "no" },
         probes / seconds,
         100.0 * cpu / seconds,
         1e6 * cpu / probes,
-        found[SINGLES / 2].as_secs_f64() * 1e3,
-        found[SINGLES - 1].as_secs_f64() * 1e3,
+        shown(found),
     );
     server.stop();
 }
+
+fn shown(mut times: Vec<Duration>) -> String {
+    times.sort();
+    let millis = |time: Duration| time.as_secs_f64() * 1e3;
+    format!("p50 {:.1} ms, most {:.1} ms", millis(times[times.len() / 2]), millis(times[times.len() - 1]))
+}
+
+/// What a target says to hosts that come and go.
+const DOWN: u8 = 0;
+const UP: u8 = 1;
+const HANGS: u8 = 2;
 
 /// Whatever is asked on one port of any address.
 struct Target {
     port: u16,
     asked: Arc<AtomicU64>,
+    /// What is said where the path begins with `/single`.
+    mood: Arc<AtomicU8>,
+    /// When a path of those was first answered well.
+    answered: Arc<Mutex<HashMap<String, Instant>>>,
 }
 
 impl Target {
     fn start() -> Target {
         let listener = std::net::TcpListener::bind("0.0.0.0:0").unwrap();
         listener.set_nonblocking(true).unwrap();
-        let target = Target { port: listener.local_addr().unwrap().port(), asked: Arc::default() };
+        let target = Target {
+            port: listener.local_addr().unwrap().port(),
+            asked: Arc::default(),
+            mood: Arc::default(),
+            answered: Arc::default(),
+        };
         let asked = Arc::clone(&target.asked);
+        let (mood, answered) = (Arc::clone(&target.mood), Arc::clone(&target.answered));
         std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
             runtime.block_on(async {
                 let listener = TcpListener::from_std(listener).unwrap();
                 while let Ok((mut stream, _)) = listener.accept().await {
                     asked.fetch_add(1, Ordering::Relaxed);
+                    let (mood, answered) = (Arc::clone(&mood), Arc::clone(&answered));
                     tokio::spawn(async move {
                         let mut request = [0; 1024];
                         let read = stream.read(&mut request).await.unwrap_or_default();
-                        if !request[..read].starts_with(b"GET /hang") {
+                        let path = String::from_utf8_lossy(&request[..read]);
+                        let path = path.split(' ').nth(1).unwrap_or_default();
+                        let mood = match path {
+                            "/hang" => HANGS,
+                            path if path.starts_with("/single") => mood.load(Ordering::Relaxed),
+                            _ => UP,
+                        };
+                        if mood == UP {
+                            if path.starts_with("/single") {
+                                answered.lock().entry(path.to_owned()).or_insert_with(Instant::now);
+                            }
                             let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await;
+                        } else if mood == DOWN {
+                            let _ = stream.write_all(b"HTTP/1.1 503 Down\r\ncontent-length: 0\r\n\r\n").await;
                         }
                         let _ = stream.read(&mut request).await;
                     });
@@ -154,26 +197,85 @@ impl Server {
 
     /// Time from the answer to a registration to the host in DNS.
     fn found(&self, http: &mut TcpStream, kind: &str, host: usize, target: &Target) -> Duration {
-        let dns = UdpSocket::bind("127.0.0.1:0").unwrap();
-        dns.connect(self.dns).unwrap();
-        let service = format!("single{host}");
-        let mut question = vec![1, 2, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0];
-        for label in [service.as_str(), "service", "local", ""] {
-            question.push(u8::try_from(label.len()).unwrap());
-            question.extend(label.as_bytes());
-        }
-        question.extend([0, 1, 0, 1]);
-        register(http, kind, &service, host, target.port, "/up");
+        let dns = Question::new(self.dns, &format!("single{host}"));
+        register(http, kind, &format!("single{host}"), host, target.port, "/up");
         let started = Instant::now();
-        loop {
-            dns.send(&question).unwrap();
-            let mut reply = [0; 512];
-            dns.recv(&mut reply).unwrap();
-            if reply[7] > 0 {
-                return started.elapsed();
-            }
-            assert!(started.elapsed() < INTERVAL, "{service} is not found");
+        while !dns.is_found() {
+            assert!(started.elapsed() < INTERVAL, "single{host} is not found");
         }
+        started.elapsed()
+    }
+
+    /// Hosts that are registered before they are up, and die together: times from their first good answer to DNS, and
+    /// from their death to their absence.
+    fn come_and_go(
+        &self,
+        http: &mut TcpStream,
+        first: usize,
+        target: &Target,
+        death: u8,
+    ) -> (Vec<Duration>, Vec<Duration>) {
+        target.mood.store(DOWN, Ordering::Relaxed);
+        let hosts: Vec<(String, Question)> = (first..first + SINGLES)
+            .map(|host| {
+                let service = format!("single{host}");
+                register(http, "http", &service, host, target.port, &format!("/{service}"));
+                (format!("/{service}"), Question::new(self.dns, &service))
+            })
+            .collect();
+        std::thread::sleep(Duration::from_secs(3));
+        target.mood.store(UP, Ordering::Relaxed);
+        let found = moments(&hosts, true);
+        let answered = target.answered.lock();
+        let found =
+            hosts.iter().zip(found).map(|((path, _), at)| at.saturating_duration_since(answered[path])).collect();
+        drop(answered);
+        target.mood.store(death, Ordering::Relaxed);
+        let died = Instant::now();
+        (found, moments(&hosts, false).into_iter().map(|at| at - died).collect())
+    }
+}
+
+/// When each of the hosts was seen to be found, or not.
+fn moments(hosts: &[(String, Question)], is_found: bool) -> Vec<Instant> {
+    let mut seen: Vec<Option<Instant>> = vec![None; hosts.len()];
+    let started = Instant::now();
+    while seen.contains(&None) {
+        for ((path, question), seen) in hosts.iter().zip(&mut seen).filter(|(_, seen)| seen.is_none()) {
+            if question.is_found() == is_found {
+                *seen = Some(Instant::now());
+            }
+            assert!(started.elapsed() < 4 * INTERVAL, "{path} is not as it should be");
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    seen.into_iter().flatten().collect()
+}
+
+/// A question for the address of a service.
+struct Question {
+    socket: UdpSocket,
+    packet: Vec<u8>,
+}
+
+impl Question {
+    fn new(server: SocketAddr, service: &str) -> Question {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        socket.connect(server).unwrap();
+        let mut packet = vec![1, 2, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0];
+        for label in [service, "service", "local", ""] {
+            packet.push(u8::try_from(label.len()).unwrap());
+            packet.extend(label.as_bytes());
+        }
+        packet.extend([0, 1, 0, 1]);
+        Question { socket, packet }
+    }
+
+    fn is_found(&self) -> bool {
+        self.socket.send(&self.packet).unwrap();
+        let mut reply = [0; 512];
+        self.socket.recv(&mut reply).unwrap();
+        reply[7] > 0
     }
 }
 

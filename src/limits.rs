@@ -43,6 +43,8 @@ pub const CHECK_URL_OCTETS: usize = 2048;
 pub const CHECK_HEADERS: usize = 32;
 /// Octets of one of them, name and value.
 pub const CHECK_HEADER_OCTETS: usize = 1024;
+/// Octets of the name of a unit (systemd's bound).
+pub const UNIT_OCTETS: usize = 255;
 /// Shortest time between two probes of a check (Consul's bound).
 pub const CHECK_INTERVAL_MIN: Duration = Duration::from_secs(1);
 /// Longest time between them: past a day nobody means health.
@@ -187,6 +189,11 @@ pub const WATCH_KEEPALIVE: Duration = Duration::from_secs(15);
 pub const PROBES_AT_A_TIME: usize = 4096;
 /// The part of the descriptors of the process that probes may take: clients need the rest.
 pub const PROBES_PER_DESCRIPTORS: u64 = 4;
+/// The part of the places for probes that is kept for checks whose last probe was over soon: hosts that hang, however
+/// many, must not keep the others from being asked.
+pub const PROBES_QUICK_SHARE: usize = 4;
+/// Time within which a probe is over soon.
+pub const PROBE_QUICK: Duration = Duration::from_secs(1);
 /// Spread of the first probes of checks that come together.
 pub const PROBE_JITTER: Duration = Duration::from_millis(20);
 /// First pause between probes of a check that never passed; it doubles with each.
@@ -205,14 +212,18 @@ pub const LOOKUP_INTERVAL: Duration = Duration::from_secs(30);
 pub const PROBE_ADDRESSES: usize = 4;
 /// Time after which a datagram that nobody refused has arrived.
 pub const PROBE_UDP_SILENCE: Duration = Duration::from_millis(500);
+/// Programs at a time that are asked for the services of this machine: each is a process.
+pub const PROBE_PROGRAMS: usize = 8;
+/// Octets that are read of what such a program says: three short lines, or why not.
+pub const PROBE_PROGRAM_OCTETS: u64 = 4096;
 /// Redirects that one probe follows (Consul's bound).
 pub const PROBE_REDIRECTS: u32 = 10;
 /// Octets of the head of an answer to a probe.
 pub const PROBE_HEAD_OCTETS: usize = 16 * 1024;
 /// Headers of an answer to a probe.
 pub const PROBE_HEADERS: usize = 100;
-/// Networks that may be given in `check_deny`.
-pub const CHECK_DENY_NETWORKS: usize = 256;
+/// Networks that may be given in `check_deny` and in `check_allow`.
+pub const CHECK_NETWORKS: usize = 256;
 
 // ---- stopping ----
 

@@ -1,7 +1,7 @@
 //! The program from outside: exit codes, the two outputs, signals.
 
-use std::io::BufReader;
-use std::net::TcpListener;
+use std::io::{BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Output, Stdio};
 
 /// The program in an empty environment with a home of its own.
@@ -69,6 +69,18 @@ fn read_until(lines: &mut impl std::io::BufRead, end: &str) -> String {
 fn signal(server: &Running, name: &str) {
     let sent = Command::new("sh").args(["-c", &format!("kill -{name} {}", server.id())]).status();
     assert!(sent.expect("a shell").success());
+}
+
+/// One request on a connection of its own; the body of its answer.
+fn request(said: &str, method: &str, path: &str, body: &str) -> String {
+    let address = said.split("http://").nth(1).and_then(|rest| rest.split(' ').next()).expect("an address");
+    let mut stream = TcpStream::connect(address).expect("a listener");
+    let length = body.len();
+    let head = format!("{method} {path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n");
+    stream.write_all((head + body).as_bytes()).expect("room");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer");
+    answer.split_once("\r\n\r\n").expect("a head").1.to_owned()
 }
 
 #[test]
@@ -403,4 +415,28 @@ fn without_file_descriptors_it_waits_and_goes_on() {
     stream.set_read_timeout(Some(Duration::from_secs(10))).expect("an option");
     stream.write_all(&framed).expect("room");
     stream.read_exact(&mut [0; 14]).expect("a reply, now that there is room");
+}
+
+#[test]
+fn services_of_the_machine_are_asked_for_where_the_setting_says_so() {
+    let home = home();
+    let mut command = rollcall(&home, &["serve", "--http", "127.0.0.1:0", "--dns", "127.0.0.1:0"]);
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fakes:/usr/bin:/bin");
+    command.env("ROLLCALL_CHECK_OS_SERVICES", "true").env("PATH", path).stderr(Stdio::piped());
+    let mut server = Running(command.spawn().expect("a program that starts"));
+    let mut lines = BufReader::new(server.stderr.take().expect("a pipe"));
+    let said = read_until(&mut lines, "SRV");
+    let host = |unit: &str| {
+        format!(r#"{{"address":"10.0.0.1","checks":[{{"id":"up","os_service":"{unit}","interval":"1s"}}]}}"#)
+    };
+    let refused = request(&said, "PUT", "/v1/hosts/web/a", &host("-H evil"));
+    assert!(refused.contains("must be the name of a unit"), "{refused}");
+    for (unit, expected) in
+        [("running.service", "OS service running.service: active (running)"), ("stopped", "inactive (dead)")]
+    {
+        let stored = request(&said, "PUT", "/v1/hosts/web/a", &host(unit));
+        let revision = stored.rsplit(r#""revision":"#).next().expect("a revision").trim_end_matches(['}', '\n']);
+        let shown = request(&said, "GET", &format!("/v1/hosts/web?index={revision}&wait=30s"), "");
+        assert!(shown.contains(expected) && shown.contains(&format!(r#""os_service":"{unit}""#)), "{shown}");
+    }
 }

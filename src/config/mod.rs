@@ -4,6 +4,7 @@
 //! over the file, that over the defaults. Every value is checked wherever it stands, also where another
 //! one wins, and an [`Error`] names the place: the flag, the variable, or file, line and key.
 
+mod checks;
 mod env;
 mod file;
 mod messages;
@@ -34,8 +35,12 @@ pub struct Config {
     pub dns: Dns,
     /// Networks that no check asks.
     pub check_deny: Vec<(IpAddr, u8)>,
+    /// Networks that checks ask beside the addresses of their own host.
+    pub check_allow: Vec<(IpAddr, u8)>,
     /// Whether checks that ask for it follow redirects.
     pub check_redirects: bool,
+    /// Time between two probes of the check that hosts of Lyft's API get, if they get one.
+    pub lyft_check_interval: Duration,
     /// Where the table is kept.
     pub store: store::Settings,
     /// The node's name, as the Consul dialect shows it.
@@ -106,7 +111,9 @@ impl Config {
             http_listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8500)),
             http: http::Settings {
                 host_ttl: None,
+                check_os_services: false,
                 lyft_host_ttl: Duration::from_secs(600),
+                lyft_check: None,
                 lyft_env: "development".into(),
                 trust_forwarded_for: false,
                 auto_ip_networks: vec![(IpAddr::from([192, 168, 0, 0]), 16)],
@@ -134,7 +141,9 @@ impl Config {
                 advertise: Vec::new(),
             },
             check_deny: probe::DENIED.to_vec(),
+            check_allow: probe::ALLOWED.to_vec(),
             check_redirects: false,
+            lyft_check_interval: Duration::from_secs(10),
             store: store::Settings { kind: store::Kind::File, data_dir: machine.data_dir.clone().unwrap_or_default() },
             node_name: machine.node_name.clone(),
             node_id: None,

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::value::{self, one};
-use super::{Config, Machine, messages, node};
+use super::{Config, Machine, checks, messages, node};
 use crate::dns::Listeners;
 use crate::store::Kind;
 use crate::zone::{AddressOrder, EmptyService, SrvSubset};
@@ -95,7 +95,13 @@ pub(super) const SETTINGS: &[Setting] = &[
     single("host_ttl", set_host_ttl, |config| value::quoted(config.http.host_ttl.map_or("none".into(), value::show))),
     single("lyft_host_ttl", set_lyft_host_ttl, |config| value::quoted(value::show(config.http.lyft_host_ttl))),
     list("check_deny", set_check_deny, |config| value::list(&config.check_deny, network)),
+    list("check_allow", set_check_allow, |config| value::list(&config.check_allow, network)),
     single("check_redirects", set_check_redirects, |config| config.check_redirects.to_string()),
+    single("check_os_services", set_check_os_services, |config| config.http.check_os_services.to_string()),
+    single("lyft_check", checks::set_lyft_check, checks::show_lyft_check),
+    single("lyft_check_interval", checks::set_lyft_check_interval, |config| {
+        value::quoted(value::show(config.lyft_check_interval))
+    }),
     single("application_env", set_application_env, |config| value::quoted(&config.http.lyft_env)),
     list("auto_ip", set_auto_ip, |config| value::list(&config.http.auto_ip_networks, network)),
     single("trust_forwarded_for", set_trust_forwarded_for, |config| config.http.trust_forwarded_for.to_string()),
@@ -132,6 +138,7 @@ pub(super) fn is_bare(key: &str) -> bool {
         key,
         "catalog_hides_critical"
             | "chaos_identity"
+            | "check_os_services"
             | "check_redirects"
             | "only_passing"
             | "query_log"
@@ -399,12 +406,22 @@ fn set_application_env(config: &mut Config, values: &[String], _: &Machine) -> R
 }
 
 fn set_check_deny(config: &mut Config, values: &[String], _: &Machine) -> Result<(), String> {
-    config.check_deny = value::each(values, limits::CHECK_DENY_NETWORKS, value::network)?;
+    config.check_deny = value::each(values, limits::CHECK_NETWORKS, value::network)?;
+    Ok(())
+}
+
+fn set_check_allow(config: &mut Config, values: &[String], _: &Machine) -> Result<(), String> {
+    config.check_allow = value::each(values, limits::CHECK_NETWORKS, value::network)?;
     Ok(())
 }
 
 fn set_check_redirects(config: &mut Config, values: &[String], _: &Machine) -> Result<(), String> {
     config.check_redirects = value::boolean(one(values)?)?;
+    Ok(())
+}
+
+fn set_check_os_services(config: &mut Config, values: &[String], _: &Machine) -> Result<(), String> {
+    config.http.check_os_services = value::boolean(one(values)?)?;
     Ok(())
 }
 

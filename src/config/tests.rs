@@ -204,3 +204,27 @@ fn the_secret_of_the_cookies_is_shown_nowhere() {
     assert!(refusal(&[], &[], "version = 1\nallow_query = []\n").contains("at least one network"));
     assert!(refusal(&[], &[("ROLLCALL_NSID", &"n".repeat(129))], "").contains("1 to 128"));
 }
+
+#[test]
+fn hosts_of_lyfts_api_get_a_check_of_their_own_address() {
+    let check = |check: &str, interval: &str| {
+        let variables = [("ROLLCALL_LYFT_CHECK", check), ("ROLLCALL_LYFT_CHECK_INTERVAL", interval)];
+        load_all(&[], &variables, "").map(|loaded| loaded.config)
+    };
+    for text in ["none", "http:/healthcheck", "https://:8443/up?x=1", "tcp:", "tcp://:8081", "grpc:", "grpc://:9000"] {
+        let config = check(text, "2s").expect(text);
+        assert_eq!(checks::show_lyft_check(&config), format!("\"{text}\""));
+        let terms = config.http.lyft_check.map(|terms| (terms.interval, terms.timeout));
+        let two = Duration::from_secs(2);
+        assert_eq!(terms, (text != "none").then_some((two, two)));
+    }
+    let terms = check("tcp:", "1m").expect("valid").http.lyft_check.expect("a check");
+    assert_eq!(terms.timeout, limits::CHECK_TIMEOUT);
+    for text in
+        ["", "http", "http:", "http://10.0.0.1/", "ftp:/x", "tcp:80", "tcp://10.0.0.1:80", "tcp:/", "tcp://:0", "udp:"]
+    {
+        let refused = check(text, "2s").map(|config| config.http.lyft_check);
+        assert!(text.is_empty() || refused.is_err(), "{text:?}: {refused:?}");
+    }
+    assert!(check("tcp:", "500ms").is_err());
+}

@@ -125,6 +125,7 @@ pub(super) fn list<T>(values: &[T], show: impl Fn(&T) -> String) -> String {
     format!("[{}]", values.join(", "))
 }
 
-fn refused(text: &str, rule: &str) -> String {
+/// A value with the rule that it breaks.
+pub(super) fn refused(text: &str, rule: &str) -> String {
     format!("`{}` is not {rule}", text.chars().take(100).collect::<String>())
 }

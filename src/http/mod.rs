@@ -33,6 +33,7 @@ use crate::limits;
 use crate::metrics::Metrics;
 use crate::readiness::Readiness;
 use crate::registry::Registry;
+use crate::table::Terms;
 
 pub use desk::{
     AnswerView, BrokenZones, Desk, ExtendedErrorView, JudgedView, LoadedZone, ReasonView, RecordView, Reload,
@@ -44,8 +45,12 @@ pub use listen::serve;
 pub struct Settings {
     /// The lease of native registrations that name none; `None` is for ever.
     pub host_ttl: Option<Duration>,
+    /// Whether checks may ask for services of this machine.
+    pub check_os_services: bool,
     /// The lease of Lyft's registrations.
     pub lyft_host_ttl: Duration,
+    /// The check that every host of Lyft's API gets.
+    pub lyft_check: Option<Arc<Terms>>,
     /// `env` in Lyft's lists: APPLICATION_ENV.
     pub lyft_env: String,
     /// Whether the last entry of X-Forwarded-For names the client.

@@ -2,7 +2,7 @@
 
 use super::book::CheckKey;
 use crate::clock::Timestamp;
-use crate::table::{CheckKind, Event, Host, HostId, Hosts, ServiceName, Status};
+use crate::table::{CheckKind, Dialect, Event, Host, HostId, Hosts, ServiceName, Status};
 
 /// What an alias says now; `None` where it is not there any more.
 pub(super) fn observe(hosts: &Hosts, key: CheckKey, now: Timestamp) -> Option<Event> {
@@ -15,9 +15,11 @@ pub(super) fn observe(hosts: &Hosts, key: CheckKey, now: Timestamp) -> Option<Ev
     Some(Event::Observe { host, check, terms, status, output: output.into() })
 }
 
-/// The best of the hosts that are meant; critical without any.
+/// The best of the hosts that are meant, or the node; critical without any.
 fn judge(hosts: &Hosts, service: &ServiceName, id: Option<&HostId>, now: Timestamp) -> (Status, &'static str) {
-    let meant = hosts.of_service(service.as_str()).filter(|host| id.is_none_or(|id| host.id == *id));
+    let node = id.and_then(|id| hosts.find(service.as_str(), Dialect::Node, id.as_str()));
+    let of_service = hosts.of_service(service.as_str()).filter(|host| id.is_none_or(|id| host.id == *id));
+    let meant = of_service.chain(node);
     match meant.filter(|host| host.lease.is_live(now)).map(|host| own_status(host)).min() {
         None => (Status::Critical, "No host that this is an alias of is registered"),
         Some(Status::Passing) => (Status::Passing, "All checks passing."),

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::schedule::{self, Schedule};
 use super::tally::Tally;
 use crate::clock::Timestamp;
+use crate::limits;
 use crate::table::{Change, Check, CheckKind, Host, HostKey, Hosts, ServiceName, Status, Terms};
 
 /// A check of a host.
@@ -27,6 +28,8 @@ pub(super) struct Job {
     pub(super) terms: Arc<Terms>,
     /// Of whom.
     pub(super) host: Arc<Host>,
+    /// Whether its last probe was over soon.
+    pub(super) is_quick: bool,
 }
 
 /// What the server does, and when.
@@ -47,6 +50,8 @@ struct Entry {
     tally: Tally,
     /// Its place in the schedule; `None` while it is asked.
     due: Option<Timestamp>,
+    /// Whether its last probe was over soon; a new one has yet to show it.
+    is_quick: bool,
 }
 
 impl Book {
@@ -66,11 +71,10 @@ impl Book {
     /// Follows one change.
     pub(super) fn follow(&mut self, change: &Change, now: Timestamp) {
         if let Some(before) = &change.before {
+            // A host that registers after the end of its lease begins anew, and so do its checks.
+            let after = change.after.as_ref().filter(|after| after.created == before.created);
             let stays = |id: &str, terms: &Option<Arc<Terms>>| {
-                change
-                    .after
-                    .as_ref()
-                    .is_some_and(|after| after.checks.iter().any(|check| *check.id == *id && check.terms == *terms))
+                after.is_some_and(|after| after.checks.iter().any(|check| *check.id == *id && check.terms == *terms))
             };
             for check in before.checks.iter().filter(|check| !stays(&check.id, &check.terms)) {
                 self.remove(before, check);
@@ -103,18 +107,20 @@ impl Book {
             let key = self.schedule.take_due(now)?;
             if let Some(entry) = self.entries.get_mut(&key) {
                 entry.due = None;
-                return Some(Job { terms: Arc::clone(&entry.terms), host: Arc::clone(&entry.host), key });
+                let (terms, host) = (Arc::clone(&entry.terms), Arc::clone(&entry.host));
+                return Some(Job { key, terms, host, is_quick: entry.is_quick });
             }
         }
     }
 
-    /// Counts the result of a job and gives the check its next place. Gives the status that follows; `None` where none
-    /// does, or where nobody wants to know any more.
-    pub(super) fn done(&mut self, job: &Job, result: Status, now: Timestamp) -> Option<Status> {
+    /// Counts the result of a job that took so long, and gives the check its next place. Gives the status that follows;
+    /// `None` where none does, or where nobody wants to know any more.
+    pub(super) fn done(&mut self, job: &Job, result: Status, took: Duration, now: Timestamp) -> Option<Status> {
         let entry = self.entries.get_mut(&job.key)?;
         if entry.due.is_some() || entry.terms != job.terms {
             return None;
         }
+        entry.is_quick = took < limits::PROBE_QUICK;
         if !is_same_place(&entry.host, &job.host) {
             let at = schedule::first(&job.key, now);
             entry.due = Some(at);
@@ -177,7 +183,8 @@ impl Book {
             None => {
                 let at = first(&key, terms);
                 let tally = Tally::new(terms, check.status);
-                let entry = Entry { terms: Arc::clone(terms), host: Arc::clone(host), tally, due: Some(at) };
+                let (terms, host) = (Arc::clone(terms), Arc::clone(host));
+                let entry = Entry { terms, host, tally, due: Some(at), is_quick: false };
                 self.entries.insert(key.clone(), entry);
                 self.schedule.insert(at, key);
             }

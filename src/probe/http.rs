@@ -12,24 +12,17 @@ use hyper::header::{ACCEPT, CONNECTION, HOST, HeaderName, HeaderValue, LOCATION,
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 
-use super::net::{Failure, Heard, Net};
+use super::net::{Failure, Heard, Probe};
 use super::tls::Protocol;
-use crate::clock::Timestamp;
 use crate::limits;
-use crate::table::{Bracketed, Endpoint, Host, HttpCheck, HttpUrl, Status};
+use crate::table::{Bracketed, Endpoint, HttpCheck, HttpUrl, Status};
 
-/// What probes are called.
+/// What probes are called where the check has no other name for them among its headers.
 const AGENT: HeaderValue = HeaderValue::from_static("rollcall Health Check");
 
-/// Asks; an answer that has begun before `end` counts, read up to there.
-pub(super) async fn ask(
-    net: &Net,
-    host: &Host,
-    check: &HttpCheck,
-    octets: usize,
-    end: Timestamp,
-) -> Result<Heard, Failure> {
-    let (name, port) = check.url.endpoint.of(host).ok_or_else(super::no_port)?;
+/// Asks; an answer that has begun before the end of the probe counts, read up to there.
+pub(super) async fn ask(probe: Probe<'_>, check: &HttpCheck, octets: usize) -> Result<Heard, Failure> {
+    let (name, port) = check.url.endpoint.of(probe.host).ok_or_else(super::no_port)?;
     let url = HttpUrl { endpoint: Endpoint::At(name, port), ..check.url.clone() };
     let failed = |failure: Failure| match failure {
         Failure::Critical(why) => Failure::Critical(format!("HTTP {} {url}: {why}", check.method)),
@@ -38,8 +31,8 @@ pub(super) async fn ask(
     let mut hop = HttpCheck { url: url.clone(), ..check.clone() };
     let mut hops = 0;
     loop {
-        let answer = exchange(net, &hop, octets, end).await.map_err(failed)?;
-        let follows = check.follow_redirects && net.follows_redirects();
+        let answer = exchange(probe, &hop, octets).await.map_err(failed)?;
+        let follows = check.follow_redirects && probe.net.follows_redirects();
         if let Some(location) = answer.location.filter(|_| follows) {
             hops += 1;
             if hops > limits::PROBE_REDIRECTS {
@@ -65,11 +58,11 @@ struct Answer {
 }
 
 /// One request, on a connection of its own.
-async fn exchange(net: &Net, check: &HttpCheck, octets: usize, end: Timestamp) -> Result<Answer, Failure> {
+async fn exchange(probe: Probe<'_>, check: &HttpCheck, octets: usize) -> Result<Answer, Failure> {
     let Endpoint::At(name, port) = &check.url.endpoint else { return Err(super::no_port()) };
     let request = request(check, &format!("{}:{port}", Bracketed(name)))?;
     let tls = check.url.tls.then_some(&check.tls);
-    let stream = net.open(name, *port, tls, Protocol::Http1).await?;
+    let stream = probe.open(name, *port, tls, Protocol::Http1).await?;
     let (mut sender, connection) = http1::Builder::new()
         .max_buf_size(limits::PROBE_HEAD_OCTETS)
         .max_headers(limits::PROBE_HEADERS)
@@ -83,7 +76,7 @@ async fn exchange(net: &Net, check: &HttpCheck, octets: usize, end: Timestamp) -
         let location = location.and_then(|location| location.to_str().ok()).map(str::to_owned);
         let mut body = Vec::new();
         // A body that stops arriving takes nothing from the status.
-        let _ = net.clock().before(end, read(response, octets, &mut body)).await;
+        let _ = probe.net.clock().before(probe.end, read(response, octets, &mut body)).await;
         Ok(Answer { status, location, body })
     };
     let mut connection = pin!(async {

@@ -11,19 +11,19 @@ use h2::{Ping, RecvStream};
 use hyper::header::{CONTENT_TYPE, HeaderMap, TE, USER_AGENT};
 use hyper::{Method, Request, Response, Version};
 
-use super::net::{Failure, Heard, Net, Stream};
+use super::net::{Failure, Heard, Probe, Stream};
 use super::no_port;
 use super::tls::Protocol;
 use crate::limits;
-use crate::table::{Bracketed, Endpoint, Host, Status, Tls};
+use crate::table::{Bracketed, Endpoint, Status, Tls};
 
 type Io = Box<dyn Stream>;
 
 /// Sends a PING.
-pub(super) async fn ping(net: &Net, host: &Host, endpoint: &Endpoint, tls: Option<&Tls>) -> Result<Heard, Failure> {
-    let (name, port) = endpoint.of(host).ok_or_else(no_port)?;
+pub(super) async fn ping(probe: Probe<'_>, endpoint: &Endpoint, tls: Option<&Tls>) -> Result<Heard, Failure> {
+    let (name, port) = endpoint.of(probe.host).ok_or_else(no_port)?;
     let failed = |why: String| Failure::Critical(format!("HTTP2 ping {}:{port}: {why}", Bracketed(&name)));
-    let (sender, mut connection) = open(net, &name, port, tls).await.map_err(|failure| named(failure, failed))?;
+    let (sender, mut connection) = open(probe, &name, port, tls).await.map_err(|failure| named(failure, failed))?;
     let Some(mut pings) = connection.ping_pong() else { return Err(Failure::PutOff) };
     let answered = with(connection, pings.ping(Ping::opaque())).await;
     drop(sender);
@@ -33,17 +33,16 @@ pub(super) async fn ping(net: &Net, host: &Host, endpoint: &Endpoint, tls: Optio
 
 /// Asks the health service for one of its services, or for the server as a whole.
 pub(super) async fn grpc(
-    net: &Net,
-    host: &Host,
+    probe: Probe<'_>,
     endpoint: &Endpoint,
     service: &str,
     tls: Option<&Tls>,
 ) -> Result<Heard, Failure> {
-    let (name, port) = endpoint.of(host).ok_or_else(no_port)?;
+    let (name, port) = endpoint.of(probe.host).ok_or_else(no_port)?;
     let slash = if service.is_empty() { "" } else { "/" };
     let place = format!("gRPC check {}:{port}{slash}{service}", Bracketed(&name));
     let failed = |why: String| Failure::Critical(format!("{place}: {why}"));
-    let (sender, connection) = open(net, &name, port, tls).await.map_err(|failure| named(failure, failed))?;
+    let (sender, connection) = open(probe, &name, port, tls).await.map_err(|failure| named(failure, failed))?;
     let scheme = if tls.is_some() { "https" } else { "http" };
     let request = Request::builder()
         .method(Method::POST)
@@ -73,12 +72,12 @@ fn named(failure: Failure, failed: impl FnOnce(String) -> Failure) -> Failure {
 }
 
 async fn open(
-    net: &Net,
+    probe: Probe<'_>,
     name: &str,
     port: u16,
     tls: Option<&Tls>,
 ) -> Result<(SendRequest<Bytes>, Connection<Io, Bytes>), Failure> {
-    let stream = net.open(name, port, tls, Protocol::Http2).await?;
+    let stream = probe.open(name, port, tls, Protocol::Http2).await?;
     let head = u32::try_from(limits::PROBE_HEAD_OCTETS).unwrap_or(u32::MAX);
     let shaken = Builder::new().max_header_list_size(head).enable_push(false).handshake(stream).await;
     shaken.map_err(|error| Failure::Critical(error.to_string()))

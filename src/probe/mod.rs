@@ -11,6 +11,7 @@ mod guard;
 mod http;
 mod http2;
 mod net;
+mod os_service;
 mod pace;
 mod resolver;
 mod schedule;
@@ -19,8 +20,11 @@ mod stats;
 mod tally;
 mod tls;
 
+use std::ffi::OsString;
 use std::net::{IpAddr, SocketAddr};
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use rustix::process::{Resource, getrlimit};
@@ -33,24 +37,42 @@ use crate::limits;
 use crate::registry::{Follower, Registry};
 use crate::table::{Check, CheckKind, Event, Status};
 use book::{Book, CheckKey, Job};
-use net::{Failure, Heard, Net};
+use net::{Failure, Heard, Net, Probe};
 use pace::Budget;
 
-pub use guard::DENIED;
+pub use guard::{ALLOWED, DENIED};
 pub use resolver::Resolver;
 pub use stats::{Stats, StatsCollector};
 
 /// Whom the prober may ask.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Settings {
     /// Networks that are never asked.
     pub deny: Vec<(IpAddr, u8)>,
+    /// Networks that are asked where they are not the host's own address.
+    pub allow: Vec<(IpAddr, u8)>,
     /// The listeners of this server, which are never asked either.
     pub own: Vec<SocketAddr>,
     /// Whether a redirect is followed where a check asks for it.
     pub redirects: bool,
+    /// What is run to ask for a service of this machine; `None`: nobody may have it asked.
+    pub systemctl: Option<OsString>,
     /// Roots of trust beside those of the system.
     pub roots: Vec<CertificateDer<'static>>,
+}
+
+/// What an operator has who sets nothing, on a server without listeners.
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings {
+            deny: DENIED.to_vec(),
+            allow: ALLOWED.to_vec(),
+            own: Vec::new(),
+            redirects: false,
+            systemctl: None,
+            roots: Vec::new(),
+        }
+    }
 }
 
 /// Does the checks of a table.
@@ -58,10 +80,19 @@ pub struct Prober {
     registry: Arc<Registry>,
     net: Arc<Net>,
     book: Book,
-    running: JoinSet<(Job, Result<Heard, Failure>)>,
+    running: JoinSet<Ended>,
     slots: usize,
+    /// Probes under way of checks that are not known to be quick.
+    unproven: usize,
     budget: Budget,
     stats: Arc<Stats>,
+}
+
+/// A probe that is over.
+struct Ended {
+    job: Job,
+    heard: Result<Heard, Failure>,
+    took: Duration,
 }
 
 impl Prober {
@@ -74,6 +105,7 @@ impl Prober {
             book: Book::default(),
             running: JoinSet::new(),
             slots: slots(),
+            unproven: 0,
             budget: Budget::default(),
             stats: Arc::default(),
         }
@@ -137,23 +169,25 @@ impl Prober {
                 return Some(later);
             }
             let job = self.book.take_due(now)?;
-            let net = Arc::clone(&self.net);
+            if !job.is_quick && self.unproven >= self.slots - self.slots / limits::PROBES_QUICK_SHARE {
+                self.budget.give_back();
+                self.book.put_off(&job, limits::PROBE_PUT_OFF, now);
+                continue;
+            }
+            self.unproven += usize::from(!job.is_quick);
+            let (net, registry) = (Arc::clone(&self.net), Arc::clone(&self.registry));
             self.running.spawn(async move {
-                let heard = ask(&net, &job).await;
-                (job, heard)
+                let heard = unharmed(ask(&net, &job)).await;
+                Ended { job, heard, took: registry.now().since(now) }
             });
         }
         None
     }
 
-    fn finish(&mut self, ended: Result<(Job, Result<Heard, Failure>), JoinError>) {
-        let (job, heard) = match ended {
-            Ok(ended) => ended,
-            Err(error) => {
-                tracing::error!(%error, "a probe failed in itself");
-                return;
-            }
-        };
+    fn finish(&mut self, ended: Result<Ended, JoinError>) {
+        // Only a stop ends a probe from outside.
+        let Ok(Ended { job, heard, took }) = ended else { return };
+        self.unproven -= usize::from(!job.is_quick);
         self.stats.probed(&job.terms.kind, &heard);
         let now = self.registry.now();
         let Heard { status, output } = match heard {
@@ -161,7 +195,7 @@ impl Prober {
             Err(Failure::Critical(output)) => Heard { status: Status::Critical, output },
             Err(Failure::PutOff) => return self.book.put_off(&job, limits::PROBE_PUT_OFF, now),
         };
-        if let Some(status) = self.book.done(&job, status, now) {
+        if let Some(status) = self.book.done(&job, status, took, now) {
             let Job { key: CheckKey { host, check }, terms, .. } = job;
             let output = Check::cut_output(&output).into();
             self.say(Event::Observe { host, check, terms, status, output });
@@ -195,18 +229,27 @@ fn slots() -> usize {
     usize::try_from(descriptors).unwrap_or(usize::MAX).clamp(1, limits::PROBES_AT_A_TIME)
 }
 
+/// A probe that panics must not be the last one of its check.
+async fn unharmed(asked: impl Future<Output = Result<Heard, Failure>>) -> Result<Heard, Failure> {
+    AssertUnwindSafe(asked).catch_unwind().await.unwrap_or_else(|_| {
+        tracing::error!("a probe failed in itself");
+        Err(Failure::PutOff)
+    })
+}
+
 /// One probe, with its time-out.
 async fn ask(net: &Net, job: &Job) -> Result<Heard, Failure> {
     let timeout = job.terms.timeout.clamp(limits::CHECK_TIMEOUT_MIN, limits::CHECK_TIMEOUT_MAX);
     let end = net.clock().now().after(timeout);
-    let (host, octets) = (&*job.host, usize::from(job.terms.output_octets));
+    let (probe, octets) = (Probe { net, host: &job.host, end }, usize::from(job.terms.output_octets));
     let asked = async {
         match &job.terms.kind {
-            CheckKind::Http(check) => http::ask(net, host, check, octets, end).await,
-            CheckKind::Tcp(endpoint, tls) => sockets::tcp(net, host, endpoint, tls.as_ref()).await,
-            CheckKind::Udp(endpoint) => sockets::udp(net, host, endpoint, end).await,
-            CheckKind::Grpc(endpoint, service, tls) => http2::grpc(net, host, endpoint, service, tls.as_ref()).await,
-            CheckKind::H2Ping(endpoint, tls) => http2::ping(net, host, endpoint, tls.as_ref()).await,
+            CheckKind::Http(check) => http::ask(probe, check, octets).await,
+            CheckKind::Tcp(endpoint, tls) => sockets::tcp(probe, endpoint, tls.as_ref()).await,
+            CheckKind::Udp(endpoint) => sockets::udp(probe, endpoint).await,
+            CheckKind::Grpc(endpoint, service, tls) => http2::grpc(probe, endpoint, service, tls.as_ref()).await,
+            CheckKind::H2Ping(endpoint, tls) => http2::ping(probe, endpoint, tls.as_ref()).await,
+            CheckKind::OsService(unit) => os_service::ask(net, unit).await,
             CheckKind::Reported | CheckKind::Ttl(_) | CheckKind::Alias(..) => Err(Failure::PutOff),
         }
     };

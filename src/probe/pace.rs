@@ -45,6 +45,11 @@ impl Budget {
         self.started += 1;
         Ok(())
     }
+
+    /// For one that did not begin after all.
+    pub(super) fn give_back(&mut self) {
+        self.started = self.started.saturating_sub(1);
+    }
 }
 
 #[cfg(test)]
@@ -63,7 +68,9 @@ mod tests {
         let mut budget = Budget::default();
         assert!((0..limits::PROBES_PER_SECOND).all(|_| budget.take(now).is_ok()));
         let next = Timestamp::from_micros(6_000_000);
-        assert_eq!((budget.take(now), budget.take(next)), (Err(next), Ok(())));
+        assert_eq!(budget.take(now), Err(next));
+        budget.give_back();
+        assert_eq!((budget.take(now), budget.take(now), budget.take(next)), (Ok(()), Err(next), Ok(())));
         assert!(pace.allows(one, Timestamp::from_micros(6_000_000)));
     }
 }

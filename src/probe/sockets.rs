@@ -2,18 +2,17 @@
 
 use tokio::net::UdpSocket;
 
-use super::net::{Failure, Heard, Net, at_fault, words};
+use super::net::{Failure, Heard, Probe, at_fault, words};
 use super::no_port;
 use super::tls::Protocol;
-use crate::clock::Timestamp;
 use crate::limits;
-use crate::table::{Bracketed, Endpoint, Host, Status, Tls};
+use crate::table::{Bracketed, Endpoint, Status, Tls};
 
 /// Connects, and shakes hands where there is TLS.
-pub(super) async fn tcp(net: &Net, host: &Host, endpoint: &Endpoint, tls: Option<&Tls>) -> Result<Heard, Failure> {
-    let (name, port) = endpoint.of(host).ok_or_else(no_port)?;
+pub(super) async fn tcp(probe: Probe<'_>, endpoint: &Endpoint, tls: Option<&Tls>) -> Result<Heard, Failure> {
+    let (name, port) = endpoint.of(probe.host).ok_or_else(no_port)?;
     let place = format!("TCP connect {}:{port}", Bracketed(&name));
-    match net.open(&name, port, tls, Protocol::Any).await {
+    match probe.open(&name, port, tls, Protocol::Any).await {
         Ok(_) => Ok(Heard { status: Status::Passing, output: format!("{place}: Success") }),
         Err(Failure::Critical(why)) => Err(Failure::Critical(format!("{place}: {why}"))),
         Err(Failure::PutOff) => Err(Failure::PutOff),
@@ -21,11 +20,11 @@ pub(super) async fn tcp(net: &Net, host: &Host, endpoint: &Endpoint, tls: Option
 }
 
 /// Sends an empty datagram. Nobody has to answer; a refusal comes back as ICMP.
-pub(super) async fn udp(net: &Net, host: &Host, endpoint: &Endpoint, end: Timestamp) -> Result<Heard, Failure> {
-    let (name, port) = endpoint.of(host).ok_or_else(no_port)?;
+pub(super) async fn udp(probe: Probe<'_>, endpoint: &Endpoint) -> Result<Heard, Failure> {
+    let (name, port) = endpoint.of(probe.host).ok_or_else(no_port)?;
     let place = format!("UDP connect {}:{port}", Bracketed(&name));
     let failed = |why: String| Failure::Critical(format!("{place}: {why}"));
-    let address = match net.resolve(&name, port).await {
+    let address = match probe.resolve(&name, port).await {
         Ok(addresses) => addresses[0],
         Err(Failure::Critical(why)) => return Err(failed(why)),
         Err(Failure::PutOff) => return Err(Failure::PutOff),
@@ -37,8 +36,9 @@ pub(super) async fn udp(net: &Net, host: &Host, endpoint: &Endpoint, end: Timest
         socket.send(&[]).await?;
         socket.recv(&mut [0; 1]).await
     };
-    let silent = net.clock().now().after(limits::PROBE_UDP_SILENCE).min(end);
-    match net.clock().before(silent, exchange).await {
+    let clock = probe.net.clock();
+    let silent = clock.now().after(limits::PROBE_UDP_SILENCE).min(probe.end);
+    match clock.before(silent, exchange).await {
         None | Some(Ok(_)) => Ok(Heard { status: Status::Passing, output: format!("{place}: Success") }),
         Some(Err(error)) => Err(failed(words(&error))),
     }

@@ -11,7 +11,7 @@ use prometheus_client::metrics::MetricType;
 use super::net::{Failure, Heard};
 use crate::table::CheckKind;
 
-const KINDS: [&str; 5] = ["http", "tcp", "udp", "grpc", "h2ping"];
+const KINDS: [&str; 6] = ["http", "tcp", "udp", "grpc", "h2ping", "os_service"];
 const RESULTS: [&str; 4] = ["passing", "warning", "critical", "put_off"];
 
 /// Counts of probes, by kind of check and result, and how many checks there are.

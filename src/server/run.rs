@@ -44,8 +44,9 @@ impl Server {
         readiness.hold(Condition::Http);
 
         let listeners = dns_addrs.iter().copied().chain([http_addr]).collect();
-        let (deny, redirects) = (config.check_deny.clone(), config.check_redirects);
-        let probes = probe::Settings { deny, own: listeners, redirects, roots: Vec::new() };
+        let (deny, allow, redirects) = (config.check_deny.clone(), config.check_allow.clone(), config.check_redirects);
+        let systemctl = config.http.check_os_services.then(|| "systemctl".into());
+        let probes = probe::Settings { deny, allow, own: listeners, redirects, systemctl, roots: Vec::new() };
         let prober = probe::Prober::new(Arc::clone(&registry), probes);
         metrics.register_collector(Box::new(probe::StatsCollector(Arc::clone(prober.stats()))));
         let mut writer = None;

@@ -6,7 +6,7 @@
 //! | `m`, `h`, `y` | method, headers as `[name, value]`, body of an HTTP check | `GET`, none, empty |
 //! | `f` | whether an HTTP check follows redirects | `false` |
 //! | `s` | TLS: `{v: any certificate will do, n: name in the certificate}` | none |
-//! | `n`, `a` | service that gRPC is asked for, or service and host that are followed | empty, all hosts |
+//! | `n`, `a` | service that gRPC or the machine is asked for, or service and host that are followed | empty, all hosts |
 //! | `t` | TTL, microseconds | 0 |
 //! | `i`, `o` | interval, time-out, microseconds | 0 |
 //! | `p`, `w`, `c` | successes before passing, failures before warning, failures before critical | 0 |
@@ -145,6 +145,7 @@ impl<'a> StoredTerms<'a> {
                 self.service = filled(service.as_str());
                 self.host = host.as_ref().map(|host| Cow::Borrowed(host.as_str()));
             }
+            CheckKind::OsService(unit) => self.service = filled(unit),
         }
     }
 
@@ -199,6 +200,7 @@ impl<'a> StoredTerms<'a> {
                 ServiceName::parse("checks.service", service)?,
                 self.host.map(|host| HostId::parse("checks.host", &host)).transpose()?,
             ),
+            Some("os_service") => CheckKind::OsService(CheckKind::parse_os_service("checks.service", service)?),
             Some(_) => return Err(Invalid::new("checks.kind", "must be one that this release knows")),
         })
     }

@@ -27,6 +27,8 @@ pub enum CheckKind {
     H2Ping(Endpoint, Option<Tls>),
     /// What other hosts are: one of a service, or the best of all of it.
     Alias(ServiceName, Option<HostId>),
+    /// What the system of the server's own machine says of one of its services.
+    OsService(Box<str>),
 }
 
 impl CheckKind {
@@ -41,6 +43,7 @@ impl CheckKind {
             CheckKind::Grpc(..) => "grpc",
             CheckKind::H2Ping(..) => "h2ping",
             CheckKind::Alias(..) => "alias",
+            CheckKind::OsService(_) => "os_service",
         }
     }
 
@@ -49,14 +52,38 @@ impl CheckKind {
         matches!(self, CheckKind::Reported | CheckKind::Ttl(_))
     }
 
-    /// Whether the server asks over the network, time and again.
+    /// Whether the server asks, time and again.
     pub const fn is_asked(&self) -> bool {
         !self.is_reported() && !matches!(self, CheckKind::Alias(..))
+    }
+
+    /// Where it asks over the network.
+    pub fn endpoint(&self) -> Option<&Endpoint> {
+        match self {
+            CheckKind::Http(check) => Some(&check.url.endpoint),
+            CheckKind::Tcp(endpoint, _)
+            | CheckKind::Udp(endpoint)
+            | CheckKind::Grpc(endpoint, ..)
+            | CheckKind::H2Ping(endpoint, _) => Some(endpoint),
+            CheckKind::Reported | CheckKind::Ttl(_) | CheckKind::Alias(..) | CheckKind::OsService(_) => None,
+        }
     }
 
     /// The status of a new check of which nobody knows anything: a host that is to be asked has yet to answer.
     pub const fn initial(&self) -> Status {
         if matches!(self, CheckKind::Reported) { Status::Passing } else { Status::Critical }
+    }
+
+    /// Parses the name of a service of the machine: a unit of systemd. No sign in it means anything to a shell, to a
+    /// search for files, or to a program that reads options.
+    pub fn parse_os_service(field: &str, text: &str) -> Result<Box<str>, Invalid> {
+        let fits = |byte: u8| byte.is_ascii_alphanumeric() || b":-_.\\@".contains(&byte);
+        let begins = text.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        if begins && text.len() <= limits::UNIT_OCTETS && text.bytes().all(fits) {
+            Ok(text.into())
+        } else {
+            Err(Invalid::new(field, "must be the name of a unit, such as nginx.service"))
+        }
     }
 }
 
@@ -266,6 +293,17 @@ mod tests {
         let ttl = |ttl, wishes| Terms::parse("", CheckKind::Ttl(ttl), wishes);
         assert!(ttl(Duration::from_millis(1), Wishes::default()).is_err());
         assert!(ttl(Duration::from_secs(1), Wishes { interval: second, ..Wishes::default() }).is_err());
+    }
+
+    #[test]
+    fn a_unit_is_a_name_and_nothing_else() {
+        for name in ["nginx.service", "nginx", "getty@tty1.service", "dev-disk\\x2d1.mount", "_x:y"] {
+            assert_eq!(CheckKind::parse_os_service("os_service", name).as_deref(), Ok(name));
+        }
+        let long = "x".repeat(limits::UNIT_OCTETS + 1);
+        for name in ["", "-H", "--all", ".", "a b", "a;b", "$(a)", "a*", "[a]", "a/b", "../a", "a\n", "\u{e9}", &long] {
+            assert!(CheckKind::parse_os_service("os_service", name).is_err(), "{name:?}");
+        }
     }
 
     #[test]

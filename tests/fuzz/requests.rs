@@ -115,7 +115,9 @@ impl Server {
         registry.load([], Revision::default(), 1);
         let settings = Settings {
             host_ttl: None,
+            check_os_services: false,
             lyft_host_ttl: Duration::from_secs(600),
+            lyft_check: None,
             lyft_env: "test".into(),
             trust_forwarded_for: true,
             auto_ip_networks: vec![([192, 168, 0, 0].into(), 16)],

@@ -182,38 +182,6 @@ async fn other_words_for_the_same_verdict_wake_nobody() {
 }
 
 #[tokio::test]
-async fn the_server_asks_neither_itself_nor_forbidden_networks() {
-    let server = TestServer::with(r#"check_deny = ["127.0.0.9/32"]"#, &[]).await;
-    let denied = Target::start("127.0.0.9", Mood::Up).await;
-    for (id, url) in [
-        ("self", format!("http://{}/v1/hosts", server.http)),
-        ("decimal", format!("http://2130706433:{}/v1/hosts", server.http.port())),
-        ("mapped", format!("http://[::ffff:127.0.0.1]:{}/v1/hosts", server.http.port())),
-        ("denied", format!("http://{}/", denied.address)),
-    ] {
-        let asked = format!(r#""http":"{url}","interval":"10s","timeout":"60s""#);
-        let reply = register(&server, id, denied.address, &asked).await;
-        assert_eq!(reply.status, 201, "{}", reply.body);
-        let wait = async {
-            loop {
-                let check = check(&server, id).await;
-                let output = check["output"].as_str().expect("words").to_owned();
-                if !output.is_empty() {
-                    assert_eq!(check["status"], "critical");
-                    assert!(output.contains("is not asked"), "{output}");
-                    return;
-                }
-                server.advance(Duration::from_millis(50));
-            }
-        };
-        in_time("a refusal", wait).await;
-    }
-    assert_eq!((denied.asked(), found(&server).await.len()), (0, 0));
-    server.ask_to_stop();
-    server.ended().await;
-}
-
-#[tokio::test]
 async fn checks_go_on_after_a_restart() {
     let mut server = TestServer::with(r#"store = "file""#, &[]).await;
     let target = Target::start("127.0.0.1", Mood::Up).await;
@@ -226,6 +194,30 @@ async fn checks_go_on_after_a_restart() {
     assert_eq!((&before["http"], &before["interval"]), (&after["http"], &after["interval"]));
     target.turn(Mood::Down);
     until_found(&server, &[]).await;
+    server.ask_to_stop();
+    server.ended().await;
+}
+
+#[tokio::test]
+async fn hosts_of_lyfts_api_are_asked_where_a_setting_says_so() {
+    let settings = "lyft_check = \"http:/healthcheck\"\nlyft_check_interval = \"1s\"";
+    let server = TestServer::with(settings, &[]).await;
+    let target = Target::start("127.0.0.1", Mood::Down).await;
+    let port = target.address.port();
+    let fields =
+        format!("ip=127.0.0.1&port={port}&revision=abc&tags={{\"az\":\"a\",\"instance_id\":\"i\",\"region\":\"r\"}}");
+    let check_in = || http::call(server.http, "POST", "/v1/registration/web", &fields);
+    assert_eq!(check_in().await.status, 200);
+    assert_eq!(found(&server).await, [""; 0], "it has yet to answer");
+    target.turn(Mood::Up);
+    until_found(&server, &["127.0.0.1"]).await;
+    let revision = server.registry.snapshot().revision;
+    assert_eq!(check_in().await.status, 200);
+    assert_eq!(server.registry.snapshot().revision, revision, "a heartbeat");
+    target.turn(Mood::Down);
+    until_found(&server, &[]).await;
+    let listed = http::call(server.http, "GET", "/v1/registration/web", "").await;
+    assert!(listed.body.contains("\"ip_address\":\"127.0.0.1\""), "that API knows no health: {}", listed.body);
     server.ask_to_stop();
     server.ended().await;
 }

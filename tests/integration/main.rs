@@ -2,6 +2,7 @@
 
 mod answer;
 mod checks;
+mod forbidden;
 mod listeners;
 mod promises;
 mod reload;

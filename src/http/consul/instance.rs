@@ -9,6 +9,7 @@ use super::reply::Failure;
 use super::settings::Settings;
 use super::stored::{self, ServiceExtras};
 use super::terms;
+use crate::http::App;
 use crate::limits;
 use crate::table::{
     CheckDefinition, Dialect, Event, Host, Hosts, Invalid, Port, Registration, ServiceName, Standing, Target, Weights,
@@ -18,7 +19,7 @@ use crate::table::{
 /// The events that put a service on a node. One of that id that was another service before leaves first. Checks that are
 /// not named stay, unless `replace` says that they go.
 pub(super) fn register(
-    settings: &Settings,
+    app: &App,
     hosts: &Hosts,
     said: ServiceRegistration,
     node: &str,
@@ -26,7 +27,8 @@ pub(super) fn register(
 ) -> Result<Vec<Event>, Failure> {
     let at = Standing { node, id: &said.id };
     let current = hosts.standing(at).cloned();
-    let mut checks = checks(hosts, &said, current.as_deref(), replace)?;
+    let settings = &*app.consul;
+    let mut checks = checks(app, hosts, &said, current.as_deref(), replace)?;
     let mut registration = registration(settings, hosts, &said, node)?;
     let mut events = Vec::new();
     if let Some(current) = current.filter(|current| current.service != registration.service) {
@@ -39,6 +41,7 @@ pub(super) fn register(
 }
 
 fn checks(
+    app: &App,
     hosts: &Hosts,
     said: &ServiceRegistration,
     current: Option<&Host>,
@@ -47,7 +50,7 @@ fn checks(
     let name = format!("Service '{}' check", said.name);
     let mut checks: Vec<CheckDefinition> = Vec::new();
     for check in said.checks.iter().cloned() {
-        let check = terms::definition(hosts, check, &name)?;
+        let check = terms::definition(app, hosts, check, &name)?;
         // Of two with one id the last counts.
         checks.retain(|known| known.id != check.id);
         checks.push(check);

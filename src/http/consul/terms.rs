@@ -6,19 +6,30 @@ use std::time::Duration;
 
 use super::body;
 use super::reply::Failure;
+use crate::http::App;
 use crate::limits;
 use crate::table::{
     Check, CheckDefinition, CheckKind, Endpoint, HttpCheck, HttpUrl, Invalid, ServiceName, Standing, Status, Terms,
-    Title, Tls, Wishes,
+    Title, Tls, Wishes, node_key,
 };
 use crate::table::{HostId, Hosts};
+
+/// How Consul's checks introduce themselves: hosts let them in by it.
+const AGENT: &str = "Consul Health Check";
 
 /// What Consul says of commands that came over the network.
 const NO_SCRIPTS: &str =
     "Scripts are disabled on this agent from remote calls; to enable, configure 'enable_script_checks' to true";
 
+/// What is asked of this server's own machine has to be allowed there.
+const NO_OS_SERVICES: &str =
+    "OS service checks are disabled on this agent; to enable, configure 'check_os_services' to true";
+
 /// The check that a registration asks for; `name` is what it is called where it says nothing.
-pub(super) fn definition(hosts: &Hosts, check: body::Check, name: &str) -> Result<CheckDefinition, Failure> {
+pub(super) fn definition(app: &App, hosts: &Hosts, check: body::Check, name: &str) -> Result<CheckDefinition, Failure> {
+    if check.kind() == "os_service" && !app.settings.check_os_services {
+        return Err(Failure::internal(NO_OS_SERVICES));
+    }
     if !check.script.is_empty() || !check.docker_container.is_empty() {
         return Err(Failure::internal(NO_SCRIPTS));
     }
@@ -91,12 +102,15 @@ fn kind(hosts: &Hosts, check: &body::Check) -> Result<CheckKind, Invalid> {
         "h2ping" => CheckKind::H2Ping(Endpoint::parse("H2PING", &check.h2ping)?, tls_if(check.h2ping_use_tls)?),
         "alias" => alias(hosts, check)?,
         "ttl" => CheckKind::Ttl(check.ttl.clamp(limits::LEASE_MIN, limits::LEASE_MAX)),
-        _ => return Err(Invalid::new("OSService", "must not be given: this server asks no service manager")),
+        _ => CheckKind::OsService(CheckKind::parse_os_service("OSService", &check.os_service)?),
     })
 }
 
 fn http(check: &body::Check, tls: Tls) -> Result<HttpCheck, Invalid> {
     let mut headers = Vec::new();
+    if !check.header.keys().any(|name| name.eq_ignore_ascii_case("user-agent")) {
+        headers.push(HttpCheck::parse_header("Header", "User-Agent", AGENT)?);
+    }
     for (name, values) in &check.header {
         for value in values {
             headers.push(HttpCheck::parse_header("Header", name, value)?);
@@ -119,10 +133,15 @@ fn http(check: &body::Check, tls: Tls) -> Result<HttpCheck, Invalid> {
     })
 }
 
-/// A service is followed by its id; one that is not there yet is taken to be called as its id.
+/// A service is followed by its id, a node by its name; one that is not there yet is taken to be called as its id.
 fn alias(hosts: &Hosts, check: &body::Check) -> Result<CheckKind, Invalid> {
     let node = check.alias_node.to_ascii_lowercase();
     let own = hosts.node("").is_some_and(|own| own.service.as_str() == node);
+    if check.alias_service.is_empty() {
+        let known = hosts.node(if own { "" } else { &node });
+        let key = known.map_or_else(|| node_key(&node, own), |row| Ok(row.key()))?;
+        return Ok(CheckKind::Alias(key.service, Some(key.id)));
+    }
     let at = Standing { node: if own { "" } else { &node }, id: &check.alias_service };
     let id: HostId = at.to_id("AliasService")?;
     let service = match hosts.standing(at) {

@@ -25,7 +25,9 @@ fn app() -> App {
     registry.load([], Revision::default(), 1);
     let settings = Settings {
         host_ttl: Some(Duration::from_secs(600)),
+        check_os_services: false,
         lyft_host_ttl: Duration::from_secs(600),
+        lyft_check: None,
         lyft_env: "test".into(),
         trust_forwarded_for: false,
         auto_ip_networks: Vec::new(),

@@ -11,11 +11,18 @@ use super::fields::Fields;
 use super::reply::Failure;
 use super::stored::{Stored, Tags, WEIGHT, WEIGHTS};
 use super::{address, python};
-use crate::table::{Dialect, Host, HostId, Meta, Place, Port, Registration, ServiceName, Target, Weights, parse_meta};
+use crate::limits;
+use crate::table::{
+    Check, CheckDefinition, Dialect, Host, HostId, Meta, Place, Port, Registration, ServiceName, Status, Target, Terms,
+    Weights, parse_meta,
+};
 
 /// SRV priority of every host that registers here: the API has no word for one, and the default of the native API lets
 /// hosts of both serve one name.
 const PRIORITY: u16 = 0;
+
+/// The id of the check that the setting of this name gives every host.
+const CHECK: &str = "lyft_check";
 
 /// The tags every host must have.
 const REQUIRED_TAGS: [(&str, &str); 3] =
@@ -73,7 +80,12 @@ impl CheckIn {
     }
 
     /// The row it makes beside the live one of the same key: tags sent now are laid over those of before.
-    pub(super) fn registration(&self, current: Option<&Host>, ttl: Duration) -> Result<Registration, Failure> {
+    pub(super) fn registration(
+        &self,
+        current: Option<&Host>,
+        ttl: Duration,
+        check: Option<&Arc<Terms>>,
+    ) -> Result<Registration, Failure> {
         let sent = Stored {
             service_repo_name: self.repo.as_ref().map_or("", |repo| repo.as_str()).to_owned(),
             revision: self.revision.clone(),
@@ -98,11 +110,32 @@ impl CheckIn {
             zone: place_of(&stored, "az"),
             region: place_of(&stored, "region"),
             ttl: Some(ttl),
+            checks: checks_of(current, check),
             repo: self.repo.clone(),
             original: Some(original),
             ..Registration::new(service, Dialect::Lyft, id, target)
         })
     }
+}
+
+/// The checks of a row that is to have this one of the setting, or none of it; `None` where it is so already, which is
+/// what a heartbeat finds.
+fn checks_of(current: Option<&Host>, wanted: Option<&Arc<Terms>>) -> Option<Vec<CheckDefinition>> {
+    let checks = current.map_or(&[][..], |host| &host.checks);
+    let is_ours = |check: &&Check| *check.id == *CHECK && check.kind().is_asked();
+    if checks.iter().find(is_ours).and_then(|ours| ours.terms.as_ref()) == wanted {
+        return None;
+    }
+    let others = checks.iter().filter(|check| if wanted.is_some() { *check.id != *CHECK } else { !is_ours(check) });
+    let mut defined: Vec<CheckDefinition> = others.map(CheckDefinition::from).collect();
+    if let Some(terms) = wanted
+        && defined.len() < limits::CHECKS
+    {
+        // A host that is in the answers stays there until it was asked: a new setting must not empty them.
+        let status = current.map(|_| Status::Passing);
+        defined.push(CheckDefinition { status, ..CheckDefinition::new(CHECK.into(), Some(Arc::clone(terms))) });
+    }
+    Some(defined)
 }
 
 /// The address to register: outside `Err` when none is given, `None` when it is none.

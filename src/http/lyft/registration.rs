@@ -99,12 +99,12 @@ async fn check_in(app: &App, path: Result<Path<String>, PathRejection>, request:
     let fields = Fields::read(request, JsonBody::Read).await?;
     let check_in = CheckIn::parse(&service, &fields, || client)?;
     let mut unnamable = None;
-    let ttl = app.settings.lyft_host_ttl;
+    let (ttl, check) = (app.settings.lyft_host_ttl, app.settings.lyft_check.as_ref());
     let decide = |hosts: &Hosts, now| {
         unnamable = unnamable_newcomer(hosts, &service);
         let stored = hosts.find(check_in.service.as_str(), Dialect::Lyft, check_in.id.as_str());
         let current = stored.map(Arc::as_ref).filter(|host: &&Host| host.lease.is_live(now));
-        Ok::<_, Failure>(vec![Event::Register(Box::new(check_in.registration(current, ttl)?))])
+        Ok::<_, Failure>(vec![Event::Register(Box::new(check_in.registration(current, ttl, check)?))])
     };
     app.registry.submit_with(decide).await?;
     if let Some(rule) = unnamable {

@@ -132,12 +132,14 @@ fn ttl_schema() -> Schema {
     ObjectBuilder::new().schema_type(SchemaType::from_iter(types)).description(Some(text)).build().into()
 }
 
-/// Reads a registration; `default_ttl` is the lease of one that names none.
+/// Reads a registration; `default_ttl` is the lease of one that names none, `os_services` says whether its checks may
+/// ask for services of this machine.
 pub(super) fn registration(
     service: &str,
     id: &str,
     body: &[u8],
     default_ttl: Option<Duration>,
+    os_services: bool,
 ) -> Result<Registration, Problem> {
     check_service(service)?;
     let body: Register<'_> = json::parse(body, |text| serde_json::from_str::<Register<'_>>(text).map(drop))?;
@@ -159,7 +161,7 @@ pub(super) fn registration(
         region: place("region", body.region)?,
         hostname: body.hostname.map(|text| parse_label("hostname", text.as_str())).transpose()?,
         ttl: body.ttl.map(ttl).transpose()?.or(default_ttl),
-        checks: body.checks.map(checks::read).transpose()?,
+        checks: body.checks.map(|checks| checks::read(checks, os_services)).transpose()?,
         repo: None,
         original: None,
     })
@@ -338,7 +340,7 @@ mod tests {
     use super::*;
 
     fn read(body: &str) -> Result<Registration, String> {
-        registration("web", "a", body.as_bytes(), Some(Duration::from_secs(30)))
+        registration("web", "a", body.as_bytes(), Some(Duration::from_secs(30)), false)
             .map_err(|problem| problem.detail().to_owned())
     }
 
@@ -460,7 +462,7 @@ mod tests {
     #[test]
     fn suggests_a_name_that_is_accepted() {
         for (service, suggestion) in [("My_Service", "my-service"), ("a.b", "a-b"), ("WEB", "web"), ("-x-", "x")] {
-            let refused = registration(service, "a", br#"{"address":"10.0.0.1"}"#, None).expect_err(service);
+            let refused = registration(service, "a", br#"{"address":"10.0.0.1"}"#, None, false).expect_err(service);
             assert!(refused.detail().contains(&format!("{suggestion:?}")), "{refused}");
         }
     }

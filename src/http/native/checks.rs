@@ -50,6 +50,10 @@ pub(super) struct CheckBody<'a> {
     /// Is what the native host `service/id` is, or the best of the hosts of `service`.
     #[schema(value_type = Option<String>)]
     alias: Option<Text<'a>>,
+    /// Asks systemd of the server's own machine for this unit: running passes, starting, reloading and stopping warn;
+    /// only where the server's setting `check_os_services` allows it.
+    #[schema(value_type = Option<String>)]
+    os_service: Option<Text<'a>>,
     /// Is reported, and turns critical when nobody has for so long; 1 s to 366 d.
     #[schema(value_type = Option<String>)]
     ttl: Option<Span<'a>>,
@@ -99,14 +103,19 @@ pub(super) struct CheckBody<'a> {
     docker: Option<serde::de::IgnoredAny>,
 }
 
-/// Reads the checks of a registration.
-pub(super) fn read(bodies: Vec<Object<CheckBody<'_>>>) -> Result<Vec<CheckDefinition>, Invalid> {
+/// Reads the checks of a registration; `os_services` says whether they may ask for services of this machine.
+pub(super) fn read(bodies: Vec<Object<CheckBody<'_>>>, os_services: bool) -> Result<Vec<CheckDefinition>, Invalid> {
     if bodies.len() > limits::CHECKS {
         return Err(Invalid::new("checks", format!("must be at most {} checks", limits::CHECKS)));
     }
     let mut read: Vec<CheckDefinition> = Vec::with_capacity(bodies.len());
     for (place, Object(body)) in bodies.into_iter().enumerate() {
-        let check = one(&format!("checks[{place}]."), &body)?;
+        let before = format!("checks[{place}].");
+        if body.os_service.is_some() && !os_services {
+            let rule = "must not be given: the setting check_os_services of this server does not allow it";
+            return Err(Invalid::new(format!("{before}os_service"), rule));
+        }
+        let check = one(&before, &body)?;
         if read.iter().any(|other| other.id == check.id) {
             return Err(Invalid::new(format!("checks[{place}].id"), "must differ from the others"));
         }
@@ -171,6 +180,10 @@ fn kind(before: &str, body: &CheckBody<'_>) -> Result<CheckKind, Invalid> {
         let (service, id) = target.as_str().split_once('/').map_or((target.as_str(), None), |(s, id)| (s, Some(id)));
         let id = id.map(|id| HostId::parse(&field("alias"), id)).transpose()?;
         kinds.push(("alias", CheckKind::Alias(ServiceName::parse(&field("alias"), service)?, id)));
+    }
+    if let Some(unit) = &body.os_service {
+        let unit = CheckKind::parse_os_service(&field("os_service"), unit.as_str())?;
+        kinds.push(("os_service", CheckKind::OsService(unit)));
     }
     if let Some(ttl) = &body.ttl {
         kinds.push(("ttl", CheckKind::Ttl(span(&field("ttl"), ttl)?)));

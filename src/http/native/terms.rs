@@ -45,6 +45,7 @@ impl TermsView<'_> {
                 tls(map, security.as_ref())
             }
             CheckKind::Alias(service, None) => map.serialize_entry("alias", service.as_str()),
+            CheckKind::OsService(unit) => map.serialize_entry("os_service", unit),
             CheckKind::Alias(service, Some(id)) => map.serialize_entry("alias", &format_args!("{service}/{id}")),
         }
     }

@@ -62,7 +62,8 @@ pub(super) async fn register(
 ) -> Response {
     let result = async {
         Query::parse(query.as_deref(), &[])?;
-        let registration = body::registration(&service, &id, &bytes, app.settings.host_ttl)?;
+        let settings = &app.settings;
+        let registration = body::registration(&service, &id, &bytes, settings.host_ttl, settings.check_os_services)?;
         check_target(&app, &registration.target)?;
         check_visible(&app, &service)?;
         Ok(app.registry.submit(Event::Register(Box::new(registration))).await?)

@@ -6,6 +6,9 @@ use crate::table::{Applied, CheckDefinition, HostKey};
 
 const AT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 1)), 80);
 
+/// What a probe takes of a host that answers.
+const MOMENT: Duration = Duration::from_millis(1);
+
 fn at(millis: u64) -> Timestamp {
     Timestamp::from_micros(1_795_194_000_000_000 + millis * 1000)
 }
@@ -44,7 +47,7 @@ fn a_check_is_asked_at_once_and_never_twice_at_a_time() {
     let jobs = desk.due(at(20));
     assert_eq!(jobs.iter().map(|job| &job.key).collect::<Vec<_>>(), [&key("web", "a", "up")]);
     assert_eq!((desk.due(at(60_000)).len(), desk.book.next_due()), (0, None), "it is under way");
-    assert_eq!(desk.book.done(&jobs[0], Status::Passing, at(100)), Some(Status::Passing));
+    assert_eq!(desk.book.done(&jobs[0], Status::Passing, MOMENT, at(100)), Some(Status::Passing));
     let next = desk.book.next_due().expect("a place");
     assert!(next > at(100) && next <= at(10_100));
     assert_eq!(desk.due(next).len(), 1);
@@ -56,7 +59,7 @@ fn a_check_that_is_gone_is_asked_no_more() {
     desk.register(AT, Some(terms()), at(0));
     let jobs = desk.due(at(20));
     desk.register(AT, None, at(30));
-    assert_eq!(desk.book.done(&jobs[0], Status::Passing, at(40)), None);
+    assert_eq!(desk.book.done(&jobs[0], Status::Passing, MOMENT, at(40)), None);
     assert_eq!((desk.book.len(), desk.book.next_due()), (0, None));
     desk.register(AT, Some(terms()), at(50));
     let host = HostKey { ..key("web", "a", "up").host };
@@ -71,11 +74,11 @@ fn an_answer_on_other_terms_does_not_count() {
     let jobs = desk.due(at(20));
     let other = Arc::new(Terms { failures_before_critical: 3, ..Terms::clone(&terms()) });
     desk.register(AT, Some(other), at(30));
-    assert_eq!(desk.book.done(&jobs[0], Status::Passing, at(40)), None);
+    assert_eq!(desk.book.done(&jobs[0], Status::Passing, MOMENT, at(40)), None);
     let new = desk.due(at(60));
     assert_eq!(new.len(), 1, "the new one is asked at once");
-    assert_eq!(desk.book.done(&jobs[0], Status::Passing, at(70)), None, "the late one speaks of the old terms");
-    assert_eq!(desk.book.done(&new[0], Status::Passing, at(80)), Some(Status::Passing));
+    assert_eq!(desk.book.done(&jobs[0], Status::Passing, MOMENT, at(70)), None, "the late one speaks of the old terms");
+    assert_eq!(desk.book.done(&new[0], Status::Passing, MOMENT, at(80)), Some(Status::Passing));
 }
 
 #[test]
@@ -85,12 +88,48 @@ fn a_host_that_moved_is_asked_where_it_is() {
     let jobs = desk.due(at(20));
     let elsewhere = SocketAddr::from(([10, 0, 0, 2], 80));
     desk.register(elsewhere, Some(terms()), at(30));
-    assert_eq!(desk.book.done(&jobs[0], Status::Passing, at(40)), None, "that was the old place");
+    assert_eq!(desk.book.done(&jobs[0], Status::Passing, MOMENT, at(40)), None, "that was the old place");
     let jobs = desk.due(at(60));
     assert_eq!(jobs[0].host.target.addresses(), [elsewhere.ip()]);
-    desk.book.done(&jobs[0], Status::Passing, at(70));
+    desk.book.done(&jobs[0], Status::Passing, MOMENT, at(70));
     desk.register(AT, Some(terms()), at(80));
     assert_eq!(desk.due(at(100))[0].host.target.addresses(), [AT.ip()], "at once, not in its place");
+}
+
+#[test]
+fn a_host_that_begins_anew_is_asked_at_once() {
+    let mut desk = Desk::default();
+    let register = |desk: &mut Desk, now| {
+        let check = CheckDefinition::new("up".into(), Some(terms()));
+        let ttl = Some(Duration::from_secs(1));
+        let registration = Registration { checks: Some(vec![check]), ttl, ..registration("a", AT) };
+        desk.apply(Event::Register(Box::new(registration)), now);
+    };
+    register(&mut desk, at(0));
+    let jobs = desk.due(at(20));
+    desk.book.done(&jobs[0], Status::Passing, MOMENT, at(30));
+    register(&mut desk, at(900));
+    assert_eq!(desk.due(at(920)).len(), 0, "a heartbeat");
+    register(&mut desk, at(5000));
+    assert_eq!(desk.due(at(5020)).len(), 1, "its lease had ended");
+}
+
+#[test]
+fn who_took_long_is_not_taken_for_quick() {
+    let mut desk = Desk::default();
+    desk.register(AT, Some(terms()), at(0));
+    let mut ask = |took, now| {
+        let job = desk.due(now).pop().expect("a job");
+        desk.book.done(&job, Status::Passing, took, now);
+        (job.is_quick, desk.book.next_due().expect("a place"))
+    };
+    let (is_quick, next) = ask(MOMENT, at(20));
+    assert!(!is_quick, "nobody knows yet");
+    let (is_quick, next) = ask(limits::PROBE_QUICK, next);
+    assert!(is_quick);
+    let (is_quick, next) = ask(MOMENT, next);
+    assert!(!is_quick);
+    assert!(ask(MOMENT, next).0);
 }
 
 #[test]

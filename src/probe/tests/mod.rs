@@ -1,11 +1,13 @@
 //! Single probes against little servers.
 
 mod book;
+mod forbidden;
+mod os_service;
+mod prober;
 mod targets;
 
 use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use tokio::io::AsyncWriteExt as _;
 
@@ -24,7 +26,7 @@ fn clock() -> Arc<Clock> {
 }
 
 fn net() -> Net {
-    Net::new(Settings { deny: DENIED.to_vec(), ..Settings::default() }, clock())
+    Net::new(Settings::default(), clock())
 }
 
 pub(super) fn registration(id: &str, address: SocketAddr) -> Registration {
@@ -48,7 +50,7 @@ fn host(address: SocketAddr) -> Arc<Host> {
 fn job(address: SocketAddr, kind: CheckKind) -> Job {
     let wishes = Wishes { interval: Some(SECOND), timeout: Some(SECOND), ..Wishes::default() };
     let terms = Arc::new(Terms::parse("", kind, wishes).expect("terms"));
-    Job { key: book_key(), terms, host: host(address) }
+    Job { key: book_key(), terms, host: host(address), is_quick: false }
 }
 
 fn book_key() -> CheckKey {
@@ -101,35 +103,36 @@ async fn the_status_of_http_is_the_verdict() {
     }
 }
 
-#[tokio::test]
-async fn an_http_check_sends_what_it_says_and_nothing_of_ours() {
-    let (sender, head) = tokio::sync::oneshot::channel();
-    let sender = Arc::new(parking_lot::Mutex::new(Some(sender)));
+/// The head that a target gets of a check, sorted and in lower case.
+async fn head_of(check: HttpCheck) -> Vec<String> {
+    let (sender, mut heads) = tokio::sync::mpsc::channel(1);
     let target = Target::start(move |mut stream| {
-        let sender = Arc::clone(&sender);
+        let sender = sender.clone();
         async move {
-            let head = read_head(&mut stream).await;
+            sender.send(read_head(&mut stream).await).await.expect("a test that waits");
             let _ = stream.write_all(b"HTTP/1.0 200 OK\r\n\r\n").await;
-            let sender = sender.lock().take();
-            sender.expect("one request").send(head).expect("a test that waits");
         }
     })
     .await;
+    let url = HttpUrl { endpoint: Endpoint::Own(None), ..check.url.clone() };
+    let (status, _) = probe(&net(), target.address, CheckKind::Http(Box::new(HttpCheck { url, ..check }))).await;
+    assert_eq!(status, Status::Passing);
+    let head = heads.recv().await.expect("a head").to_ascii_lowercase();
+    let mut lines: Vec<String> = head.trim_end().lines().map(str::to_owned).collect();
+    lines.sort_unstable();
+    lines
+}
+
+#[tokio::test]
+async fn an_http_check_sends_what_it_says_and_nothing_of_ours() {
     let check = HttpCheck {
         method: "PUT".into(),
         headers: [("host".into(), "web.example.com".into()), ("x-key".into(), "v".into())].into(),
         body: "hello".into(),
         ..http("http://127.0.0.1:1/up?x=1")
     };
-    let url = HttpUrl { endpoint: Endpoint::Own(None), ..check.url.clone() };
-    let check = HttpCheck { url, ..check };
-    let (status, _) = probe(&net(), target.address, CheckKind::Http(Box::new(check))).await;
-    assert_eq!(status, Status::Passing);
-    let head = head.await.expect("a head").to_ascii_lowercase();
-    let mut lines: Vec<&str> = head.trim_end().lines().collect();
-    lines.sort_unstable();
     assert_eq!(
-        lines,
+        head_of(check).await,
         [
             "accept: text/plain, text/*, */*",
             "connection: close",
@@ -140,6 +143,14 @@ async fn an_http_check_sends_what_it_says_and_nothing_of_ours() {
             "x-key: v",
         ]
     );
+}
+
+#[tokio::test]
+async fn a_check_may_have_another_name_for_who_asks() {
+    let headers = [("user-agent".into(), "Consul Health Check".into())].into();
+    let head = head_of(HttpCheck { headers, ..http("http:/") }).await;
+    let agents: Vec<_> = head.iter().filter(|line| line.starts_with("user-agent:")).collect();
+    assert_eq!(agents, ["user-agent: consul health check"]);
 }
 
 #[tokio::test]
@@ -180,10 +191,6 @@ async fn a_redirect_is_followed_where_check_and_setting_say_so_and_the_place_may
         [format!("http://{}/", denied.address), "http://169.254.169.254/".into(), "ftp://x/".into(), "http:/x".into()]
     {
         let target = Target::http(redirect(&to)).await;
-        let net = Net::new(
-            Settings { own: vec![denied.address], deny: DENIED.to_vec(), redirects: true, ..Settings::default() },
-            clock(),
-        );
         let (status, output) = probe(&net, target.address, follow(http("http:/"))).await;
         assert!(status == Status::Critical && output.contains(" is not "), "{to}: {output}");
     }
@@ -193,14 +200,6 @@ async fn a_redirect_is_followed_where_check_and_setting_say_so_and_the_place_may
     let (status, output) = probe(&net, circle.address, follow(http("http:/"))).await;
     assert!(status == Status::Critical && output.ends_with("more than 10 redirects"), "{output}");
     assert_eq!(circle.hits.load(Ordering::SeqCst), 11);
-}
-
-#[tokio::test]
-async fn an_address_is_looked_at_again_where_the_connection_is_made() {
-    let own = Target::http("").await;
-    let net = Net::new(Settings { own: vec![own.address], ..Settings::default() }, clock());
-    assert!(matches!(net.connect_to(own.address).await, Err(Failure::Critical(why)) if why.contains("is this server")));
-    assert_eq!(own.hits.load(Ordering::SeqCst), 0);
 }
 
 #[tokio::test]
@@ -399,42 +398,4 @@ async fn https_is_asked_over_tls() {
     let (status, output) = get(&net(), &target, &url).await;
     assert_eq!(status, Status::Critical);
     assert!(output.contains("invalid peer certificate"), "{output}");
-}
-
-#[tokio::test]
-async fn forbidden_places_are_not_asked_in_whatever_form() {
-    let own = Target::http("HTTP/1.1 200 OK\r\n\r\n").await;
-    let settings = Settings { deny: DENIED.to_vec(), own: vec![own.address], ..Settings::default() };
-    let net = Net::new(settings, clock());
-    let port = own.address.port();
-    for place in [
-        "169.254.169.254:80".to_owned(),
-        "[::ffff:169.254.169.254]:80".into(),
-        "[64:ff9b::a9fe:a9fe]:80".into(),
-        // What getaddrinfo takes for the same address.
-        "2852039166:80".into(),
-        "0xa9fea9fe:80".into(),
-        "0251.0376.0251.0376:80".into(),
-        "169.16689662:80".into(),
-        "0.0.0.0:80".into(),
-        "0:80".into(),
-        "[::]:80".into(),
-        "[fe80::1]:80".into(),
-        format!("127.0.0.1:{port}"),
-        format!("2130706433:{port}"),
-        format!("0x7f.1:{port}"),
-        format!("127.1:{port}"),
-        format!("[::ffff:127.0.0.1]:{port}"),
-    ] {
-        for kind in [
-            CheckKind::Http(Box::new(http(&format!("http://{place}/")))),
-            CheckKind::Tcp(Endpoint::parse("tcp", &place).expect("a place"), None),
-            CheckKind::Udp(Endpoint::parse("udp", &place).expect("a place")),
-        ] {
-            let (status, output) = probe(&net, own.address, kind).await;
-            assert_eq!(status, Status::Critical);
-            assert!(output.contains("is not asked"), "{place}: {output}");
-        }
-    }
-    assert_eq!(own.hits.load(Ordering::SeqCst), 0);
 }

@@ -57,6 +57,7 @@ fn terms() -> impl Strategy<Value = Option<Arc<Terms>>> {
             4 => CheckKind::Tcp(endpoint, security),
             5 => CheckKind::Udp(endpoint),
             6 => CheckKind::Grpc(endpoint, if flag { "".into() } else { word.into() }, security),
+            7 => CheckKind::OsService("nginx.service".into()),
             _ => CheckKind::Alias(
                 ServiceName::parse("service", &word).expect("a name"),
                 flag.then(|| HostId::parse("id", "a").expect("an id")),

@@ -63,7 +63,7 @@ fn put(app: &App, hosts: &Hosts, check: body::Check) -> Result<Vec<Event>, Failu
             Registration::from(&**host)
         }
     };
-    let definition = terms::definition(hosts, check, "")?;
+    let definition = terms::definition(app, hosts, check, "")?;
     let mut checks = registration.checks.take().unwrap_or_default();
     match checks.iter_mut().find(|known| known.id == definition.id) {
         Some(known) => *known = definition,

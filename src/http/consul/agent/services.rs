@@ -31,7 +31,7 @@ use crate::table::{Event, Host, Revision};
 pub(super) async fn register(State(app): State<App>, params: Params, body: Bytes) -> Result<Response, Failure> {
     let said = ServiceRegistration::read(&body)?;
     let replace = params.has("replace-existing-checks") && params.text("replace-existing-checks") != "false";
-    submit(&app, Operation::Register, |hosts| instance::register(&app.consul, hosts, said, "", replace)).await?;
+    submit(&app, Operation::Register, |hosts| instance::register(&app, hosts, said, "", replace)).await?;
     Ok(reply::done())
 }
 

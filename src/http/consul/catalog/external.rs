@@ -36,7 +36,7 @@ pub(super) async fn register(State(app): State<App>, params: Params, body: Bytes
         return Err(Failure::internal("Must provide address if SkipNodeUpdate is not set"));
     }
     let node = known_as(&app, &said.node.name);
-    submit(&app, Operation::Register, |hosts| put(&app.consul, hosts, said, &node)).await?;
+    submit(&app, Operation::Register, |hosts| put(&app, hosts, said, &node)).await?;
     Ok(reply::json(&params, &true))
 }
 
@@ -48,21 +48,21 @@ fn check_datacenter(wanted: &str, settings: &Settings) -> Result<(), Failure> {
 }
 
 /// The events of a registration: the node with its checks, then the service with its own, then checks of other services.
-fn put(settings: &Settings, hosts: &Hosts, said: ExternalRegistration, node: &str) -> Result<Vec<Event>, Failure> {
+fn put(app: &App, hosts: &Hosts, said: ExternalRegistration, node: &str) -> Result<Vec<Event>, Failure> {
     let mut checks: BTreeMap<String, Vec<CheckDefinition>> = BTreeMap::new();
     for check in said.checks {
         checks.entry(check.service_id.clone()).or_default().push(definition(check)?);
     }
     let mut events = Vec::new();
     let own = checks.remove("").unwrap_or_default();
-    let mut row = node_row(settings, hosts, &said.node, node, said.skip_node_update)?;
+    let mut row = node_row(&app.consul, hosts, &said.node, node, said.skip_node_update)?;
     row.checks = Some(merged(row.checks.take().unwrap_or_default(), own)?);
     let at_node = row.target.clone();
     events.push(Event::Register(Box::new(row)));
     if let Some(service) = said.service {
         let service = agent_form(service)?;
         let of_service = checks.remove(&service.id).unwrap_or_default();
-        for event in instance::register(settings, hosts, service, node, false)? {
+        for event in instance::register(app, hosts, service, node, false)? {
             let Event::Register(mut row) = event else {
                 events.push(event);
                 continue;

@@ -1,6 +1,7 @@
 //! The dialect through its router, request by request.
 
 mod balancing;
+mod checks;
 mod deleting;
 mod forms;
 mod listing;
@@ -76,7 +77,9 @@ impl Server {
     fn not_loaded(durability: Durability, adjust: impl FnOnce(&mut Settings)) -> Server {
         let mut settings = Settings {
             host_ttl: None,
+            check_os_services: false,
             lyft_host_ttl: HOST_TTL,
+            lyft_check: None,
             lyft_env: "development".into(),
             trust_forwarded_for: false,
             auto_ip_networks: vec![("192.168.0.0".parse().expect("an address"), 16)],
@@ -85,6 +88,14 @@ impl Server {
         let registry = Registry::new(Arc::new(Clock::manual(START)), Zones::default(), durability);
         let registry = Arc::new(registry);
         let metrics = Arc::new(Metrics::new(&registry));
+        Server { app: App::new(registry, Arc::new(settings), metrics, Arc::new(Readiness::ready())) }
+    }
+
+    /// The same table behind other settings.
+    fn again(&self, adjust: impl FnOnce(&mut Settings)) -> Server {
+        let mut settings = Settings::clone(&self.app.settings);
+        adjust(&mut settings);
+        let (registry, metrics) = (Arc::clone(&self.app.registry), Arc::clone(&self.app.metrics));
         Server { app: App::new(registry, Arc::new(settings), metrics, Arc::new(Readiness::ready())) }
     }
 
