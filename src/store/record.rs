@@ -31,6 +31,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
 use super::terms::StoredTerms;
 use crate::clock::Timestamp;
@@ -360,6 +361,7 @@ impl<'a> StoredCheck<'a> {
 fn target(texts: &[Text<'_>]) -> Result<Target, Invalid> {
     let text = |text: &Text<'_>| text.0.parse::<IpAddr>();
     match texts {
+        [] => Ok(Target::Addresses(SmallVec::new())),
         [name, found @ ..] if text(name).is_err() => {
             let found: Vec<IpAddr> = found.iter().filter_map(|one| text(one).ok()).collect();
             Ok(Target::parse_name("addresses", &name.0)?.resolved(&found))

@@ -332,16 +332,19 @@ impl HostTable {
         change
     }
 
-    /// Makes the hosts on a node what a change of it says. All of their services are others since: the node is shown with
+    /// Makes the hosts on a node what a change of it says: as ill as it is, and where it is if they say no address. All of their services are others since: the node is shown with
     /// each of them.
     fn follow_node(&mut self, node: &str, change: &Change, now: Timestamp) {
         let status = change.after.as_ref().map(|node| node.status()).unwrap_or_default();
+        let target = change.after.as_ref().map(|node| node.target.clone());
         let on_node: Vec<Arc<Host>> = self.hosts.on_node(node).cloned().collect();
         for before in on_node {
-            if before.node_status == status {
+            let moved = target.as_ref().filter(|target| before.at_node && before.target != **target);
+            if before.node_status == status && moved.is_none() {
                 self.hosts.touch(&before.service, change.revision);
             } else {
-                let after = Host { node_status: status, ..Host::clone(&before) };
+                let target = moved.unwrap_or(&before.target).clone();
+                let after = Host { node_status: status, target, ..Host::clone(&before) };
                 let consequence = self.replace(Some(before), Some(after), change.cause, now);
                 self.consequences.push(consequence);
             }

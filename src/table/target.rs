@@ -73,7 +73,8 @@ impl Port {
 /// Where a host is reached.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Target {
-    /// One or more addresses, the first of them the one SRV targets are named after.
+    /// Addresses, the first of them the one SRV targets are named after. None is that of a node of Consul's of which nobody
+    /// said where it is, and of what stands on it.
     Addresses(SmallVec<[IpAddr; 1]>),
     /// A domain name outside our zones, absolute, without the final dot; SRV only.
     Name(Arc<str>),

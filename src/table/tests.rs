@@ -159,6 +159,17 @@ fn a_node_takes_its_hosts_with_it() {
     assert_eq!(table.hosts().on_node("n2").count(), 1);
     assert_eq!(table.hosts().standing(Standing { node: "n2", id: "a" }).map(|row| row.service.as_str()), Some("db"));
 
+    // A host that says no address goes where its node goes.
+    register(&mut table, Registration { at_node: true, ..placed("moves", "n2", "b") }, at(1));
+    let target = Target::parse("address", ["10.9.0.7"]).expect("address");
+    register(&mut table, Registration { target: target.clone(), ..node("n2", false, Status::Passing) }, at(1));
+    let moved: Vec<(String, Target)> = table
+        .take_consequences()
+        .into_iter()
+        .map(|change| (change.host().service.to_string(), change.host().target.clone()))
+        .collect();
+    assert_eq!(moved, [("moves".to_owned(), target)]);
+
     // Whoever comes later is as its node is, and a start forgets nothing of it.
     register(&mut table, placed("web", "", "b"), at(2));
     let rows: Vec<Host> = table.hosts().iter().chain(table.hosts().nodes()).map(|row| Host::clone(row)).collect();

@@ -70,23 +70,30 @@ fn passing(params: &Params) -> Result<bool, Failure> {
     }
 }
 
-/// Lists the proxies of a service: there is none.
+/// Lists the instances of a service that speak mutual TLS, and the proxies of it, with their nodes and checks.
 #[utoipa::path(get, path = "/v1/health/connect/{service}", tag = "consul", params(("service" = String, Path)),
-    responses((status = 200, description = "An empty list.")))]
+    responses((status = 200, description = "The instances.")))]
 async fn connect(State(app): State<App>, reading: Reading, Path(service): Path<String>) -> Result<Response, Failure> {
-    nothing(&app, &reading, service).await
+    let filter = reading.params.filter(schema::SERVICE_ENTRY)?;
+    let passing = passing(&reading.params)?;
+    let shown = blocking::shown(&app, &reading, &Topic::Everything).await?;
+    let views = shown.views(&app);
+    let hosts = views.connect(&service).into_iter().filter(|host| has_tags(&reading, host));
+    let mut entries: Vec<ServiceEntry<'_>> = hosts.map(|host| views.entry(host)).collect();
+    entries.retain(|entry| {
+        (!passing || entry.checks.iter().all(|check| check.status == "passing"))
+            && takes_node(&reading, &entry.node)
+            && filter.fits(entry)
+    });
+    Ok(shown.reply(&reading, &entries))
 }
 
 /// Lists the gateways of a service: there is none.
 #[utoipa::path(get, path = "/v1/health/ingress/{service}", tag = "consul", params(("service" = String, Path)),
     responses((status = 200, description = "An empty list.")))]
 async fn ingress(State(app): State<App>, reading: Reading, Path(service): Path<String>) -> Result<Response, Failure> {
-    nothing(&app, &reading, service).await
-}
-
-async fn nothing(app: &App, reading: &Reading, service: String) -> Result<Response, Failure> {
-    let shown = blocking::shown(app, reading, &Topic::service(&service)).await?;
-    Ok(shown.reply(reading, &Vec::<()>::new()))
+    let shown = blocking::shown(&app, &reading, &Topic::service(&service)).await?;
+    Ok(shown.reply(&reading, &Vec::<()>::new()))
 }
 
 /// Lists the checks of a service, without those of its nodes.

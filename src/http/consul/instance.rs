@@ -12,8 +12,8 @@ use super::terms;
 use crate::http::App;
 use crate::limits;
 use crate::table::{
-    CheckDefinition, Dialect, Event, Host, Hosts, Invalid, Port, Registration, ServiceName, Standing, Target, Weights,
-    parse_meta, parse_tags,
+    CheckDefinition, Dialect, Event, Host, Hosts, Invalid, Port, Protocol, Registration, ServiceName, Standing, Target,
+    Weights, parse_meta, parse_tags,
 };
 
 /// The events that put a service on a node. One of that id that was another service before leaves first. Checks that are
@@ -106,13 +106,18 @@ pub(super) fn registration(
         enable_tag_override: said.enable_tag_override,
         native: said.mesh.is_native(),
         external: said.external,
+        default_port: said.ports.iter().find(|port| port.is_default).map(|port| port.name.to_ascii_lowercase()),
         proxy: said.mesh.proxy.to_map(),
         locality: said.mesh.locality.to_map(),
     };
-    let port = (said.port > 0).then(|| Port::tcp(said.port));
+    let mut ports: SmallVec<[Port; 1]> = (said.port > 0).then(|| Port::tcp(said.port)).into_iter().collect();
+    for named in &said.ports {
+        let name = Some(Port::parse_name("service port name", &named.name)?);
+        ports.push(Port { name, protocol: Protocol::Tcp, number: named.port });
+    }
     let weights = Weights { passing: said.weights.passing, warning: said.weights.warning };
     Ok(Registration {
-        ports: port.into_iter().collect::<SmallVec<_>>(),
+        ports,
         tags: parse_tags("service tag", kept_tags)?,
         meta: parse_meta("Service Meta", said.meta.iter().map(|(key, value)| (key.as_str(), value.as_str())))?,
         at_node: place.at_node,

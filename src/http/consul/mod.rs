@@ -28,6 +28,7 @@ mod params;
 mod reply;
 mod settings;
 pub mod shapes;
+mod sidecar;
 mod status;
 mod stored;
 mod stubs;

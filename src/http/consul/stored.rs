@@ -35,6 +35,9 @@ pub(super) struct ServiceExtras {
     /// Whether it was registered from outside: then it has no addresses but those that were said.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(super) external: bool,
+    /// The port that is meant where no name is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) default_port: Option<String>,
     /// What it says of proxies, as sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) proxy: Option<Map<String, Value>>,

@@ -9,17 +9,19 @@ use std::sync::Arc;
 use super::settings::Settings;
 use super::shapes::{
     AgentService, CatalogService, Connect, Definition, HealthCheck, Node, NodeService, Pairs, Proxy, ServiceAddress,
-    ServiceEntry, TaggedAddresses, Text, Weights,
+    ServiceEntry, ServicePort, TaggedAddresses, Text, Weights,
 };
 use super::stored::{self, NodeExtras, ServiceExtras};
 use crate::clock::Timestamp;
 use crate::duration::go::Nanoseconds;
-use crate::table::{Check, CheckKind, Dialect, Host, Hosts, Namespace, Standing, Status, Tag};
+use crate::table::{Check, CheckKind, Dialect, Host, Hosts, Namespace, Port, Standing, Status, Tag};
 
 /// The check that says that the server itself is there.
 const SERF_HEALTH: &str = "serfHealth";
 /// The service that the server itself is.
 pub(super) const OWN_SERVICE: &str = "consul";
+/// The version of Consul whose API this is: clients choose by it what they may ask for.
+pub(super) const CONSUL_VERSION: &str = "1.14.11";
 /// The port that Consul's servers speak with each other at. Nobody listens there.
 pub(super) const SERVER_PORT: u16 = 8300;
 /// The beginning of the id of the check by which an operator takes a service out.
@@ -50,6 +52,25 @@ impl<'a> Views<'a> {
         let names = self.hosts.any_case(service);
         let mut hosts: Vec<_> =
             names.flat_map(|name| self.hosts.of_service(name.as_str())).filter(|host| self.shows(host)).collect();
+        hosts.sort_by(|one, other| self.place(one).cmp(&self.place(other)));
+        hosts
+    }
+
+    /// The rows through which a service is reached by mutual TLS: its own that speak it, and proxies of it. They are looked
+    /// for among all of this dialect: who asks does so once in a while.
+    pub(super) fn connect(&self, service: &str) -> Vec<&'a Arc<Host>> {
+        let is_meant = |host: &Host| {
+            let Some(original) = host.original.as_deref() else { return false };
+            let is_one = original.contains("\"native\"") || original.contains("\"proxy\"");
+            is_one && {
+                let extras: ServiceExtras = stored::of(host);
+                let destination = extras.proxy.as_ref().and_then(|proxy| proxy.get("DestinationServiceName"));
+                let is_own = extras.native && host.service.as_str().eq_ignore_ascii_case(service);
+                is_own
+                    || destination.and_then(|name| name.as_str()).is_some_and(|name| name.eq_ignore_ascii_case(service))
+            }
+        };
+        let mut hosts: Vec<_> = self.hosts.iter().filter(|host| is_meant(host) && self.shows(host)).collect();
         hosts.sort_by(|one, other| self.place(one).cmp(&self.place(other)));
         hosts
     }
@@ -114,6 +135,7 @@ impl<'a> Views<'a> {
             Pairs(settings.node_meta.iter().map(|(key, value)| ((&**key).into(), (&**value).into())).collect());
         // As every agent of Consul says.
         meta.0.insert("consul-network-segment".into(), "".into());
+        meta.0.insert("consul-version".into(), CONSUL_VERSION.into());
         Node {
             id: (&*settings.node_id).into(),
             node: (&*settings.node_name).into(),
@@ -191,6 +213,7 @@ impl<'a> Views<'a> {
             tags: service.tags,
             meta: service.meta,
             port: service.port,
+            ports: service.ports,
             address: service.address,
             socket_path: service.socket_path,
             tagged_addresses: service.tagged_addresses,
@@ -245,6 +268,7 @@ pub(super) fn catalog_service<'a>(node: Node<'a>, service: NodeService<'a>) -> C
         service_weights: service.weights,
         service_meta: service.meta,
         service_port: service.port,
+        service_ports: service.ports,
         service_socket_path: service.socket_path,
         service_enable_tag_override: service.enable_tag_override,
         service_proxy: service.proxy,
@@ -281,7 +305,8 @@ pub(super) fn service_id(host: &Host) -> Text<'_> {
 /// A service as the catalog has it.
 pub(super) fn node_service(host: &Host) -> NodeService<'_> {
     let extras: ServiceExtras = stored::of(host);
-    let port = host.ports.first().map_or(0, |port| port.number);
+    let ports: Vec<ServicePort<'_>> = host.ports.iter().filter_map(|port| named_port(port, &extras)).collect();
+    let port = if ports.is_empty() { host.ports.first().map_or(0, |port| port.number) } else { 0 };
     let address = match extras.address {
         Some(written) => Text::Owned(written),
         None if host.at_node => Text::Borrowed(""),
@@ -313,6 +338,7 @@ pub(super) fn node_service(host: &Host) -> NodeService<'_> {
         tagged_addresses: tagged,
         meta: meta(host),
         port,
+        ports,
         socket_path: extras.socket_path.into(),
         weights: Weights { passing: host.weights.passing, warning: host.weights.warning },
         enable_tag_override: extras.enable_tag_override,
@@ -323,6 +349,11 @@ pub(super) fn node_service(host: &Host) -> NodeService<'_> {
         modify_index: host.modified.0.max(1),
         ..NodeService::default()
     }
+}
+
+fn named_port<'a>(port: &'a Port, extras: &ServiceExtras) -> Option<ServicePort<'a>> {
+    let name = port.name.as_deref()?;
+    Some(ServicePort { name: name.into(), port: port.number, default: extras.default_port.as_deref() == Some(name) })
 }
 
 /// The name, or the first address.

@@ -15,7 +15,7 @@ use super::super::params::{Params, Reading};
 use super::super::reply::{self, Failure};
 use super::super::shapes::AgentService;
 use super::super::view::Views;
-use super::super::{blocking, instance, submit};
+use super::super::{blocking, instance, sidecar, submit};
 use super::{own, unknown_service};
 use crate::http::App;
 use crate::http::watchers::mark_waited;
@@ -31,7 +31,15 @@ use crate::table::{Event, Host, Revision};
 pub(super) async fn register(State(app): State<App>, params: Params, body: Bytes) -> Result<Response, Failure> {
     let said = ServiceRegistration::read(&body)?;
     let replace = params.has("replace-existing-checks") && params.text("replace-existing-checks") != "false";
-    submit(&app, Operation::Register, |hosts| instance::register(&app, hosts, said, "", replace)).await?;
+    submit(&app, Operation::Register, |hosts| {
+        let sidecar = sidecar::beside(hosts, &said)?;
+        let mut events = instance::register(&app, hosts, said, "", replace)?;
+        if let Some(sidecar) = sidecar {
+            events.append(&mut instance::register(&app, hosts, sidecar, "", replace)?);
+        }
+        Ok(events)
+    })
+    .await?;
     Ok(reply::done())
 }
 
@@ -45,7 +53,8 @@ pub(super) async fn deregister(
 ) -> Result<Response, Failure> {
     let gone = |hosts: &_| {
         let host = own(hosts, &id).ok_or_else(|| unknown_service(&id))?;
-        Ok(vec![Event::Deregister(host.key())])
+        let sidecar = own(hosts, &sidecar::id_of(&id));
+        Ok([host].into_iter().chain(sidecar).map(|host| Event::Deregister(host.key())).collect())
     };
     submit(&app, Operation::Deregister, gone).await?;
     Ok(reply::done())

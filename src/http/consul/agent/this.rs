@@ -8,12 +8,10 @@ use serde_json::{Value, json};
 use super::super::params::Params;
 use super::super::reply::{self, Failure};
 use super::super::settings::Settings;
-use super::super::view::SERVER_PORT;
+use super::super::view::{CONSUL_VERSION, SERVER_PORT};
 use crate::http::App;
 use crate::table::CheckKind;
 
-/// The version of Consul whose API this is: clients choose by it what they may ask for.
-const CONSUL_VERSION: &str = "1.14.11";
 /// The port that members of a cluster of Consul's talk at. Nobody listens there.
 const SERF_PORT: u16 = 8301;
 
@@ -34,6 +32,7 @@ pub(in crate::http::consul) async fn this(State(app): State<App>, params: Params
     let mut meta: serde_json::Map<String, Value> =
         settings.node_meta.iter().map(|(key, value)| (key.clone(), value.as_str().into())).collect();
     meta.insert("consul-network-segment".into(), "".into());
+    meta.insert("consul-version".into(), CONSUL_VERSION.into());
     reply::json(
         &params,
         &json!({

@@ -18,7 +18,7 @@ use thiserror::Error;
 pub use check::{Check, CheckError};
 pub use decode::DecodeError;
 pub use external::{Deregistration, ExternalCheck, ExternalNode, ExternalRegistration, ExternalService};
-pub use service::{Address, Mesh, ServiceRegistration};
+pub use service::{Address, Mesh, NamedPort, ServiceRegistration};
 pub use tree::Tree;
 pub use verdict::verdict;
 
@@ -55,6 +55,9 @@ pub enum Refusal {
     /// A port past its range, which Consul would take.
     #[error("Invalid service port: {0} is not between 0 and 65535")]
     Port(i64),
+    /// Named ports that break a rule.
+    #[error("Invalid service ports: Ports {0}")]
+    Ports(&'static str),
     /// A tagged address of the wrong family.
     #[error("Service tagged address {tag:?} must be a valid {family} address")]
     TaggedAddress {

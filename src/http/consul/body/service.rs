@@ -29,6 +29,8 @@ pub struct ServiceRegistration {
     pub meta: BTreeMap<String, String>,
     /// 0 where there is none.
     pub port: u16,
+    /// Those that have names; then it has no other.
+    pub ports: Vec<NamedPort>,
     /// A Unix socket in place of address and port.
     pub socket_path: String,
     /// Its weights.
@@ -57,9 +59,30 @@ pub struct Mesh {
 impl Mesh {
     /// Whether the service speaks mutual TLS itself.
     pub fn is_native(&self) -> bool {
-        let Tree::Object(pairs) = &self.connect else { return false };
-        pairs.iter().any(|(name, value)| name.eq_ignore_ascii_case("native") && *value == Tree::Flag(true))
+        self.part("native", "native") == Some(&Tree::Flag(true))
     }
+
+    /// What it says of a proxy beside it; `None` where it asks for none.
+    pub fn sidecar(&self) -> Option<&Tree> {
+        self.part("sidecarservice", "sidecar_service").filter(|said| **said != Tree::Null)
+    }
+
+    fn part(&self, lower: &str, snake: &str) -> Option<&Tree> {
+        let Tree::Object(pairs) = &self.connect else { return None };
+        let is_meant = |name: &str| name.eq_ignore_ascii_case(lower) || name.eq_ignore_ascii_case(snake);
+        pairs.iter().find(|(name, _)| is_meant(name)).map(|(_, value)| value)
+    }
+}
+
+/// A port with a name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NamedPort {
+    /// Its name.
+    pub name: String,
+    /// 1 to 65535.
+    pub port: u16,
+    /// Whether it is meant where no name is said.
+    pub is_default: bool,
 }
 
 /// One of the addresses of a service.
@@ -76,12 +99,22 @@ impl ServiceRegistration {
     pub fn read(octets: &[u8]) -> Result<ServiceRegistration, Refusal> {
         body::<Sent>(octets)?.checked()
     }
+
+    /// Reads what a registration says of the proxy beside its service; `name` is that of one that says none.
+    pub fn read_sidecar(said: &Tree, name: &str) -> Result<ServiceRegistration, Refusal> {
+        let mut sent: Sent = object(said.clone(), "SidecarService")?;
+        if sent.service.name.is_empty() {
+            name.clone_into(&mut sent.service.name);
+        }
+        sent.checked()
+    }
 }
 
 #[derive(Default)]
 struct Sent {
     service: ServiceRegistration,
     port: i64,
+    ports: Vec<SentPort>,
     weights: Option<SentWeights>,
     tagged_addresses: BTreeMap<String, SentAddress>,
     check: SentCheck,
@@ -131,6 +164,7 @@ impl Fields for Sent {
             "taggedaddresses" | "tagged_addresses" => field.into(&mut self.tagged_addresses),
             "meta" => field.into(&mut service.meta),
             "port" => field.into(&mut self.port),
+            "ports" => field.into(&mut self.ports),
             "socketpath" => field.into(&mut service.socket_path),
             "check" => field.into(&mut self.check),
             "checks" => field.into(&mut self.checks),
@@ -143,6 +177,56 @@ impl Fields for Sent {
             _ => Ok(false),
         }
     }
+}
+
+#[derive(Default)]
+struct SentPort {
+    name: String,
+    port: i64,
+    is_default: bool,
+}
+
+impl Read for SentPort {
+    fn read(tree: Tree, field: &str) -> Result<SentPort, DecodeError> {
+        object(tree, field)
+    }
+}
+
+impl Fields for SentPort {
+    fn set(&mut self, lower: &str, field: Field<'_>) -> Result<bool, DecodeError> {
+        match lower {
+            "name" => field.into(&mut self.name),
+            "port" => field.into(&mut self.port),
+            "default" => field.into(&mut self.is_default),
+            _ => Ok(false),
+        }
+    }
+}
+
+/// Named ports: each name once, at most one default, and no other port beside them.
+fn named_ports(sent: Vec<SentPort>, port: u16) -> Result<Vec<NamedPort>, Refusal> {
+    if !sent.is_empty() && port != 0 {
+        return Err(Refusal::Ports("cannot be given beside Port"));
+    }
+    let mut ports: Vec<NamedPort> = Vec::new();
+    for SentPort { name, port, is_default } in sent {
+        let number = u16::try_from(port).ok().filter(|number| *number > 0).ok_or(Refusal::Port(port))?;
+        let fits = crate::table::parse_label("Ports.Name", &name).is_ok();
+        if !fits {
+            return Err(Refusal::Ports("must have names that are DNS labels"));
+        }
+        if ports.iter().any(|known| known.name.eq_ignore_ascii_case(&name)) {
+            return Err(Refusal::Ports("must have each name once"));
+        }
+        if is_default && ports.iter().any(|known| known.is_default) {
+            return Err(Refusal::Ports("must have one default at most"));
+        }
+        ports.push(NamedPort { name, port: number, is_default });
+    }
+    if ports.len() > limits::PORTS {
+        return Err(Refusal::Ports("must be fewer"));
+    }
+    Ok(ports)
 }
 
 impl Fields for SentWeights {
@@ -180,6 +264,7 @@ impl Sent {
         service.weights = self.weights.map_or(Ok(Weights::default()), SentWeights::checked)?;
         check_meta(&service.meta)?;
         service.port = port(self.port)?;
+        service.ports = named_ports(self.ports, service.port)?;
         for sent in [self.check].into_iter().filter(|check| !check.is_empty()).chain(self.checks) {
             service.checks.push(sent.checked().map_err(Refusal::Check)?);
         }

@@ -64,6 +64,13 @@ impl Tree {
     }
 }
 
+impl From<serde_json::Map<String, serde_json::Value>> for Tree {
+    fn from(map: serde_json::Map<String, serde_json::Value>) -> Tree {
+        // JSON of one kind is JSON of the other.
+        serde_json::from_value(map.into()).unwrap_or_default()
+    }
+}
+
 fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }

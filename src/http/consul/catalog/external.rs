@@ -6,6 +6,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::response::Response;
 use bytes::Bytes;
+use smallvec::SmallVec;
 
 use super::super::body::{
     Deregistration, ExternalCheck, ExternalNode, ExternalRegistration, ServiceRegistration, Tree,
@@ -83,21 +84,7 @@ fn put(app: &App, hosts: &Hosts, said: ExternalRegistration, node: &str) -> Resu
         row.checks = Some(merged(row.checks.take().unwrap_or_default(), checks)?);
         events.push(Event::Register(Box::new(row)));
     }
-    move_with_node(hosts, node, &at_node, &mut events);
     Ok(events)
-}
-
-/// Hosts without an address of their own go where their node goes.
-fn move_with_node(hosts: &Hosts, node: &str, target: &Target, events: &mut Vec<Event>) {
-    for host in hosts.on_node(node).filter(|host| host.at_node && host.target != *target) {
-        let key = host.key();
-        if !events.iter().any(|event| event.key() == key) {
-            events.push(Event::Register(Box::new(Registration {
-                target: target.clone(),
-                ..Registration::from(&**host)
-            })));
-        }
-    }
 }
 
 /// The row of a node, with the checks that it has.
@@ -116,16 +103,18 @@ fn node_row(
     if let Some(known) = known.filter(|_| skip) {
         return Ok(Registration::from(&**known));
     }
-    if said.address.is_empty() {
-        return Err(Failure::internal("Must provide address if SkipNodeUpdate is not set"));
-    }
     let wrong = |_| Failure::internal(format!("Invalid node address {:?}", said.address));
     let target = match Target::parse("address", [said.address.as_str()]) {
+        // One that is named before anybody says where it is.
+        _ if said.address.is_empty() => Target::Addresses(SmallVec::new()),
         Ok(target @ Target::Addresses(_)) => target,
         _ => Target::parse_name("address", &said.address).map_err(wrong)?,
     };
     let key = node_key(&said.name, false)?;
-    let written = target.name().map_or_else(|| target.addresses()[0].to_string(), |name| name.to_string());
+    let written = match target.name() {
+        Some(name) => name.to_string(),
+        None => target.addresses().first().map(|address| address.to_string()).unwrap_or_default(),
+    };
     let extras = NodeExtras {
         name: if key.service.as_str() == said.name { String::new() } else { said.name.clone() },
         id: node_id(&said.id)?,

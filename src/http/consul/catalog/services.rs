@@ -64,16 +64,21 @@ pub(super) async fn one(
     Ok(shown.reply(&reading, &found))
 }
 
-/// Lists the proxies of a service: there is none.
+/// Lists the instances of a service that speak mutual TLS, and the proxies of it.
 #[utoipa::path(get, path = "/v1/catalog/connect/{service}", tag = "consul", params(("service" = String, Path)),
-    responses((status = 200, description = "An empty list.")))]
+    responses((status = 200, description = "The instances.")))]
 pub(super) async fn connect(
     State(app): State<App>,
     reading: Reading,
     Path(service): Path<String>,
 ) -> Result<Response, Failure> {
-    let shown = blocking::shown(&app, &reading, &Topic::service(&service)).await?;
-    Ok(shown.reply(&reading, &Vec::<()>::new()))
+    let filter = reading.params.filter(schema::CATALOG_SERVICE)?;
+    let shown = blocking::shown(&app, &reading, &Topic::Everything).await?;
+    let views = shown.views(&app);
+    let hosts = views.connect(&service).into_iter().filter(|host| has_tags(&reading, host));
+    let mut found: Vec<CatalogService<'_>> = hosts.map(|host| views.catalog_service(host)).collect();
+    found.retain(|service| takes(&reading, &service.node_meta) && filter.fits(service));
+    Ok(shown.reply(&reading, &found))
 }
 
 fn own<'a>(views: &Views<'a>) -> CatalogService<'a> {

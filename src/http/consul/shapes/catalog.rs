@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{Connect, Node, NodeService, Pairs, Proxy, TaggedAddresses, Text, Weights};
+use super::{Connect, Node, NodeService, Pairs, Proxy, ServicePort, TaggedAddresses, Text, Weights};
 use crate::http::consul::filter::{Record, Value};
 
 /// A service and its node in one object, as in `/v1/catalog/service/:service`.
@@ -44,6 +44,9 @@ pub struct CatalogService<'a> {
     pub service_meta: Pairs<'a>,
     /// Shown as 0 where there is none.
     pub service_port: u16,
+    /// Those that have names; left out where there is none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub service_ports: Vec<ServicePort<'a>>,
     /// A Unix socket in place of address and port.
     pub service_socket_path: Text<'a>,
     /// Whether others may change the tags in the catalog.

@@ -21,7 +21,7 @@ use super::filter::{Keyed, Record, Value};
 pub use catalog::{CatalogNode, CatalogService, NodeServices};
 pub use check::{Definition, HealthCheck};
 pub use node::Node;
-pub use service::{AgentService, Connect, NodeService, Proxy, ServiceEntry};
+pub use service::{AgentService, Connect, NodeService, Proxy, ServiceEntry, ServicePort};
 
 /// A text that is borrowed from the table wherever it stands there.
 pub type Text<'a> = Cow<'a, str>;

@@ -6,6 +6,18 @@ use serde_json::{Map, Value as Json};
 use super::{HealthCheck, Node, Pairs, TaggedAddresses, Text, Weights, is_no_index, is_zero};
 use crate::http::consul::filter::{Record, Value};
 
+/// A port with a name.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ServicePort<'a> {
+    /// Its name.
+    pub name: Text<'a>,
+    /// 1 to 65535.
+    pub port: u16,
+    /// Whether it is meant where no name is said.
+    pub default: bool,
+}
+
 /// A service as the catalog knows it: in `/v1/health/service/:service` and `/v1/catalog/node/:node`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "PascalCase")]
@@ -30,6 +42,9 @@ pub struct NodeService<'a> {
     /// Left out where it is 0.
     #[serde(skip_serializing_if = "is_zero")]
     pub port: u16,
+    /// Those that have names; left out where there is none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ports: Vec<ServicePort<'a>>,
     /// A Unix socket in place of address and port.
     #[serde(skip_serializing_if = "str::is_empty")]
     pub socket_path: Text<'a>,
@@ -91,6 +106,9 @@ pub struct AgentService<'a> {
     pub meta: Pairs<'a>,
     /// Shown as 0 where there is none, unlike in the catalog.
     pub port: u16,
+    /// Those that have names; left out where there is none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ports: Vec<ServicePort<'a>>,
     /// An IP address or a host name; empty for that of the node.
     pub address: Text<'a>,
     /// A Unix socket in place of address and port.
