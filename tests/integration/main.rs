@@ -3,6 +3,7 @@
 mod answer;
 mod checks;
 mod listeners;
+mod nodes;
 mod promises;
 mod reload;
 mod scenarios;
