@@ -11,8 +11,11 @@ use std::time::Duration;
 use rollcall::clock::{Clock, Timestamp};
 use rollcall::dns::{self, Outcome, Transport};
 use rollcall::registry::{Durability, Registry};
-use rollcall::table::{Dialect, Event, HostId, Port, Registration, Revision, ServiceName, Target, parse_tags};
-use rollcall::zone::{Grammar, Name, Policy, Random, Zone, Zones, parse_file, rtype};
+use rollcall::table::{
+    Dialect, Event, HostId, Port, Registration, Revision, ServiceName, Standing, Target, node_key, parse_meta,
+    parse_tags,
+};
+use rollcall::zone::{Datacenter, Grammar, Name, Policy, Random, Zone, Zones, parse_file, rtype};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
 #[global_allocator]
@@ -22,8 +25,8 @@ const FILE: &str = include_str!("../zones/service.local.zone");
 const ROUNDS: usize = 1000;
 const LONG: &str = "a-service-with-a-rather-long-name-such-as-people-like";
 
-/// Name of the question, its type, transport, and what to call it.
-const KINDS: [(&str, &str, u16, Transport); 15] = [
+/// What to call it, the name of the question, in `service.local.` without a final dot, its type and transport.
+const KINDS: [(&str, &str, u16, Transport); 18] = [
     ("A, 10 hosts", "web", rtype::A, Transport::Udp),
     ("SRV, 10 hosts with glue", "web", rtype::SRV, Transport::Udp),
     ("NXDOMAIN", "webx", rtype::A, Transport::Udp),
@@ -44,6 +47,9 @@ const KINDS: [(&str, &str, u16, Transport); 15] = [
     ("A, 200 hosts, cut", "big", rtype::A, Transport::Udp),
     ("A, 200 hosts", "big", rtype::A, Transport::Tcp),
     ("SRV, 200 hosts with glue", "big", rtype::SRV, Transport::Tcp),
+    ("SRV, 10 hosts at their nodes", "placed.service.consul.", rtype::SRV, Transport::Udp),
+    ("A of a node", "n1.node.consul.", rtype::A, Transport::Udp),
+    ("TXT of a node", "n1.node.consul.", rtype::TXT, Transport::Udp),
 ];
 
 fn main() {
@@ -85,9 +91,12 @@ fn registry() -> Registry {
         &Policy::default(),
         &["127.0.0.1".parse().unwrap()],
     );
+    let consul = Name::parse("origin", "consul.", &Name::root()).unwrap();
+    let grammar = Grammar::Consul(Datacenter::new("dc1").unwrap());
+    let consul = Zone::new(parse_file(FILE, &consul).unwrap(), grammar, &Policy::default(), &[]);
     let registry = Registry::new(
         Arc::new(Clock::manual(Timestamp::default())),
-        Zones::new(vec![zone], Policy::default()),
+        Zones::new(vec![zone, consul], Policy::default()),
         Durability::Immediate,
     );
     registry.load([], Revision(1), 1);
@@ -98,7 +107,27 @@ fn registry() -> Registry {
             runtime.block_on(registry.submit(event)).unwrap();
         }
     }
+    for number in 0..10 {
+        for registration in placed(number) {
+            runtime.block_on(registry.submit(Event::Register(Box::new(registration)))).unwrap();
+        }
+    }
     registry
+}
+
+/// A node, and a host that has its address.
+fn placed(number: usize) -> [Registration; 2] {
+    let target = Target::parse("address", [format!("10.3.0.{number}").as_str()]).unwrap();
+    let name = format!("n{number}");
+    let key = node_key(&name, false).unwrap();
+    let mut node = Registration::new(key.service, key.dialect, key.id, target.clone());
+    node.meta = parse_meta("meta", [("rack", "a"), ("row", "b")]).unwrap();
+    let id = Standing { node: &name, id: "placed" }.to_id("id").unwrap();
+    let service = ServiceName::parse("service", "placed").unwrap();
+    let mut host = Registration::new(service, Dialect::Consul, id, target);
+    host.ports = [Port::tcp(8080)].into_iter().collect();
+    host.at_node = true;
+    [node, host]
 }
 
 fn registration(service: &str, place: usize, host: usize) -> Registration {
@@ -115,10 +144,11 @@ fn registration(service: &str, place: usize, host: usize) -> Registration {
     }
 }
 
-/// A query with EDNS, about a name in `service.local.`.
+/// A query with EDNS, about a name in `service.local.`, or one that is absolute.
 fn query(name: &str, qtype: u16) -> Vec<u8> {
     let mut packet = vec![0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 1];
-    for label in name.split('.').chain(["service", "local"]).filter(|label| !label.is_empty()) {
+    let origin: &[&str] = if name.ends_with('.') { &[] } else { &["service", "local"] };
+    for label in name.split('.').chain(origin.iter().copied()).filter(|label| !label.is_empty()) {
         packet.push(label.len() as u8);
         packet.extend_from_slice(label.as_bytes());
     }

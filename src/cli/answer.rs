@@ -55,14 +55,18 @@ impl Answer {
 fn told(answer: &Value) -> String {
     let field = |key: &str| answer.get(key).map(text).unwrap_or_default();
     let mut out = reply(answer.get("text").and_then(Value::as_str).unwrap_or_default());
-    let service = field("service");
-    if service.is_empty() {
-        return out;
-    }
+    let (service, node) = (field("service"), field("node"));
     let hosts = entries(answer, "hosts");
     let shown = hosts.iter().filter(|host| is_answered(host)).count();
     let (namespace, others) = (field("namespace"), hosts.len() - shown);
-    out.push_str(&format!("\n;; HOSTS of {service}, namespace {namespace}: {shown} in the answer, {others} not\n"));
+    match (service.is_empty(), node.is_empty()) {
+        (true, true) => return out,
+        (true, false) if hosts.is_empty() => out.push_str(&format!("\n;; NODE {node}: there is none of that name\n")),
+        (true, false) => out.push_str(&format!("\n;; NODE {node}\n")),
+        (false, _) => out.push_str(&format!(
+            "\n;; HOSTS of {service}, namespace {namespace}: {shown} in the answer, {others} not\n"
+        )),
+    }
     out.extend(hosts.iter().map(host_line));
     out.extend(entries(answer, "notes").iter().map(|note| format!(";; {}\n", text(note))));
     out
@@ -118,5 +122,9 @@ x.\t5\tIN\tA\t10.0.0.1
 ";
         assert_eq!(told(&answer), expected);
         assert_eq!(told(&json!(null)), "");
+        let of_node = |hosts: Value| told(&json!({"service": null, "node": "n1", "hosts": hosts}));
+        let row = json!([{"id": "n1", "addresses": ["10.0.0.1"], "answered": true, "reasons": []}]);
+        assert_eq!(of_node(row), "\n;; NODE n1\n; n1 (10.0.0.1) in the answer\n");
+        assert_eq!(of_node(json!([])), "\n;; NODE n1: there is none of that name\n");
     }
 }

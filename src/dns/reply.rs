@@ -216,7 +216,7 @@ impl<'o, 'z> Writer<'o, 'z> {
     }
 
     fn origin_of(&self, derived: Derived<'z>) -> Option<&'z Name> {
-        if matches!(derived, Derived::Literal(_)) { self.datacenter } else { self.origin }
+        if derived.is_in_datacenter() { self.datacenter } else { self.origin }
     }
 
     /// A name made of a host: a pointer to where it stands, or its labels and the origin.
@@ -283,6 +283,7 @@ impl<'o, 'z> Writer<'o, 'z> {
             }
             Data::Ptr { target, origin } => self.derived(*target, Some(origin)),
             Data::Txt(text) => text.write(self.out),
+            Data::Pair(pair) => pair.write(self.out),
             Data::Soa { soa, serial } => {
                 self.name(soa.mname.as_wire());
                 self.name(soa.rname.as_wire());

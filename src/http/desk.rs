@@ -49,7 +49,10 @@ pub struct AnswerView {
     pub service: Option<String>,
     /// Its namespace.
     pub namespace: Option<String>,
-    /// Each host of the service, those whose lease ended a short time ago too; those that are not in the answer first.
+    /// The node of Consul's catalog that the name speaks of; null for a name that speaks of none.
+    pub node: Option<String>,
+    /// Each host of the service, those whose lease ended a short time ago too; those that are not in the answer first. Or
+    /// the node, by its name.
     pub hosts: Vec<JudgedView>,
     /// What else there is to know.
     pub notes: Vec<String>,

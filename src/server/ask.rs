@@ -11,7 +11,7 @@ use crate::dns::{self, Dissected, RecordText, Request, Transport, View};
 use crate::http::{AnswerView, ExtendedErrorView, JudgedView, ReasonView, RecordView};
 use crate::limits;
 use crate::table::{Host, Invalid, Status};
-use crate::zone::{Judged, Name, Question, Random, Reason, Zones};
+use crate::zone::{Judged, Name, Question, Random, Reason, Subject, Zones};
 
 /// What there is to ask.
 pub(super) struct World<'w> {
@@ -89,6 +89,7 @@ impl World<'_> {
             text,
             service: None,
             namespace: None,
+            node: None,
             hosts: Vec::new(),
             notes: Vec::new(),
         };
@@ -107,8 +108,10 @@ impl World<'_> {
             if explanation.total > explanation.hosts.len() {
                 view.notes.push(format!("the service has {} hosts, not all are listed", explanation.total));
             }
-            view.service = Some(explanation.service);
-            view.namespace = Some(explanation.namespace);
+            match explanation.subject {
+                Subject::Service { name, namespace } => (view.service, view.namespace) = (Some(name), Some(namespace)),
+                Subject::Node(name) => view.node = Some(name),
+            }
             view.hosts = explanation.hosts.iter().map(judged).collect();
         }
         Ok(view)
@@ -126,7 +129,8 @@ fn judged(judged: &Judged) -> JudgedView {
     let host = &judged.host;
     let reason = |reason: &Reason| ReasonView { reason: reason.as_str(), detail: detail(reason, host) };
     JudgedView {
-        id: host.id.as_str().to_owned(),
+        // The id of a node's row says nothing.
+        id: host.as_node().map_or(host.id.as_str(), |_| host.service.as_str()).to_owned(),
         origin: host.dialect.as_str(),
         addresses: match host.target.name() {
             None => host.target.addresses().iter().map(ToString::to_string).collect(),

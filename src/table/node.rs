@@ -64,6 +64,11 @@ impl Host {
             (Dialect::Native | Dialect::Lyft | Dialect::Consul, _) => None,
         }
     }
+
+    /// The id that people mean: of a host of Consul's dialect the part behind the node that it stands on.
+    pub fn own_id(&self) -> &str {
+        if self.dialect == Dialect::Consul { Standing::of(&self.id).id } else { self.id.as_str() }
+    }
 }
 
 /// A row of Consul's dialect, ordered by where it stands.

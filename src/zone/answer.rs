@@ -7,6 +7,7 @@
 mod census;
 mod explain;
 mod hosts;
+mod nodes;
 mod statics;
 
 use smallvec::SmallVec;
@@ -23,7 +24,7 @@ use crate::clock::Timestamp;
 use crate::limits;
 
 pub use census::Words;
-pub use explain::{Explanation, Judged, Reason};
+pub use explain::{Explanation, Judged, Reason, Subject};
 
 /// What is asked, class IN.
 #[derive(Clone, Copy, Debug)]
@@ -175,10 +176,14 @@ impl<'z> Authority<'z> {
 
     /// Answers a question about a name at or below the origin.
     pub fn answer(&self, question: &Question<'_>, asker: &Asker, random: &mut Random) -> Answer<'z> {
-        let look = Look { tree: &self.zones.tree, now: asker.now };
+        let look = self.look(asker.now);
         let mut search = Search { place: *self, look, asker, random, question: *question, answer: Answer::positive() };
         search.run();
         search.answer
+    }
+
+    fn look(&self, now: Timestamp) -> Look<'z> {
+        Look { tree: self.tree(), names_nodes: self.zones.places.nodes.is_some(), now }
     }
 
     fn tree(&self) -> &'z Tree {

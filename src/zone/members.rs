@@ -40,6 +40,8 @@ struct Facts {
     /// How many hosts have not exactly one port, or more than one address of a family, or a host name, which others may
     /// have too.
     irregular: u32,
+    /// How many hosts have the address of the node that they stand on.
+    at_node: u32,
     /// How many hosts have a weight that is not [`Facts::weight`].
     weighted: u32,
     /// The weight of the first host that there was.
@@ -67,6 +69,7 @@ impl Facts {
             (v4 > 0, &mut self.v4),
             (v6 > 0, &mut self.v6),
             (v4 > 1 || v6 > 1 || host.ports.len() != 1 || host.hostname.is_some(), &mut self.irregular),
+            (host.at_node, &mut self.at_node),
             (host.weight != self.weight, &mut self.weighted),
         ] {
             if counts {
@@ -163,6 +166,11 @@ impl HostSet {
     /// Whether any member may make more than one record.
     pub(super) fn is_irregular(&self) -> bool {
         self.facts.irregular > 0
+    }
+
+    /// Whether any member has the address of the node that it stands on.
+    pub(super) fn stands_on_nodes(&self) -> bool {
+        self.facts.at_node > 0
     }
 
     /// Whether the members have different weights.

@@ -29,12 +29,14 @@ use std::sync::Arc;
 
 use crate::table::{Change, Hosts};
 
-pub use answer::{Answer, Asker, Authority, Explanation, ExtendedError, Judged, Question, Rcode, Reason, Words};
+pub use answer::{
+    Answer, Asker, Authority, Explanation, ExtendedError, Judged, Question, Rcode, Reason, Subject, Words,
+};
 pub use file::{FileError, Soa, ZoneFile, parse as parse_file, rtype};
 pub use name::{NAME_OCTETS, Name, NameKey, write_name};
 pub use order::Random;
 pub use policy::{AddressOrder, EmptyService, Policy, SrvSubset};
-pub use record::{Data, Derived, Owner, Record, Row, Target, Text};
+pub use record::{Data, Derived, Owner, Pair, Record, Row, Target, Text};
 pub use schema::consul::Datacenter;
 pub use schema::reverse::{Prefix, origins as reverse_origins};
 pub use schema::service::{address_label, check_service_label};
@@ -201,6 +203,8 @@ struct Places {
     depth: usize,
     /// The origin below which hosts have the names that reverse zones give.
     called: Name,
+    /// The datacenter below which nodes have theirs; `None` where no zone has Consul's grammar.
+    nodes: Option<Name>,
 }
 
 impl Zones {
@@ -329,7 +333,8 @@ impl Places {
         let depth = zones.iter().map(|zone| zone.origin().labels().count()).max().unwrap_or(0);
         let called = zones.iter().find(|zone| zone.grammar() == Grammar::Service);
         let called = called.map_or_else(Name::root, |zone| zone.origin().clone());
-        Places { zones, by_origin, depth, called }
+        let nodes = zones.iter().find_map(|zone| zone.0.datacenter.clone());
+        Places { zones, by_origin, depth, called, nodes }
     }
 
     /// The greatest of `serial` and those in the files.

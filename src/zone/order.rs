@@ -112,6 +112,7 @@ fn service<'a>(data: &Data<'a>) -> Option<Service<'a>> {
         | Data::Aaaa(_)
         | Data::Ptr { .. }
         | Data::Txt(_)
+        | Data::Pair(_)
         | Data::Soa { .. }
         | Data::Alias(_)
         | Data::Static { .. } => {
@@ -122,6 +123,7 @@ fn service<'a>(data: &Data<'a>) -> Option<Service<'a>> {
         Target::Name(name) => (None, name),
         Target::Derived(Derived::Address(address) | Derived::Literal(address)) => (Some(address), ""),
         Target::Derived(Derived::Endpoint(row)) => endpoint(row.0),
+        Target::Derived(Derived::Node(row)) => (None, row.0.service.as_str()),
         Target::Derived(_) => (None, ""),
     };
     let is_foreign = matches!(target, Target::Name(_));

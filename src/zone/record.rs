@@ -35,6 +35,8 @@ pub enum Derived<'z> {
     Address(IpAddr),
     /// `<hex-ip>.addr` below the datacenter: Consul's name of an address.
     Literal(IpAddr),
+    /// `<node>.node` below the datacenter: a node of Consul's catalog.
+    Node(Row<'z>),
     /// `<hostname or dashed address>.<service>.<namespace>.svc`: the target of SRV records in Kubernetes' grammar.
     Endpoint(Row<'z>),
     /// `<hostname, id or dashed address>.<service>.<namespace>.svc`: what people call the host.
@@ -56,10 +58,10 @@ impl Derived<'_> {
             Derived::Endpoint(row) => match (&row.0.hostname, row.0.target.addresses().first()) {
                 (Some(hostname), _) => write_endpoint(out, row.0, hostname.as_bytes()),
                 (None, Some(address)) => write_endpoint(out, row.0, &dashed(*address)),
-                (None, None) => write_endpoint(out, row.0, row.0.id.as_str().as_bytes()),
+                (None, None) => write_endpoint(out, row.0, row.0.own_id().as_bytes()),
             },
             Derived::Called(row, address) => {
-                let id = row.0.id.as_str();
+                let id = row.0.own_id();
                 match &row.0.hostname {
                     Some(hostname) => write_endpoint(out, row.0, hostname.as_bytes()),
                     None if is_label(id) => write_endpoint(out, row.0, id.as_bytes()),
@@ -67,15 +69,24 @@ impl Derived<'_> {
                 }
             }
             Derived::Instance(row, protocol) => {
-                push_label(out, row.0.id.as_str().as_bytes());
+                push_label(out, row.0.own_id().as_bytes());
                 push_underscored(out, row.0.service.as_str());
                 push_label(out, underscore(*protocol).as_bytes());
+            }
+            Derived::Node(row) => {
+                row.0.service.as_str().split('.').for_each(|label| push_label(out, label.as_bytes()));
+                push_label(out, b"node");
             }
             Derived::Type(key) => key.write_relative(out),
         }
     }
 
-    /// Whether it is a name below `origin` (RFC 1035 2.3.4).
+    /// Whether it stands below the datacenter, not right in the zone.
+    pub fn is_in_datacenter(&self) -> bool {
+        matches!(self, Derived::Literal(_) | Derived::Node(_))
+    }
+
+    /// Whether it is a name below `origin`, or the datacenter where it stands there (RFC 1035 2.3.4).
     pub(super) fn fits(&self, origin: &Name) -> bool {
         let octets = match self {
             Derived::Address(_) | Derived::Literal(_) | Derived::Type(_) => return true,
@@ -89,7 +100,8 @@ impl Derived<'_> {
                 self.write_relative(&mut wire);
                 wire.len()
             }
-            Derived::Instance(row, _) => match instance_label(row.0.id.as_str()) {
+            Derived::Node(row) => row.0.service.as_str().len() + 1 + 5,
+            Derived::Instance(row, _) => match instance_label(row.0.own_id()) {
                 Some(id) => id.len() + 1 + row.0.service.as_str().len() + 2 + 6,
                 None => return false,
             },
@@ -198,6 +210,8 @@ pub enum Data<'z> {
     },
     /// What a host says of itself.
     Txt(Text<'z>),
+    /// TXT: a pair of a node.
+    Pair(Pair<'z>),
     Soa {
         soa: &'z Soa,
         serial: u32,
@@ -219,7 +233,7 @@ impl Data<'_> {
             Data::Aaaa(_) => rtype::AAAA,
             Data::Srv { .. } => rtype::SRV,
             Data::Ptr { .. } => rtype::PTR,
-            Data::Txt(_) => rtype::TXT,
+            Data::Txt(_) | Data::Pair(_) => rtype::TXT,
             Data::Soa { .. } => rtype::SOA,
             Data::Alias(_) => rtype::CNAME,
             Data::Svcb { rtype, .. } | Data::Static { rtype, .. } => *rtype,
@@ -253,7 +267,7 @@ impl Text<'_> {
         };
         if self.told {
             if self.with_id {
-                push("id", host.id.as_str());
+                push("id", host.own_id());
             }
             if let Some(zone) = &host.zone {
                 push("zone", zone.as_str());
@@ -272,6 +286,56 @@ impl Text<'_> {
             out.push(0);
         }
     }
+}
+
+/// A pair of a node as text, the way Consul writes it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Pair<'z>(pub(super) &'z (Box<str>, Box<str>));
+
+impl Pair<'_> {
+    /// Appends the RDATA: `key=value` with a grave accent before what could be misread (RFC 1464), the value alone where
+    /// the key begins with `rfc1035-`. Text of more than 255 octets is as many strings as it takes.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        let (key, value) = self.0;
+        let mut text: SmallVec<[u8; 256]> = SmallVec::new();
+        if self.has_key() {
+            push_attribute(&mut text, key);
+            for byte in value.bytes() {
+                if byte == b'`' {
+                    text.push(b'`');
+                }
+                text.push(byte);
+            }
+        } else {
+            text.extend_from_slice(value.as_bytes());
+        }
+        if text.is_empty() {
+            out.push(0);
+        }
+        for string in text.chunks(255) {
+            out.push(string.len() as u8);
+            out.extend_from_slice(string);
+        }
+    }
+
+    /// Whether the key is a part of the text.
+    pub(super) fn has_key(&self) -> bool {
+        const RAW: &[u8] = b"rfc1035-";
+        !self.0.0.as_bytes().get(..RAW.len()).is_some_and(|start| start.eq_ignore_ascii_case(RAW))
+    }
+}
+
+/// The name of an attribute, and what ends it: spaces at its ends, accents and signs of equality in it are quoted.
+fn push_attribute(text: &mut SmallVec<[u8; 256]>, key: &str) {
+    let start = key.len() - key.trim_start_matches(' ').len();
+    let end = key.trim_end_matches(' ').len();
+    for (place, byte) in key.bytes().enumerate() {
+        if matches!(byte, b'`' | b'=') || byte == b' ' && !(start..end).contains(&place) {
+            text.push(b'`');
+        }
+        text.push(byte);
+    }
+    text.push(b'=');
 }
 
 impl Row<'_> {
@@ -336,6 +400,35 @@ pub struct Record<'z> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The examples of RFC 1464 2, as far as pairs can be so, and what Consul does with `rfc1035-`.
+    #[test]
+    fn pairs_are_written_as_rfc_1464_says() {
+        let text = |key: &str, value: &str| {
+            let mut wire = Vec::new();
+            Pair(&(key.into(), value.into())).write(&mut wire);
+            wire
+        };
+        for (key, value, expected) in [
+            ("color", "blue", "color=blue"),
+            ("equation", "a=4", "equation=a=4"),
+            ("a=a", "true", "a`=a=true"),
+            ("string2", "`abc`", "string2=``abc``"),
+            ("a b", "c d", "a b=c d"),
+            ("abc ", "123 ", "abc` =123 "),
+            (" ", "x", "` =x"),
+            ("novalue", "", "novalue="),
+            ("rfc1035-spf", "v=spf1 `-all`", "v=spf1 `-all`"),
+            ("RFC1035-x", "", ""),
+            ("rfc1035", "x", "rfc1035=x"),
+        ] {
+            let octets = [&[expected.len() as u8], expected.as_bytes()].concat();
+            assert_eq!(text(key, value), octets, "{key}");
+        }
+        let long = "x".repeat(300);
+        let wire = text("rfc1035-key", &long);
+        assert_eq!((wire.len(), wire[0], wire[256]), (302, 255, 45));
+    }
 
     #[test]
     fn dashed_addresses_read_back() {

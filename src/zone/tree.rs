@@ -4,6 +4,7 @@
 //! behind them; so a change of one host is rendered once, whatever the number of zones.
 
 mod below;
+mod catalog;
 mod ended;
 mod gather;
 
@@ -13,6 +14,7 @@ use std::sync::Arc;
 
 use imbl::OrdMap;
 
+pub(super) use catalog::Catalog;
 pub(super) use ended::Ended;
 
 use below::Below;
@@ -25,7 +27,7 @@ use super::schema::View;
 use super::schema::service::{Names, check_service_label, names};
 use crate::clock::Timestamp;
 use crate::limits;
-use crate::table::{Cause, Change, Dialect, Host, Status};
+use crate::table::{Cause, Change, Dialect, Host, Protocol, Status};
 use crate::zone::EmptyService;
 
 /// The dynamic names of all zones.
@@ -37,6 +39,7 @@ pub(super) struct Tree {
     /// Addresses whose hosts have different further addresses; while there is none, the addresses of an SRV target
     /// are known from the host alone.
     uneven: usize,
+    nodes: Catalog,
     /// The last hosts whose lease has ended.
     ended: Ended,
     policy: Policy,
@@ -56,9 +59,14 @@ impl Tree {
         &self.ended
     }
 
+    /// The nodes of Consul's catalog.
+    pub(super) fn nodes(&self) -> &Catalog {
+        &self.nodes
+    }
+
     /// How many names there are, those of addresses included.
     pub(super) fn len(&self) -> usize {
-        self.names.len() + self.addresses.len()
+        self.names.len() + self.addresses.len() + self.nodes.len()
     }
 
     pub(super) fn get(&self, key: &[u8]) -> Option<&Node> {
@@ -188,12 +196,17 @@ impl Tree {
     /// Takes in changes; says whether any record differs.
     pub(super) fn apply(&mut self, changes: &[Change]) -> bool {
         let mut differs = false;
-        for change in changes.iter().filter(|change| change.host().dialect != Dialect::Node) {
+        for change in changes {
             let (before, after) = (change.before.as_ref(), change.after.as_ref());
+            if change.host().dialect == Dialect::Node {
+                differs |= self.nodes.put(before, after);
+                continue;
+            }
             self.move_host(before, after);
             self.remember_end(change);
+            let is_same = self.same_records(before, after) && protocols_tagged(before) == protocols_tagged(after);
             // A service that DNS cannot name has no records.
-            differs |= !self.same_records(before, after) && check_service_label(change.host().service.as_str()).is_ok();
+            differs |= !is_same && check_service_label(change.host().service.as_str()).is_ok();
         }
         differs
     }
@@ -347,6 +360,7 @@ impl Tree {
                 same_names(before, after)
                     && before.weight == after.weight
                     && before.priority == after.priority
+                    && before.at_node == after.at_node
                     && self.same_meta(before, after)
                     && self.is_served(before) == self.is_served(after)
                     // Of unhealthy hosts too, those that an operator took out are never shown.
@@ -382,7 +396,7 @@ impl Tree {
         if let Some((name, _)) = theirs.next() {
             return Some(format!("{name:?} only there"));
         }
-        self.address_difference(other)
+        self.address_difference(other).or_else(|| self.nodes.difference(&other.nodes))
     }
 
     fn address_difference(&self, other: &Tree) -> Option<String> {
@@ -423,6 +437,13 @@ impl Tree {
 /// Whether two hosts offer what DNS cannot tell apart.
 fn is_of_service(one: &Host, other: &Host) -> bool {
     one.namespace == other.namespace && one.service.as_str().eq_ignore_ascii_case(other.service.as_str())
+}
+
+/// The protocols that are tags of a host: in Consul's grammar `_web._udp` asks for such a tag while any host has it, a sick
+/// one too, and for all hosts else.
+fn protocols_tagged(host: Option<&Arc<Host>>) -> [bool; 2] {
+    let has = |name: &str| host.is_some_and(|host| host.tags.iter().any(|tag| tag.as_str().eq_ignore_ascii_case(name)));
+    [Protocol::Udp, Protocol::Sctp].map(|protocol| has(protocol.as_str()))
 }
 
 /// Whether two rows have the same names, and the same addresses at them.

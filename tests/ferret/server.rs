@@ -83,6 +83,7 @@ fn data(data: &Data<'_>, answer: &Answer<'_>) -> String {
         | Data::Svcb { .. }
         | Data::Ptr { .. }
         | Data::Txt(_)
+        | Data::Pair(_)
         | Data::Static { .. } => panic!("the dataset has no {data:?}"),
     }
 }

@@ -2,6 +2,8 @@
 
 use std::net::SocketAddr;
 
+use rollcall::table::{Dialect, Event, Port, Registration, ServiceName, Standing, Target, node_key, parse_meta};
+
 use crate::packets::wire_name;
 use crate::support::TestServer;
 use crate::support::http::call;
@@ -123,6 +125,21 @@ const NAMES: &[&str] = &[
     "1.0.0.10.in-addr.arpa",
     "1.0.0.127.in-addr.arpa",
     "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.d.f.ip6.arpa",
+    "consul",
+    "web.service.consul",
+    "big.service.dc1.consul",
+    "a.b.web.service.consul",
+    "_web._v1.service.consul",
+    "_big._tcp.dc1.consul",
+    "addr.consul",
+    "0a000001.addr.dc1.consul",
+    "node.consul",
+    "n1.node.consul",
+    "far.node.dc1.consul",
+    "n2.far.node.dc1.consul",
+    "nodal.service.consul",
+    "_nodal._tcp.service.consul",
+    "web.query.consul",
     "web.service.local.default.svc.cluster.local",
     "web.default.svc.cluster.local",
     "dns-version.cluster.local",
@@ -145,6 +162,7 @@ pub(crate) async fn start() -> TestServer {
     let zones = zones.map(|(name, text)| (name.to_owned(), text.to_owned()));
     let server = TestServer::with("", &zones).await;
     fill(server.http).await;
+    fill_nodes(&server).await;
     server
 }
 
@@ -178,6 +196,33 @@ async fn fill(http: SocketAddr) {
     }
     let form = "ip=10.0.8.1&port=80&revision=a&tags=%7B%22az%22%3A%22a%22%2C%22instance_id%22%3A%22i%22%2C%22region%22%3A%22r%22%7D";
     assert_eq!(call(http, "POST", "/v1/registration/lyft", form).await.status, 200);
+}
+
+/// Nodes, the first of them the server, and hosts of Consul's dialect on them; one node is nobody's.
+async fn fill_nodes(server: &TestServer) {
+    for (name, addresses) in [("n1", &["10.3.0.1", "fd00::3:1"][..]), ("n2.far", &["10.3.0.2"]), ("n3", &["10.3.0.3"])]
+    {
+        let key = node_key(name, name == "n1").expect("a node");
+        let target = Target::parse("address", addresses.iter().copied()).expect("addresses");
+        let mut registration = Registration::new(key.service, key.dialect, key.id, target.clone());
+        registration.meta = parse_meta("meta", [("rack", "a"), ("rfc1035-b", &"x".repeat(300))]).expect("pairs");
+        submit(server, registration).await;
+        for number in 0..9 {
+            let node = if name == "n1" { "" } else { name };
+            let id = Standing { node, id: &format!("nodal-{number}") }.to_id("id").expect("an id");
+            let service = ServiceName::parse("service", "nodal").expect("a name");
+            let mut registration = Registration::new(service, Dialect::Consul, id, target.clone());
+            registration.at_node = number < 8;
+            registration.ports = [Port::tcp(8000 + number / 2)].into_iter().collect();
+            submit(server, registration).await;
+        }
+    }
+    let gone = node_key("n3", false).expect("a node");
+    server.registry.submit(Event::Deregister(gone)).await.expect("it was there");
+}
+
+async fn submit(server: &TestServer, registration: Registration) {
+    server.registry.submit(Event::Register(Box::new(registration))).await.expect("accepted");
 }
 
 async fn put(http: SocketAddr, path: &str, body: &str) {

@@ -4,6 +4,7 @@ mod answer;
 mod checks;
 mod forbidden;
 mod listeners;
+mod nodes;
 mod promises;
 mod reload;
 mod scenarios;

@@ -7,17 +7,17 @@ use rollcall::clock::Timestamp;
 use rollcall::limits;
 use rollcall::table::{Host, Hosts};
 use rollcall::zone::{
-    self, Asker, Data, Derived, EmptyService, Grammar, Name, Owner, Policy, Prefix, Question, Random, Rcode, Target,
-    Zone, Zones, rtype,
+    self, Asker, Data, Datacenter, Derived, EmptyService, Grammar, Name, Owner, Policy, Prefix, Question, Random,
+    Rcode, Target, Zone, Zones, rtype,
 };
 
 use crate::model::{Check, Model, STATIC_TTL, STATICS, Said, key_of};
-use crate::names::{CLUSTER, HOSTS, REVERSE, Record, Truth, label_of};
+use crate::names::{CLUSTER, CONSUL, DATACENTER, HOSTS, REVERSE, Record, Truth, label_of};
 
 /// How many names are asked for at once.
 const MOST_NAMES: usize = 60;
 
-const JUNK: [&str; 16] = [
+const JUNK: [&str; 25] = [
     "nope.service.local",
     "x.y.z.service.local",
     "0a0000.addr.service.local",
@@ -34,6 +34,15 @@ const JUNK: [&str; 16] = [
     "9.9.10.in-addr.arpa",
     "g.d.f.ip6.arpa",
     "00.d.f.ip6.arpa",
+    "web.query.consul",
+    "_web._tcp.query.consul",
+    "web.connect.dc1.consul",
+    "web.service.dc2.consul",
+    "web.service.dc.consul",
+    "n1.node.dc2.consul",
+    "0a00000.addr.consul",
+    "x.0a000001.addr.consul",
+    "web.dc1.consul",
 ];
 /// Labels that make another name of one that is there.
 const NEAR: [&str; 10] = ["\\000", "nope", "_nope", "_tcp", "_sub", "pin", "10-0-0-9", "web", "\\255", "a"];
@@ -52,9 +61,11 @@ pub(crate) fn empty_zones(policy: Policy) -> Zones {
     for (name, address) in STATICS {
         text.push_str(&format!("{name} A {address}\n"));
     }
+    let datacenter = Datacenter::new(DATACENTER).expect("a label");
     let mut zones = vec![
         zone(HOSTS, Some(Grammar::Service), &text),
         zone(CLUSTER, Some(Grammar::Kubernetes), "@ SOA ns.dns hostmaster 1 4h 1h 1w 5\n@ NS ns.dns\n"),
+        zone(CONSUL, Some(Grammar::Consul(datacenter)), "@ SOA ns hostmaster 1 4h 1h 1w 5\n@ NS ns\n"),
     ];
     let text = format!("@ SOA ns.{HOSTS}. hostmaster.{HOSTS}. 1 4h 1h 1w 5\n@ NS ns.{HOSTS}.\n");
     zones.extend(REVERSE.map(|origin| zone(origin, None, &text)));
@@ -63,13 +74,18 @@ pub(crate) fn empty_zones(policy: Policy) -> Zones {
 
 /// Compares rows and indexes with the model's.
 pub(crate) fn compare_rows(hosts: &Hosts, model: &Model) {
-    let mut expected: Vec<_> = model.rows.iter().collect();
+    let (mut nodes, mut expected): (Vec<_>, Vec<_>) = model.rows.iter().partition(|row| row.is_node());
+    nodes.sort_by(|one, other| one.key.cmp(&other.key));
+    assert_eq!(hosts.nodes().map(|node| key_of(&node.key())).collect::<Vec<_>>(), keys(&nodes), "nodes");
+    for (node, row) in hosts.nodes().zip(&nodes) {
+        assert_eq!(said(node), row.said, "{:?}", row.key);
+    }
     expected.sort_by(|one, other| one.key.cmp(&other.key));
     assert_eq!(hosts.iter().map(|host| key_of(&host.key())).collect::<Vec<_>>(), keys(&expected), "rows");
     assert_eq!(hosts.len(), expected.len());
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for (host, row) in hosts.iter().zip(&expected) {
-        assert_eq!(said(host), row.said, "{:?}", row.key);
+        assert_eq!((said(host), host.weight), (row.said.clone(), row.weight()), "{:?}", row.key);
         for (check, expected) in host.checks.iter().zip(&row.said.checks) {
             let at = format!("{:?} {}", row.key, check.id);
             assert_eq!(*check.output.read(), **expected.output.borrow(), "{at}: output");
@@ -108,10 +124,12 @@ fn said(host: &Host) -> Said {
         target: host.target.clone(),
         ports: host.ports.to_vec(),
         tags: host.tags.iter().map(|tag| tag.as_str().to_owned()).collect(),
-        weight: host.weight,
+        weights: host.weights,
         priority: host.priority,
         checks: checks.collect(),
         draining: host.draining,
+        node_status: host.node_status,
+        at_node: host.at_node,
         repo: host.repo.as_ref().map(|repo| repo.as_str().to_owned()),
         original: host.original.as_deref().map(str::to_owned),
         meta: host.meta.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect(),
@@ -213,7 +231,7 @@ fn compare_additional(at: &str, answer: &zone::Answer<'_>, truth: &Truth, origin
         if let Data::Srv { target: Target::Derived(target), .. } | Data::Svcb { target: Target::Derived(target), .. } =
             it.data
         {
-            addresses_of.insert(derived(target, origin));
+            addresses_of.insert(placed(target, origin));
         }
         if let Data::Ptr { target: instance @ Derived::Instance(..), .. } = it.data
             && describes
@@ -238,7 +256,7 @@ fn compare_additional(at: &str, answer: &zone::Answer<'_>, truth: &Truth, origin
     for it in &answer.additional {
         let Owner::Derived(owner) = it.owner else { panic!("{at}: a static owner {it:?}") };
         let record = record(&it.data, origin);
-        found.entry((derived(owner, origin), record.rtype())).or_default().push((record, it.ttl));
+        found.entry((placed(owner, origin), record.rtype())).or_default().push((record, it.ttl));
     }
     assert_eq!(found.keys().cloned().collect::<BTreeSet<_>>(), expected, "{at}: additional sets");
     for ((owner, qtype), found) in &found {
@@ -287,9 +305,14 @@ fn derived(name: Derived<'_>, origin: &str) -> String {
     format!("{}.{}", text(&wire), origin.trim_end_matches('.'))
 }
 
+/// A name in a zone, below its datacenter where it stands there.
+fn placed(name: Derived<'_>, origin: &str) -> String {
+    if name.is_in_datacenter() { derived(name, &format!("{DATACENTER}.{origin}")) } else { derived(name, origin) }
+}
+
 fn record(data: &Data<'_>, origin: &str) -> Record {
     let named = |target: Target<'_>| match target {
-        Target::Derived(name) => derived(name, origin),
+        Target::Derived(name) => placed(name, origin),
         Target::Name(name) => name.to_owned(),
     };
     match *data {
@@ -305,6 +328,11 @@ fn record(data: &Data<'_>, origin: &str) -> Record {
         Data::Txt(strings) => {
             let mut octets = Vec::new();
             strings.write(&mut octets);
+            Record::Txt(octets)
+        }
+        Data::Pair(pair) => {
+            let mut octets = Vec::new();
+            pair.write(&mut octets);
             Record::Txt(octets)
         }
         Data::Static { rtype: rtype::A, rdata } => {

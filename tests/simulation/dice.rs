@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use rollcall::table::{
     CheckDefinition, CheckKind, Dialect, Endpoint, Event, HostId, HostKey, Meta, Namespace, Place, Port, Protocol,
-    Registration, ServiceName, Status, Tag, Target, Terms, Weights, Wishes,
+    Registration, ServiceName, Standing, Status, Tag, Target, Terms, Weights, Wishes, node_key,
 };
 use rollcall::zone::{AddressOrder, EmptyService, Policy, Random, SrvSubset};
 
 use crate::model::{Model, RECORD_TTL, Row};
 
 const SERVICES: [&str; 11] = ["web", "Web", "WEB", "api", "beta", "v1", "tcp", "my service", "svc", "a.b", "_x"];
-const TAGS: [&str; 17] = [
+const TAGS: [&str; 19] = [
     "v1",
     "V1",
     "v2",
@@ -21,6 +21,8 @@ const TAGS: [&str; 17] = [
     "b",
     "tcp",
     "TCP",
+    "udp",
+    "sctp",
     "web",
     "_odd",
     "x y",
@@ -62,6 +64,11 @@ const IDS: [&str; 11] = [
 ];
 /// What hosts call themselves: some as another is called, or as its address is written.
 const HOSTNAMES: [&str; 4] = ["pod", "a", "10-0-0-1", "fd00--2"];
+/// Nodes: the name, and whether it is that of the server. One is called as the server is, one as DNS cannot say.
+const NODES: [(&str, bool); 6] =
+    [("me", true), ("me", false), ("n1", false), ("far.n1", false), ("web", false), ("x y", false)];
+/// What hosts say of the node that they stand on: the server, another, none that is there.
+const STANDS_ON: [&str; 6] = ["", "", "n1", "far.n1", "x y", "nobody"];
 const ZONES: [&str; 5] = ["az-a", "AZ-A", "b.c", "us east", "_x"];
 
 /// What the many hosts of one service have in common.
@@ -107,6 +114,7 @@ impl Dice {
 
     pub(crate) fn event(&mut self, model: &Model) -> Event {
         match self.below(22) {
+            0 if self.one_in(2) => Event::Register(Box::new(self.node())),
             0..=6 => Event::Register(Box::new(self.registration())),
             7..=8 => match self.row(model).cloned() {
                 Some(row) => Event::Register(Box::new(self.again(&row))),
@@ -142,8 +150,12 @@ impl Dice {
     /// Mostly of a row that is there.
     fn key(&mut self, model: &Model) -> HostKey {
         let there = if self.one_in(8) { None } else { self.row(model).map(|row| row.key.clone()) };
-        let (service, dialect, id) = there
-            .unwrap_or_else(|| (self.pick(&SERVICES).to_owned(), self.pick(&Dialect::ALL), self.pick(&IDS).to_owned()));
+        let (service, dialect, id) = there.unwrap_or_else(|| {
+            let (service, dialect, id) = (self.pick(&SERVICES), self.pick(&Dialect::ALL), self.pick(&IDS));
+            let standing = Standing { node: self.pick(&STANDS_ON), id };
+            let stands = standing.to_id("id").expect("an id").as_str().to_owned();
+            (service.to_owned(), dialect, if dialect == Dialect::Consul { stands } else { id.to_owned() })
+        });
         HostKey {
             service: ServiceName::parse("service", &service).expect("a name"),
             dialect,
@@ -164,8 +176,8 @@ impl Dice {
             ports: self.ports().into(),
             tags: rollcall::table::parse_tags("tags", tags).expect("tags"),
             meta: self.meta(),
-            at_node: false,
-            weights: self.one_in(2).then(|| Weights::same(self.below(3) as u16)),
+            at_node: key.dialect == Dialect::Consul && self.one_in(2),
+            weights: self.one_in(2).then(|| self.weights()),
             priority: self.below(2) as u16,
             zone: self.one_in(2).then(|| Place::parse("zone", self.pick(&ZONES)).expect("a zone")),
             region: self.one_in(4).then(|| Place::parse("region", self.pick(&["north", "south"])).expect("a region")),
@@ -174,6 +186,25 @@ impl Dice {
             checks: self.one_in(3).then(|| self.checks()),
             repo: self.one_in(2).then(|| Place::parse("repo", self.pick(&["one", "two"])).expect("a repository")),
             original: self.one_in(4).then(|| "original".into()),
+        }
+    }
+
+    fn weights(&mut self) -> Weights {
+        Weights { passing: self.below(3) as u16, warning: self.below(3) as u16 }
+    }
+
+    /// A node of Consul's catalog.
+    fn node(&mut self) -> Registration {
+        let (name, is_self) = self.pick(&NODES);
+        let HostKey { service, dialect, id } = node_key(name, is_self).expect("a node");
+        let target = Target::parse("target", self.pick(&TARGETS).iter().copied()).expect("a target");
+        let pairs: &[(&str, &str)] =
+            self.pick(&[&[] as &[(&str, &str)], &[("k", "v")], &[("k", "v"), ("rfc1035-k", "k=v")], &[("a", "`=`")]]);
+        Registration {
+            meta: rollcall::table::parse_meta("meta", pairs.iter().copied()).expect("pairs"),
+            ttl: self.one_in(3).then(|| Duration::from_micros(1_000_000 + self.below(15_000_000) as u64)),
+            checks: self.one_in(2).then(|| self.checks()),
+            ..Registration::new(service, dialect, id, target)
         }
     }
 
@@ -209,6 +240,7 @@ impl Dice {
         let number = self.below(110);
         registration.service = ServiceName::parse("service", "web").expect("a name");
         registration.dialect = Dialect::Native;
+        registration.at_node = false;
         registration.id = HostId::parse("id", &format!("host-{number}")).expect("an id");
         registration.namespace = Namespace::DEFAULT;
         if !self.one_in(4) {
@@ -289,8 +321,8 @@ impl Dice {
             ports: said.ports.clone().into(),
             tags: said.tags.iter().map(|tag| Tag::parse("tag", tag).expect("a tag")).collect(),
             meta: said.meta.iter().map(|(key, value)| (key.as_str().into(), value.as_str().into())).collect(),
-            at_node: false,
-            weights: self.one_in(2).then_some(Weights::same(said.weight)),
+            at_node: said.at_node,
+            weights: self.one_in(2).then_some(said.weights),
             priority: said.priority,
             zone: said.zone.as_ref().map(|zone| Place::parse("zone", zone).expect("a zone")),
             region: said.region.as_ref().map(|region| Place::parse("region", region).expect("a region")),

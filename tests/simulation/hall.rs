@@ -91,6 +91,7 @@ impl Hall<'_> {
         let event = self.dice.event(&self.table);
         let at = self.now();
         let before = self.registry.snapshot_arc();
+        let revision = self.table.revision;
         let expected = self.table.apply(&event, at);
         if expected == Outcome::Unchanged {
             renew_copies(self.in_flight.iter().map(|(_, model)| model).chain([&self.published]), &event, at);
@@ -98,7 +99,7 @@ impl Hall<'_> {
         let mut write: Write<'_> = Box::pin(self.registry.submit(event.clone()));
         let first = poll(&mut write);
         assert!(Arc::ptr_eq(&before, &self.registry.snapshot_arc()), "visible before it was written: {event:?}");
-        self.staged += usize::from(expected.is_change());
+        self.staged += (self.table.revision - revision) as usize;
         match first {
             Poll::Ready(Err(SubmitError::Rejected(rejection))) => {
                 assert_eq!(outcome(&Err(rejection)), expected, "{event:?}");
@@ -121,7 +122,9 @@ impl Hall<'_> {
             self.registry.deadlines(1000).into_iter().filter(|(at, _)| at.as_micros() <= now).collect();
         while self.registry.expire_due() {}
         for (_, key) in looked_at {
-            self.staged += usize::from(self.table.pass_time(&key, now));
+            let revision = self.table.revision;
+            self.table.pass_time(&key, now);
+            self.staged += (self.table.revision - revision) as usize;
         }
     }
 

@@ -1,7 +1,7 @@
 //! The table as simply as it can be written: a list of rows, every question answered by looking at all of them.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use rollcall::limits;
 use rollcall::table::{
-    Cause, Change, CheckDefinition, CheckKind, Dialect, Event, HostKey, Port, Registration, Status, Target, Terms,
+    Cause, Change, CheckDefinition, CheckKind, Dialect, Event, Host, HostKey, Port, Registration, Status, Target,
+    Terms, Weights,
 };
 use rollcall::zone::{EmptyService, Policy};
 
@@ -28,10 +29,13 @@ pub(crate) struct Said {
     pub(crate) target: Target,
     pub(crate) ports: Vec<Port>,
     pub(crate) tags: Vec<String>,
-    pub(crate) weight: u16,
+    pub(crate) weights: Weights,
     pub(crate) priority: u16,
     pub(crate) checks: Vec<Check>,
     pub(crate) draining: bool,
+    /// That of the node it stands on.
+    pub(crate) node_status: Status,
+    pub(crate) at_node: bool,
     pub(crate) repo: Option<String>,
     pub(crate) original: Option<String>,
     pub(crate) meta: Vec<(String, String)>,
@@ -143,6 +147,27 @@ pub(crate) fn key_of(key: &HostKey) -> (String, Dialect, String) {
 }
 
 impl Row {
+    pub(crate) fn is_node(&self) -> bool {
+        self.key.1 == Dialect::Node
+    }
+
+    /// Of Consul's dialect, the node it stands on and its id there: what is around the first slash.
+    pub(crate) fn standing(&self) -> (&str, &str) {
+        match self.key.2.split_once('/') {
+            Some(parts) if self.key.1 == Dialect::Consul => parts,
+            _ => ("", &self.key.2),
+        }
+    }
+
+    pub(crate) fn status(&self) -> Status {
+        self.said.checks.iter().map(|check| check.status).fold(self.said.node_status, Status::max)
+    }
+
+    /// What counts in its state; a sick host that is shown all the same is shown as if it were well.
+    pub(crate) fn weight(&self) -> u16 {
+        if self.status() == Status::Warning { self.said.weights.warning } else { self.said.weights.passing }
+    }
+
     pub(crate) fn is_live(&self, now: u64) -> bool {
         self.said.ttl.is_none_or(|ttl| now < self.renewed.get() + ttl)
     }
@@ -198,14 +223,55 @@ impl Model {
                 None => Outcome::Unknown,
             },
             Event::Weigh { weight, original, .. } => self.edit(live, |said| {
-                said.weight = *weight;
+                said.weights = Weights::same(*weight);
                 said.original = original.as_deref().map(str::to_owned).or(said.original.take());
             }),
             Event::Drain { enable, .. } => self.edit(live, |said| said.draining = *enable),
             Event::Resolve { .. } => unreachable!("no dice throws it"),
         };
         self.revision += u64::from(outcome.is_change());
+        if outcome.is_change() {
+            self.follow(&key_of(&event.key()));
+        }
         outcome
+    }
+
+    /// The row of a node, as hosts name it.
+    fn node(&self, name: &str) -> Option<&Row> {
+        let is_it = |row: &&Row| match name {
+            "" => row.key.2 == "self",
+            name => row.key.0 == name,
+        };
+        self.rows.iter().filter(|row| row.is_node()).filter(is_it).min_by(|one, other| one.key.cmp(&other.key))
+    }
+
+    /// A row has changed; if it is a node, the hosts on it are as well as it is.
+    fn follow(&mut self, key: &(String, Dialect, String)) {
+        if key.1 != Dialect::Node {
+            return;
+        }
+        let name = if key.2 == "self" { "" } else { key.0.as_str() };
+        let status = self.rows.iter().find(|row| row.key == *key).map_or(Status::Passing, Row::status);
+        for place in 0..self.rows.len() {
+            let row = &self.rows[place];
+            if row.key.1 == Dialect::Consul && row.standing().0 == name {
+                let outcome = self.edit(Some(place), |said| said.node_status = status);
+                self.revision += u64::from(outcome.is_change());
+            }
+        }
+    }
+
+    /// The names of nodes that hosts on them are reached by, as the hosts name them: of those that are there and have
+    /// addresses.
+    pub(crate) fn reachable_nodes(&self, is_live: impl Fn(&Row) -> bool) -> BTreeMap<String, String> {
+        let nodes = || self.rows.iter().filter(|row| row.is_node());
+        let has_address = |row: &&Row| !row.said.target.addresses().is_empty();
+        let there = nodes().filter(|row| is_live(row) && row.is_answering_node()).filter(has_address);
+        let mut names: BTreeMap<String, String> = there.map(|row| (row.key.0.clone(), row.key.0.clone())).collect();
+        if let Some(own) = self.node("").filter(|own| own.is_answering_node() && names.contains_key(&own.key.0)) {
+            names.insert(String::new(), own.key.0.clone());
+        }
+        names
     }
 
     fn register(
@@ -227,10 +293,18 @@ impl Model {
             target: asked.target.clone(),
             ports: asked.ports.to_vec(),
             tags: asked.tags.iter().map(|tag| tag.as_str().to_owned()).collect(),
-            weight: asked.weights.map(|weights| weights.passing).or(old.as_ref().map(|old| old.weight)).unwrap_or(1),
+            weights: asked.weights.or(old.as_ref().map(|old| old.weights)).unwrap_or(Weights::same(1)),
             priority: asked.priority,
             checks,
             draining: old.as_ref().is_some_and(|old| old.draining),
+            node_status: match asked.dialect {
+                Dialect::Consul => {
+                    let node = asked.id.as_str().split_once('/').map_or("", |(node, _)| node);
+                    self.node(node).map_or(Status::Passing, Row::status)
+                }
+                Dialect::Native | Dialect::Lyft | Dialect::Node => Status::Passing,
+            },
+            at_node: asked.at_node,
             repo: asked.repo.as_ref().map(|repo| repo.as_str().to_owned()),
             original: asked.original.as_deref().map(str::to_owned),
             meta: asked.meta.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect(),
@@ -293,6 +367,11 @@ impl Model {
 
     /// Time passed, and the table did this.
     pub(crate) fn pass(&mut self, change: &Change, now: u64) {
+        if let (Some(before), Some(after)) = (&change.before, &change.after)
+            && before.node_status != after.node_status
+        {
+            return self.check_followed(after);
+        }
         match (change.cause, &change.after) {
             (Cause::Expiry, None) => self.expire(&change.key(), now),
             (Cause::Check, None) => self.condemn(&change.key(), now),
@@ -301,8 +380,14 @@ impl Model {
         }
     }
 
-    /// Does to a row what time does; whether it did anything.
-    pub(crate) fn pass_time(&mut self, key: &HostKey, now: u64) -> bool {
+    /// The table made a host as well as its node is: the model did so when the node changed.
+    pub(crate) fn check_followed(&self, after: &Host) {
+        let row = self.rows.iter().find(|row| row.key == key_of(&after.key())).expect("a row on a node");
+        assert_eq!(row.said.node_status, after.node_status, "{:?}", row.key);
+    }
+
+    /// Does to a row what time does.
+    pub(crate) fn pass_time(&mut self, key: &HostKey, now: u64) {
         let row = self.rows.iter().find(|row| row.key == key_of(key)).expect("a row with a deadline");
         let is_due = |at: Option<u64>| at.is_some_and(|at| at <= now);
         if !row.is_live(now) {
@@ -311,10 +396,7 @@ impl Model {
             self.condemn(key, now);
         } else if row.said.checks.iter().any(|check| is_due(check.lapses())) {
             self.lapse(key, now);
-        } else {
-            return false;
         }
-        true
     }
 
     /// The table ended this row's lease.
@@ -324,6 +406,7 @@ impl Model {
         assert!(!self.rows[place].is_live(now), "{key:?} was expired and is live");
         self.rows.remove(place);
         self.revision += 1;
+        self.follow(&key);
     }
 
     /// A check of this row took it along.
@@ -334,6 +417,7 @@ impl Model {
         assert!(checks.any(|check| check.condemns().is_some_and(|at| at <= now)), "{key:?} was removed");
         self.rows.remove(place);
         self.revision += 1;
+        self.follow(&key);
     }
 
     /// Nobody reported checks of this row in time.
@@ -353,10 +437,14 @@ impl Model {
         });
         assert_eq!(outcome, Outcome::Updated, "{key:?} lapsed");
         self.revision += 1;
+        self.follow(&key);
     }
 
     pub(crate) fn is_served(&self, row: &Row) -> bool {
-        let worst = row.said.checks.iter().map(|check| check.status).max().unwrap_or(Status::Passing);
+        let worst = row.status();
+        if row.is_node() {
+            return !row.said.draining;
+        }
         !row.said.draining && worst != Status::Critical && (worst != Status::Warning || !self.policy.only_passing)
     }
 
@@ -366,18 +454,29 @@ impl Model {
     }
 
     /// Rows that make any record, as far as records depend on them, and whether they are served.
-    pub(crate) fn served(&self) -> Vec<(String, bool, Said)> {
+    pub(crate) fn served(&self) -> Vec<(String, bool, Option<Said>)> {
         let hides_absent = self.policy.empty_service == EmptyService::NxDomain;
-        let makes_records = |row: &&Row| row.is_publishable() && (!hides_absent || self.is_served(row));
+        let makes_records = |row: &&Row| match row.is_node() {
+            true => row.is_answering_node(),
+            false => row.is_publishable() && (!hides_absent || self.is_served(row)),
+        };
         let of_row = |row: &Row| {
             let mut said = Said { checks: vec![], repo: None, original: None, ttl: None, ..row.said.clone() };
-            if !self.policy.txt {
+            (said.weights, said.node_status) = (Weights::same(row.weight()), Status::Passing);
+            if row.is_node() {
+                let nothing = (vec![], Weights::same(1), 0);
+                (said.tags, said.weights, said.priority) = nothing;
+            } else if !self.policy.txt {
                 said.region = None;
                 said.meta.retain(|(key, _)| key == "alpn");
             }
-            (format!("{:?}", row.key), self.is_served(row), said)
+            (format!("{:?}", row.key), self.is_served(row), Some(said))
         };
         let mut served: Vec<_> = self.rows.iter().filter(makes_records).map(of_row).collect();
+        for row in self.rows.iter().filter(|row| row.is_publishable()) {
+            let tags = ["udp", "sctp"].into_iter().filter(|tag| row.has_tag(tag));
+            served.extend(tags.map(|tag| (format!("{tag} of {:?}", row.key), false, None)));
+        }
         served.sort_by(|one, other| one.0.cmp(&other.0));
         served
     }

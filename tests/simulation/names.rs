@@ -13,6 +13,10 @@ use crate::model::{Model, RECORD_TTL, Row, STATIC_TTL, STATICS};
 
 pub(crate) const HOSTS: &str = "service.local";
 pub(crate) const CLUSTER: &str = "cluster.local";
+pub(crate) const CONSUL: &str = "consul";
+pub(crate) const DATACENTER: &str = "dc1";
+/// What Consul's names may say of the place.
+const LOCALITIES: [&str; 3] = ["consul", "dc1.consul", "dc1.dc.consul"];
 pub(crate) const REVERSE: [&str; 2] = ["10.in-addr.arpa", "d.f.ip6.arpa"];
 /// Availability zones that are asked for, the last two of them nobody's.
 const ZONES: [&str; 4] = ["az-a", "b.c", "c", "nowhere"];
@@ -57,6 +61,16 @@ fn stand(name: String, records: Vec<Record>) -> Stand {
     Stand { name, base: None, kept: true, is_service: false, records }
 }
 
+/// What the names and records of a row depend on beside the row.
+#[derive(Default)]
+pub(crate) struct Around {
+    policy: Policy,
+    /// The names of nodes by which hosts are reached.
+    nodes: BTreeMap<String, String>,
+    /// Protocols that are tags too, with the service.
+    tagged: BTreeSet<(String, &'static str)>,
+}
+
 /// What the model says at a moment.
 #[derive(Default)]
 pub(crate) struct Truth {
@@ -79,7 +93,9 @@ impl Truth {
         let of_name = |(name, records): (String, Vec<(Record, u32)>)| {
             records.into_iter().map(move |(record, _)| (name.clone(), record))
         };
-        self.records.into_iter().flat_map(of_name).collect()
+        // What an address says of itself is there without any host.
+        let of_hosts = self.records.into_iter().filter(|(name, _)| !is_literal(name));
+        of_hosts.flat_map(of_name).collect()
     }
 
     /// Whatever a record points to is there: targets have addresses, instances SRV and TXT, names of an address have
@@ -91,7 +107,8 @@ impl Truth {
                 let has_address = |target: &String| found(target, rtype::A) || found(target, rtype::AAAA);
                 let holds = match record {
                     Record::Srv(_, _, _, target) | Record::Binding(_, _, target, _) => {
-                        !(target.contains(".addr.") || target.contains(".svc.")) || has_address(target)
+                        !["addr", "svc", "node"].iter().any(|word| target.contains(&format!(".{word}.")))
+                            || has_address(target)
                     }
                     Record::Ptr(target) if name.ends_with(".arpa") => {
                         let is_it = |(it, _): &(Record, u32)| match it {
@@ -172,6 +189,19 @@ fn address_name(address: IpAddr) -> String {
     format!("{digits}.addr.{HOSTS}")
 }
 
+fn is_literal(name: &str) -> bool {
+    name.contains(".addr.") && name.ends_with(CONSUL)
+}
+
+/// A pair of a node, with accents doubled in its value (RFC 1464); as it is where the key says so.
+fn pair_record((key, value): &(String, String)) -> Record {
+    text_record(&[if key.starts_with("rfc1035-") {
+        value.clone()
+    } else {
+        format!("{key}={}", value.replace('`', "``"))
+    }])
+}
+
 fn reverse_name(address: IpAddr) -> String {
     match address {
         IpAddr::V4(v4) => {
@@ -218,15 +248,27 @@ impl Row {
     /// Whether the service is a DNS label that nothing else needs.
     pub(crate) fn is_publishable(&self) -> bool {
         let service = self.service();
-        is_label(&service, false) && !["addr", "dns", "dns-version", "node", "ns", "pod", "svc"].contains(&&*service)
+        !self.is_node()
+            && is_label(&service, false)
+            && !["addr", "dns", "dns-version", "node", "ns", "pod", "svc"].contains(&&*service)
     }
 
     fn service(&self) -> String {
         self.key.0.to_ascii_lowercase()
     }
 
+    /// What people call its id.
     fn id(&self) -> &str {
-        &self.key.2
+        self.standing().1
+    }
+
+    pub(crate) fn has_tag(&self, tag: &str) -> bool {
+        self.said.tags.iter().any(|other| other.eq_ignore_ascii_case(tag))
+    }
+
+    /// Whether it is a node whose name DNS can say, and which no operator took out.
+    pub(crate) fn is_answering_node(&self) -> bool {
+        is_dotted(&self.key.0) && !self.said.draining
     }
 
     fn addresses(&self) -> &[IpAddr] {
@@ -242,9 +284,14 @@ impl Row {
     }
 
     /// What SRV records point to.
-    fn target(&self, zone: &str) -> String {
+    fn target(&self, zone: &str, around: &Around) -> String {
         match (&self.said.target, &self.said.hostname) {
             (Target::Name(name), _) => name.to_string(),
+            (Target::Addresses(addresses), _) if zone == CONSUL => {
+                let node = around.nodes.get(self.standing().0).filter(|_| self.said.at_node);
+                let literal = || address_name(addresses[0]).replace(HOSTS, &format!("{DATACENTER}.{CONSUL}"));
+                node.map_or_else(literal, |node| format!("{node}.node.{DATACENTER}.{CONSUL}"))
+            }
             (Target::Addresses(addresses), _) if zone == HOSTS => address_name(addresses[0]),
             (Target::Addresses(_), Some(hostname)) => self.called(zone, hostname),
             (Target::Resolved(_), _) => unreachable!("no dice throws it"),
@@ -256,13 +303,14 @@ impl Row {
         format!("{}.{}.{}.svc.{zone}", label(name), self.service(), self.said.namespace)
     }
 
-    fn srv(&self, zone: &str, ports: &[&Port], policy: &Policy) -> Vec<Record> {
-        let weight = u32::from(self.said.weight) * u32::from(policy.srv_weight_scale);
+    fn srv(&self, zone: &str, ports: &[&Port], around: &Around) -> Vec<Record> {
+        let weight = u32::from(self.weight()) * u32::from(around.policy.srv_weight_scale);
         let weight = weight.min(65_535) as u16;
-        ports.iter().map(|port| Record::Srv(self.said.priority, weight, port.number, self.target(zone))).collect()
+        let priority = if zone == CONSUL { self.said.priority.max(1) } else { self.said.priority };
+        ports.iter().map(|port| Record::Srv(priority, weight, port.number, self.target(zone, around))).collect()
     }
 
-    fn bindings(&self, rtype: u16, zone: &str, ports: &[&Port]) -> Vec<Record> {
+    fn bindings(&self, rtype: u16, zone: &str, ports: &[&Port], around: &Around) -> Vec<Record> {
         let hints = |v4: bool| {
             let octets = self.addresses().iter().filter(move |address| address.is_ipv4() == v4);
             octets
@@ -286,14 +334,14 @@ impl Row {
                 octets.extend([0, key, 0, value.len() as u8]);
                 octets.extend(value);
             }
-            Record::Binding(rtype, self.said.priority + 1, self.target(zone), octets)
+            Record::Binding(rtype, self.said.priority + 1, self.target(zone, around), octets)
         };
         ports.iter().map(binding).collect()
     }
 
-    fn text(&self, policy: &Policy, with_id: bool) -> Record {
+    fn text(&self, around: &Around, with_id: bool) -> Record {
         let mut strings = Vec::new();
-        if policy.txt {
+        if around.policy.txt {
             strings.extend(with_id.then(|| format!("id={}", self.id())));
             strings.extend(self.said.zone.iter().map(|zone| format!("zone={zone}")));
             strings.extend(self.said.region.iter().map(|region| format!("region={region}")));
@@ -304,30 +352,30 @@ impl Row {
     }
 
     /// What stands where the ports are seen together with the addresses.
-    fn offer(&self, zone: &str, ports: &[&Port], policy: &Policy) -> Vec<Record> {
+    fn offer(&self, zone: &str, ports: &[&Port], around: &Around) -> Vec<Record> {
         let secure: Vec<&Port> = ports.iter().filter(|port| port.name.as_deref() == Some("https")).copied().collect();
         let mut records = self.address_records();
-        records.extend(self.srv(zone, ports, policy));
-        records.extend(self.bindings(rtype::SVCB, zone, ports));
-        records.extend(self.bindings(rtype::HTTPS, zone, &secure));
+        records.extend(self.srv(zone, ports, around));
+        records.extend(self.bindings(rtype::SVCB, zone, ports, around));
+        records.extend(self.bindings(rtype::HTTPS, zone, &secure, around));
         records
     }
 
-    fn whole(&self, zone: &str, policy: &Policy) -> Vec<Record> {
-        let mut records = self.offer(zone, &self.ports(|_| true), policy);
-        records.extend(policy.txt.then(|| self.text(policy, true)));
+    fn whole(&self, zone: &str, around: &Around) -> Vec<Record> {
+        let mut records = self.offer(zone, &self.ports(|_| true), around);
+        records.extend(around.policy.txt.then(|| self.text(around, true)));
         records
     }
 
     /// Every name of the row.
-    pub(crate) fn stands(&self, policy: &Policy) -> Vec<Stand> {
+    pub(crate) fn stands(&self, around: &Around) -> Vec<Stand> {
         if !self.is_publishable() {
             return Vec::new();
         }
         let mut stands = Vec::new();
         let (service, namespace) = (self.service(), &self.said.namespace);
         for zone in [HOSTS, CLUSTER] {
-            self.service_names(zone, &format!("{service}.{namespace}.svc.{zone}"), policy, &mut stands);
+            self.service_names(zone, &format!("{service}.{namespace}.svc.{zone}"), around, &mut stands);
             self.endpoint_names(zone, &mut stands);
         }
         for address in self.addresses() {
@@ -338,11 +386,48 @@ impl Row {
             }
         }
         if namespace == "default" {
-            self.service_names(HOSTS, &format!("{service}.{HOSTS}"), policy, &mut stands);
-            self.tag_names(policy, &mut stands);
-            self.browsing_names(policy, &mut stands);
+            self.service_names(HOSTS, &format!("{service}.{HOSTS}"), around, &mut stands);
+            self.tag_names(around, &mut stands);
+            self.browsing_names(around, &mut stands);
+            LOCALITIES.iter().for_each(|locality| self.consul_names(locality, around, &mut stands));
         }
         stands
+    }
+
+    fn consul_names(&self, locality: &str, around: &Around, stands: &mut Vec<Stand>) {
+        let service = self.service();
+        let own = |name: String| stand(name, self.whole(CONSUL, around));
+        stands.push(own(format!("{service}.service.{locality}")));
+        let tags: BTreeSet<String> = self.said.tags.iter().map(|tag| tag.to_ascii_lowercase()).collect();
+        for tag in tags.iter().filter(|tag| is_dotted(tag)) {
+            stands.push(own(format!("{tag}.{service}.service.{locality}")));
+            if !tag.contains('.') && tag.len() < 63 && tag != "tcp" {
+                stands.push(own(format!("_{service}._{tag}.service.{locality}")));
+                stands.push(own(format!("_{service}._{tag}.{locality}")));
+            }
+        }
+        for protocol in ["tcp", "udp", "sctp"] {
+            for above in [format!("service.{locality}"), locality.to_owned()] {
+                let base = Some(format!("{service}.{HOSTS}"));
+                stands.push(Stand { base, ..stand(format!("_{protocol}.{above}"), vec![]) });
+                if !around.tagged.contains(&(service.clone(), protocol)) {
+                    stands.push(own(format!("_{service}._{protocol}.{above}")));
+                }
+            }
+        }
+    }
+
+    /// What stands at the names of a node, and of its addresses.
+    fn node_records(&self) -> Vec<(String, Vec<Record>)> {
+        let mut records = self.address_records();
+        records.extend(self.said.meta.iter().map(pair_record));
+        let name = |locality: &str| format!("{}.node.{locality}", self.key.0);
+        let mut all: Vec<_> = LOCALITIES.iter().map(|locality| (name(locality), records.clone())).collect();
+        let ours = self.addresses().iter().map(|address| reverse_name(*address));
+        let ours = ours.filter(|name| REVERSE.iter().any(|zone| name.ends_with(zone)));
+        let leads_back = Record::Ptr(name(LOCALITIES[1]));
+        all.extend(ours.map(|address| (address, vec![leads_back.clone()])));
+        all
     }
 
     fn calls_itself(&self) -> String {
@@ -353,19 +438,19 @@ impl Row {
         }
     }
 
-    fn service_names(&self, zone: &str, service: &str, policy: &Policy, stands: &mut Vec<Stand>) {
-        stands.push(Stand { is_service: true, ..stand(service.to_owned(), self.whole(zone, policy)) });
+    fn service_names(&self, zone: &str, service: &str, around: &Around, stands: &mut Vec<Stand>) {
+        stands.push(Stand { is_service: true, ..stand(service.to_owned(), self.whole(zone, around)) });
         for below in ["_zone", "prefer._zone"] {
             stands.push(Stand { base: Some(service.to_owned()), ..stand(format!("{below}.{service}"), vec![]) });
         }
         for port in &self.said.ports {
             let Some(name) = &port.name else { continue };
-            let records = [self.srv(zone, &[port], policy), self.bindings(rtype::SVCB, zone, &[port])].concat();
+            let records = [self.srv(zone, &[port], around), self.bindings(rtype::SVCB, zone, &[port], around)].concat();
             stands.push(stand(format!("_{name}._{}.{service}", port.protocol.as_str()), records));
         }
         if let Some(place) = self.said.zone.as_ref().filter(|place| is_dotted(place)) {
             let name = format!("{}.pin._zone.{service}", place.to_ascii_lowercase());
-            stands.push(stand(name, self.whole(zone, policy)));
+            stands.push(stand(name, self.whole(zone, around)));
         }
     }
 
@@ -378,17 +463,17 @@ impl Row {
         }
     }
 
-    fn tag_names(&self, policy: &Policy, stands: &mut Vec<Stand>) {
+    fn tag_names(&self, around: &Around, stands: &mut Vec<Stand>) {
         let service = self.service();
         let tags: BTreeSet<String> = self.said.tags.iter().map(|tag| tag.to_ascii_lowercase()).collect();
         for tag in tags.iter().filter(|tag| is_dotted(tag)) {
             let base = format!("{tag}.{service}.{HOSTS}");
-            stands.push(stand(base.clone(), self.whole(HOSTS, policy)));
+            stands.push(stand(base.clone(), self.whole(HOSTS, around)));
             if tag.contains('.') {
                 continue;
             }
             if tag.len() < 63 && !["tcp", "udp", "sctp"].contains(&&**tag) {
-                stands.push(stand(format!("_{service}._{tag}.{HOSTS}"), self.whole(HOSTS, policy)));
+                stands.push(stand(format!("_{service}._{tag}.{HOSTS}"), self.whole(HOSTS, around)));
             }
             for protocol in self.protocols() {
                 let records = self.instance(protocol).into_iter().map(Record::Ptr).collect();
@@ -407,11 +492,11 @@ impl Row {
         fits.then(|| format!("{}._{}._{protocol}.{HOSTS}", label(self.id()), self.service()))
     }
 
-    fn browsing_names(&self, policy: &Policy, stands: &mut Vec<Stand>) {
+    fn browsing_names(&self, around: &Around, stands: &mut Vec<Stand>) {
         for protocol in self.protocols() {
             let ports = self.ports(|port| Protocol::parse("", protocol).is_ok_and(|it| it == port.protocol));
             let name = format!("_{}._{protocol}.{HOSTS}", self.service());
-            let mut records = self.offer(HOSTS, &ports, policy);
+            let mut records = self.offer(HOSTS, &ports, around);
             records.extend(self.instance(protocol).map(Record::Ptr));
             stands.push(stand(name.clone(), records));
             if protocol != "sctp" {
@@ -419,9 +504,9 @@ impl Row {
                 stands.push(Stand { base: Some(name.clone()), ..stand(types, vec![Record::Ptr(name)]) });
             }
             if let Some(instance) = self.instance(protocol) {
-                let mut records = self.srv(HOSTS, &ports, policy);
-                records.extend(self.bindings(rtype::SVCB, HOSTS, &ports));
-                records.push(self.text(policy, false));
+                let mut records = self.srv(HOSTS, &ports, around);
+                records.extend(self.bindings(rtype::SVCB, HOSTS, &ports, around));
+                records.push(self.text(around, false));
                 stands.push(Stand { kept: false, ..stand(instance, records) });
             }
         }
@@ -432,12 +517,13 @@ impl Model {
     /// Everything that is true at `now`; without a moment, as if no lease ever ended.
     pub(crate) fn truth(&self, now: Option<u64>) -> Truth {
         let is_live = |row: &Row| now.is_none_or(|now| row.is_live(now));
+        let around = self.around(is_live);
         let stands: Vec<(usize, Stand)> = self
             .rows
             .iter()
             .enumerate()
-            .filter(|(_, row)| is_live(row))
-            .flat_map(|(place, row)| row.stands(&self.policy).into_iter().map(move |stand| (place, stand)))
+            .filter(|(_, row)| !row.is_node() && is_live(row))
+            .flat_map(|(place, row)| row.stands(&around).into_iter().map(move |stand| (place, stand)))
             .collect();
         let served: Vec<bool> = self.rows.iter().map(|row| self.is_served(row)).collect();
         let mut shown: BTreeMap<&str, BTreeSet<usize>> = BTreeMap::new();
@@ -477,14 +563,45 @@ impl Model {
                 }
             }
         }
+        for (place, row) in self.rows.iter().enumerate().filter(|(_, row)| row.is_node() && is_live(row)) {
+            for (name, records) in row.node_records().into_iter().filter(|_| row.is_answering_node()) {
+                truth.add(&name, records.into_iter().map(|record| (record, keep(place))));
+            }
+        }
+        self.add_literals(&mut truth);
         add_statics(&mut truth);
         truth
+    }
+
+    fn around(&self, is_live: impl Fn(&Row) -> bool) -> Around {
+        let mut around = Around { policy: self.policy, nodes: self.reachable_nodes(is_live), ..Around::default() };
+        for row in self.rows.iter().filter(|row| row.is_publishable() && row.said.namespace == "default") {
+            for protocol in ["udp", "sctp"].into_iter().filter(|it| row.has_tag(it)) {
+                around.tagged.insert((row.service(), protocol));
+            }
+        }
+        around
+    }
+
+    /// The names of addresses in Consul's zone: whoever has them.
+    fn add_literals(&self, truth: &mut Truth) {
+        for address in self.rows.iter().flat_map(|row| row.addresses()) {
+            for locality in LOCALITIES {
+                let name = address_name(*address).replace(HOSTS, locality);
+                truth.add(&name, [(address_record(address), RECORD_TTL)]);
+            }
+        }
     }
 
     /// Every name that any row would have, and the names above them.
     pub(crate) fn names(&self) -> BTreeSet<String> {
         let mut names = Truth::default();
-        for stand in self.rows.iter().flat_map(|row| row.stands(&self.policy)) {
+        let around = self.around(|_| true);
+        for (name, _) in self.rows.iter().filter(|row| row.is_node()).flat_map(Row::node_records) {
+            names.add(&name, []);
+        }
+        self.add_literals(&mut names);
+        for stand in self.rows.iter().filter(|row| !row.is_node()).flat_map(|row| row.stands(&around)) {
             if stand.is_service {
                 for zone in ZONES {
                     names.add(&format!("{zone}.prefer._zone.{}", stand.name), []);
@@ -494,8 +611,9 @@ impl Model {
             names.add(&stand.name, []);
         }
         add_statics(&mut names);
-        let is_ours =
-            |name: &String| [HOSTS, CLUSTER].iter().chain(&REVERSE).any(|zone| name.ends_with(&format!(".{zone}")));
+        let is_ours = |name: &String| {
+            [HOSTS, CLUSTER, CONSUL].iter().chain(&REVERSE).any(|zone| name.ends_with(&format!(".{zone}")))
+        };
         names.names.into_iter().filter(is_ours).collect()
     }
 }
@@ -511,6 +629,10 @@ fn add_statics(truth: &mut Truth) {
     }
     for kind in ["b", "db", "lb"] {
         truth.add(&format!("{kind}._dns-sd._udp.{HOSTS}"), [(Record::Ptr(HOSTS.to_owned()), RECORD_TTL)]);
+    }
+    truth.add(&format!("ns.{CONSUL}"), [(Record::A(Ipv4Addr::LOCALHOST), STATIC_TTL)]);
+    for locality in LOCALITIES {
+        truth.add(&format!("addr.{locality}"), []);
     }
     for zone in REVERSE {
         truth.add(zone, []);

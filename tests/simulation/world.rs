@@ -1,10 +1,11 @@
 //! The table, a zone and the journal, driven as the registry drives them, its lost commits included.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rollcall::clock::Timestamp;
-use rollcall::table::{Applied, Cause, Change, Dialect, Event, HostTable, Hosts, Journal, Rejection, Revision};
+use rollcall::table::{Applied, Cause, Change, Dialect, Event, Host, HostTable, Hosts, Journal, Rejection, Revision};
 use rollcall::zone::Zones;
 
 use crate::ask;
@@ -38,7 +39,7 @@ struct World {
 struct Seen {
     /// Looked at now and then: it takes long.
     records: Option<BTreeSet<(String, Record)>>,
-    served: Vec<(String, bool, Said)>,
+    served: Vec<(String, bool, Option<Said>)>,
 }
 
 /// What a lost commit returns to.
@@ -134,7 +135,9 @@ impl World {
                         assert!(cause == Cause::Check && matches!(event, Event::Observe { .. }), "{cause}")
                     }
                 }
-                self.stage(vec![change.clone()], &seen);
+                let consequences = self.table.take_consequences();
+                consequences.iter().for_each(|change| self.model.pass(change, self.now));
+                self.stage([vec![change.clone()], consequences].concat(), &seen);
             }
             None => assert_eq!(self.table.revision(), revision, "a revision without a change: {event:?}"),
         }
@@ -143,7 +146,8 @@ impl World {
     fn tick(&mut self, most: usize) -> bool {
         let seen = self.seen();
         let changes = self.table.tick(Timestamp::from_micros(self.now), most);
-        assert!(changes.len() <= most);
+        let consequences = changes.iter().filter(|change| is_consequence(change)).count();
+        assert!(changes.len() <= most + consequences);
         for change in &changes {
             self.model.pass(change, self.now);
         }
@@ -263,7 +267,13 @@ impl World {
 }
 
 fn rows(hosts: &Hosts) -> Rows {
-    hosts.iter().map(|host| (key_of(&host.key()), host.modified)).collect()
+    hosts.iter().chain(hosts.nodes()).map(|host| (key_of(&host.key()), host.modified)).collect()
+}
+
+/// Whether a host is not as well as it was, or better, because its node is.
+fn is_consequence(change: &Change) -> bool {
+    let status = |host: &Option<Arc<Host>>| host.as_ref().map(|host| host.node_status);
+    change.before.is_some() && change.after.is_some() && status(&change.before) != status(&change.after)
 }
 
 pub(crate) fn outcome(applied: &Result<Applied, Rejection>) -> Outcome {

@@ -16,7 +16,7 @@ use crate::table::{Host, Port, Protocol, Status, Target};
 use crate::zone::Grammar;
 use crate::zone::file::rtype;
 use crate::zone::name::Path;
-use crate::zone::schema::resolve::{Found, Look};
+use crate::zone::schema::resolve::Found;
 use crate::zone::schema::service::{instance_label, underscore};
 use crate::zone::schema::{Facet, View};
 
@@ -102,25 +102,45 @@ pub struct Judged {
     pub reasons: Vec<Reason>,
 }
 
-/// The hosts of the service that a name speaks of.
+/// What a name speaks of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// A service.
+    Service {
+        /// Its name, in lower case.
+        name: String,
+        /// Its namespace.
+        namespace: String,
+    },
+    /// A node of Consul's catalog, by its name in lower case.
+    Node(String),
+}
+
+/// The hosts of the service that a name speaks of, or the node.
 #[derive(Clone, Debug)]
 pub struct Explanation {
-    /// The service, in lower case.
-    pub service: String,
-    /// Its namespace.
-    pub namespace: String,
-    /// Its hosts, those that are not in the answer first, by dialect and id; at most [`limits::EXPLAINED_HOSTS`].
+    /// The service or the node.
+    pub subject: Subject,
+    /// The row of the node; of a service its hosts, those that are not in the answer first, by dialect and id; at most
+    /// [`limits::EXPLAINED_HOSTS`].
     pub hosts: Vec<Judged>,
     /// How many there are, with those left out here.
     pub total: usize,
 }
 
 impl<'z> Authority<'z> {
-    /// Judges each host of the service that the question speaks of, those whose lease ended a short time ago too;
-    /// `None` for a name that speaks of no service.
+    /// Judges each host of the service that the question speaks of, those whose lease ended a short time ago too, or the
+    /// node; `None` for a name that speaks of neither.
     pub fn explain(&self, question: &Question<'_>, now: Timestamp) -> Option<Explanation> {
-        let look = Look { tree: self.tree(), now };
+        let look = self.look(now);
         let key = self.followed(question.name);
+        if let Some(node) = look.node_asked(&self.zone.grammar, &key) {
+            let found = look.find(&self.zone.grammar, &key);
+            let judge = Judge::new(self, question.qtype, &key, &Wanted::Node, &found, now);
+            let rows = self.tree().nodes().named(&node).into_iter().flat_map(|rows| rows.iter());
+            let hosts: Vec<Judged> = rows.map(|row| judge.judged(row)).collect();
+            return Some(Explanation { subject: Subject::Node(node), total: hosts.len(), hosts });
+        }
         let home = look.subject(&self.zone.grammar, &key)?;
         let wanted = match &self.zone.grammar {
             Grammar::Consul(_) => Wanted::of(&look.canonical(&self.zone.grammar, &key)?)?,
@@ -131,8 +151,7 @@ impl<'z> Authority<'z> {
         let part = self.tree().service(home.as_bytes()).and_then(|service| service.part(&View::Service));
         let ended = self.tree().ended().of(home.as_bytes());
         let rows = part.into_iter().flat_map(|part| part.iter()).chain(ended);
-        let mut hosts: Vec<Judged> =
-            rows.map(|host| Judged { host: Arc::clone(host), reasons: judge.reasons(host) }).collect();
+        let mut hosts: Vec<Judged> = rows.map(|host| judge.judged(host)).collect();
         hosts.sort_by(|one, other| {
             (one.reasons.is_empty(), one.host.order()).cmp(&(other.reasons.is_empty(), other.host.order()))
         });
@@ -140,11 +159,11 @@ impl<'z> Authority<'z> {
         hosts.truncate(limits::EXPLAINED_HOSTS);
         let labels: SmallVec<[&[u8]; 4]> = home.labels().collect();
         let text = |label: &[u8]| String::from_utf8_lossy(label).into_owned();
-        let (namespace, service) = match &labels[..] {
+        let (namespace, name) = match &labels[..] {
             [_, namespace, service] => (text(namespace), text(service)),
             other => ("default".to_owned(), other.last().map(|label| text(label)).unwrap_or_default()),
         };
-        Some(Explanation { service, namespace, hosts, total })
+        Some(Explanation { subject: Subject::Service { name, namespace }, hosts, total })
     }
 
     /// The name that the aliases of the zone's file lead to.
@@ -152,7 +171,7 @@ impl<'z> Authority<'z> {
         let mut key = Path::from_relative(self.zone.origin.relative(name).unwrap_or_default());
         for _ in 0..limits::CNAME_CHAIN {
             // Hosts at an alias are what is asked for, and hidden by it.
-            let home = Look { tree: self.tree(), now: Timestamp::default() }.subject(&self.zone.grammar, &key);
+            let home = self.look(Timestamp::default()).subject(&self.zone.grammar, &key);
             if home.is_some_and(|home| self.tree().service(home.as_bytes()).is_some()) {
                 break;
             }
@@ -183,6 +202,8 @@ enum Wanted {
     Instance(Protocol, String),
     /// Those with a tag, to be listed for a protocol.
     Subtype(Protocol, String),
+    /// A node.
+    Node,
 }
 
 impl Wanted {
@@ -224,7 +245,7 @@ impl Wanted {
         let offers = |protocol: Protocol| host.ports.iter().any(|port| port.protocol == protocol);
         match self {
             Wanted::View(view) if view.shows_host(host) => None,
-            Wanted::View(View::Service) => None,
+            Wanted::View(View::Service) | Wanted::Node => None,
             Wanted::View(View::Tag(tag)) => Some(Reason::NoTag(tag.to_string())),
             Wanted::View(View::Transport(protocol)) => Some(Reason::NoProtocol(*protocol)),
             Wanted::View(View::Port(protocol, name)) => Some(Reason::NoPort(*protocol, name.to_string())),
@@ -237,9 +258,7 @@ impl Wanted {
             Wanted::Instance(protocol, _) | Wanted::Subtype(protocol, _) if !offers(*protocol) => {
                 Some(Reason::NoProtocol(*protocol))
             }
-            Wanted::Instance(_, id) => {
-                (!host.id.as_str().eq_ignore_ascii_case(id)).then(|| Reason::OtherName(id.clone()))
-            }
+            Wanted::Instance(_, id) => (!host.own_id().eq_ignore_ascii_case(id)).then(|| Reason::OtherName(id.clone())),
             Wanted::Subtype(_, tag) => {
                 (!View::Tag(tag.as_str().into()).shows_host(host)).then(|| Reason::NoTag(tag.clone()))
             }
@@ -254,6 +273,7 @@ impl Wanted {
             Wanted::Called(_) => Facet::Addresses,
             Wanted::Instance(protocol, _) => Facet::Instance(*protocol),
             Wanted::Subtype(protocol, _) => Facet::Instances(*protocol),
+            Wanted::Node => Facet::Node,
         }
     }
 }
@@ -298,6 +318,10 @@ impl<'j> Judge<'j> {
         Judge { now, qtype, wanted, facet, shown, hidden, only_passing: policy.only_passing, txt: policy.txt }
     }
 
+    fn judged(&self, host: &Arc<Host>) -> Judged {
+        Judged { host: Arc::clone(host), reasons: self.reasons(host) }
+    }
+
     fn reasons(&self, host: &Arc<Host>) -> Vec<Reason> {
         let mut reasons = Vec::new();
         if !self.shown.contains(&Arc::as_ptr(host)) {
@@ -316,6 +340,8 @@ impl<'j> Judge<'j> {
         let expired = !host.lease.is_live(self.now);
         let expired = expired.then(|| Reason::Expired(host.lease.expires().unwrap_or_default()));
         let health = match host.status() {
+            // A node answers whatever its checks say.
+            _ if host.as_node().is_some() => None,
             Status::Passing => None,
             Status::Warning => self.only_passing.then_some(Reason::Warning),
             Status::Critical => Some(Reason::Critical),
@@ -333,7 +359,7 @@ impl<'j> Judge<'j> {
         let by_address = |address: &std::net::IpAddr| crate::zone::record::undashed(name).as_ref() == Some(address);
         !absence.is_empty()
             && (host.hostname.as_deref().is_some_and(called)
-                || called(host.id.as_str())
+                || called(host.own_id())
                 || host.target.addresses().iter().any(by_address))
     }
 
@@ -358,7 +384,7 @@ impl<'j> Judge<'j> {
             rtype::SRV | rtype::SVCB => any_port(&|_| true),
             rtype::HTTPS if self.facet.shows_addresses() => any_port(&|port| port.name.as_deref() == Some("https")),
             rtype::PTR => match self.facet.browses() {
-                Some(_) if instance_label(host.id.as_str()).is_none() => Some(Reason::NoRecords),
+                Some(_) if instance_label(host.own_id()).is_none() => Some(Reason::NoRecords),
                 Some(protocol) if host.ports.iter().any(|port| port.protocol == protocol) => None,
                 Some(protocol) => Some(Reason::NoProtocol(protocol)),
                 None => Some(Reason::NoRecords),
@@ -366,6 +392,7 @@ impl<'j> Judge<'j> {
             rtype::TXT => {
                 let told = match self.facet {
                     Facet::Instance(_) => true,
+                    Facet::Node => !host.meta.is_empty(),
                     Facet::View(View::Service | View::Tag(_) | View::Zone(_)) => self.txt,
                     Facet::View(_) | Facet::Addresses | Facet::Instances(_) | Facet::Names => false,
                 };
@@ -428,7 +455,8 @@ mod tests {
     /// The words of each host's reasons, by id.
     fn reasons(world: &World, name: &str, qtype: u16) -> Vec<(String, Vec<&'static str>)> {
         let explanation = explain(world, name, qtype).expect("a service");
-        assert_eq!((explanation.service.as_str(), explanation.namespace.as_str()), ("web", "default"));
+        let web = Subject::Service { name: "web".into(), namespace: "default".into() };
+        assert_eq!(explanation.subject, web);
         let words = |judged: &Judged| judged.reasons.iter().map(Reason::as_str).collect();
         let mut all: Vec<_> =
             explanation.hosts.iter().map(|judged| (judged.host.id.as_str().to_owned(), words(judged))).collect();

@@ -29,11 +29,11 @@ impl<'z> Members<'z> {
     }
 
     /// Those whose lease has not ended.
-    fn live(&self, now: Timestamp) -> impl Iterator<Item = &'z Arc<Host>> {
+    pub(super) fn live(&self, now: Timestamp) -> impl Iterator<Item = &'z Arc<Host>> {
         self.iter().filter(move |host| is_live(host, now))
     }
 
-    fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         match self {
             Members::Set(set) => set.len(),
             Members::List(list) => list.len(),
@@ -103,6 +103,7 @@ impl<'z> Search<'z, '_> {
             rtype::SRV => self.service_records(facet, members, owner),
             rtype::SVCB | rtype::HTTPS => self.binding_records(facet, members, owner, qtype),
             rtype::PTR => self.pointer_records(facet, members, owner),
+            rtype::TXT if facet == Facet::Node => self.pair_records(members, owner),
             rtype::TXT => self.text_records(facet, members, owner),
             _ => {}
         }
@@ -146,7 +147,7 @@ impl<'z> Search<'z, '_> {
     }
 
     /// Cuts a set at what the operator wants of it at most; says whether anything was cut.
-    fn limit(&mut self, start: usize) -> bool {
+    pub(super) fn limit(&mut self, start: usize) -> bool {
         let most = usize::from(self.place.policy().record_limit);
         let is_cut = most > 0 && self.answer.answer.len() > start + most;
         if is_cut {
@@ -264,10 +265,10 @@ impl<'z> Search<'z, '_> {
         };
         let derived = match self.place.zone.grammar {
             Grammar::Kubernetes => Derived::Endpoint(Row(host)),
-            Grammar::Consul(_) => Derived::Literal(address),
+            Grammar::Consul(_) => self.consul_target(host, address),
             Grammar::Service | Grammar::Static | Grammar::Reverse(_) => Derived::Address(address),
         };
-        derived.fits(&self.place.zone.origin).then_some(Target::Derived(derived))
+        self.fits(derived).then_some(Target::Derived(derived))
     }
 
     /// A and AAAA of every target of a port that is shown, each once (R23).
@@ -285,6 +286,9 @@ impl<'z> Search<'z, '_> {
             }
             return;
         }
+        if matches!(self.place.zone.grammar, Grammar::Consul(_)) {
+            return self.consul_addresses(hosts);
+        }
         let mut hosts: SmallVec<[&'z Arc<Host>; 16]> =
             hosts.filter(|host| !host.target.addresses().is_empty()).collect();
         let is_kubernetes = self.place.zone.grammar == Grammar::Kubernetes;
@@ -297,11 +301,6 @@ impl<'z> Search<'z, '_> {
         for host in hosts {
             let Some(&first) = host.target.addresses().first() else { continue };
             match self.target(host) {
-                Some(Target::Derived(derived @ Derived::Literal(address))) => {
-                    let ttl = clip(self.place.policy().record_ttl, host, self.asker.now);
-                    let record = literal(address, Owner::Derived(derived), ttl);
-                    self.answer.additional.push(record);
-                }
                 Some(Target::Derived(derived @ Derived::Endpoint(_))) => {
                     self.endpoint_addresses(derived);
                 }
@@ -343,21 +342,20 @@ impl<'z> Search<'z, '_> {
     /// The instances of a service (RFC 6763 4.1) with their SRV, TXT and addresses (12.1); the names of an address.
     fn pointer_records(&mut self, facet: Facet<'z>, members: &Members<'z>, owner: Owner<'z>) {
         let start = self.answer.answer.len();
-        let origin = self.pointer_origin(facet);
         let mut ttl = self.place.policy().record_ttl;
-        let mut named: Vec<(Vec<u8>, Derived<'z>)> = Vec::new();
+        let mut named: Vec<(Vec<u8>, Data<'z>)> = Vec::new();
         for host in members.live(self.asker.now) {
-            let Some(target) = self.pointer(facet, host) else { continue };
+            let Some((target, origin)) = self.pointer(facet, host) else { continue };
             let mut wire = Vec::new();
             target.write_relative(&mut wire);
-            named.push((wire, target));
+            wire.extend_from_slice(origin.as_wire());
+            named.push((wire, Data::Ptr { target, origin }));
             ttl = clip(ttl, host, self.asker.now);
         }
-        // Two dialects may have a row of one id.
+        // Two dialects may have a row of one id, two nodes a host.
         named.sort_unstable_by(|one, other| one.0.cmp(&other.0));
         named.dedup_by(|later, earlier| later.0 == earlier.0);
-        let data = named.into_iter().map(|(_, target)| Data::Ptr { target, origin });
-        self.answer.answer.extend(data.map(|data| Record { owner, ttl, data }));
+        self.answer.answer.extend(named.into_iter().map(|(_, data)| Record { owner, ttl, data }));
         self.random.shuffle(&mut self.answer.answer[start..]);
         self.limit(start);
         if let Some(protocol) = facet.browses() {
@@ -365,22 +363,20 @@ impl<'z> Search<'z, '_> {
         }
     }
 
-    fn pointer_origin(&self, facet: Facet<'z>) -> &'z crate::zone::Name {
-        if facet == Facet::Names { &self.place.zones.places.called } else { &self.place.zone.origin }
-    }
-
-    fn pointer(&self, facet: Facet<'z>, host: &'z Host) -> Option<Derived<'z>> {
-        let row = Row(host);
-        let derived = match (facet, facet.browses()) {
-            (Facet::Names, _) => Derived::Called(row, *host.target.addresses().first()?),
+    /// What a host or a node is called, and below which name.
+    fn pointer(&self, facet: Facet<'z>, host: &'z Host) -> Option<(Derived<'z>, &'z crate::zone::Name)> {
+        let (row, places) = (Row(host), &self.place.zones.places);
+        let (derived, origin) = match (facet, facet.browses()) {
+            (Facet::Names, _) if host.as_node().is_some() => (Derived::Node(row), places.nodes.as_ref()?),
+            (Facet::Names, _) => (Derived::Called(row, *host.target.addresses().first()?), &places.called),
             (_, Some(protocol)) => {
                 let offers = host.ports.iter().any(|port| port.protocol == protocol);
-                instance_label(host.id.as_str()).filter(|_| offers)?;
-                Derived::Instance(row, protocol)
+                instance_label(host.own_id()).filter(|_| offers)?;
+                (Derived::Instance(row, protocol), &self.place.zone.origin)
             }
             _ => return None,
         };
-        derived.fits(self.pointer_origin(facet)).then_some(derived)
+        derived.fits(origin).then_some((derived, origin))
     }
 
     /// SRV and TXT of the instances that are in the answer, whole sets, and the addresses of their targets.
@@ -417,7 +413,7 @@ impl<'z> Search<'z, '_> {
         let with_id = match facet {
             Facet::Instance(_) => false,
             Facet::View(View::Service | View::Tag(_) | View::Zone(_)) if told => true,
-            Facet::View(_) | Facet::Addresses | Facet::Instances(_) | Facet::Names => return,
+            Facet::View(_) | Facet::Addresses | Facet::Instances(_) | Facet::Names | Facet::Node => return,
         };
         let start = self.answer.answer.len();
         let hosts = || members.live(self.asker.now).map(|host| &**host);
@@ -455,7 +451,7 @@ impl<'z> Search<'z, '_> {
     /// Two hosts on one address and port are one record; so is one port for two protocols.
     fn drop_same(&mut self, members: &Members<'z>, start: usize) {
         let irregular = match members {
-            Members::Set(set) => set.repeats() || set.is_irregular(),
+            Members::Set(set) => set.repeats() || set.is_irregular() || self.may_share_nodes(set),
             Members::List(_) => true,
         };
         if irregular && self.answer.answer.len() > start + 1 {
@@ -473,11 +469,20 @@ impl<'z> Search<'z, '_> {
     }
 }
 
-fn drop_same_texts(into: &mut SmallVec<[Record<'_>; 16]>, start: usize) {
+pub(super) fn drop_same_texts(into: &mut SmallVec<[Record<'_>; 16]>, start: usize) {
     let wire = |record: &Record<'_>| {
         let mut wire = Vec::new();
-        if let Data::Txt(text) = &record.data {
-            text.write(&mut wire);
+        match &record.data {
+            Data::Txt(text) => text.write(&mut wire),
+            Data::Pair(pair) => pair.write(&mut wire),
+            Data::A(_)
+            | Data::Aaaa(_)
+            | Data::Srv { .. }
+            | Data::Svcb { .. }
+            | Data::Ptr { .. }
+            | Data::Soa { .. }
+            | Data::Alias(_)
+            | Data::Static { .. } => {}
         }
         wire
     };
@@ -589,13 +594,14 @@ fn address_of(data: &Data<'_>) -> Option<IpAddr> {
         | Data::Svcb { .. }
         | Data::Ptr { .. }
         | Data::Txt(_)
+        | Data::Pair(_)
         | Data::Soa { .. }
         | Data::Alias(_)
         | Data::Static { .. } => None,
     }
 }
 
-fn lowest<'a>(ttl: u32, hosts: impl Iterator<Item = &'a Host>, now: Timestamp) -> u32 {
+pub(super) fn lowest<'a>(ttl: u32, hosts: impl Iterator<Item = &'a Host>, now: Timestamp) -> u32 {
     hosts.fold(ttl, |ttl, host| clip(ttl, host, now))
 }
 

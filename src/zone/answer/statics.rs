@@ -174,6 +174,7 @@ fn same_address(data: &Data<'_>, rdata: &[u8]) -> bool {
         | Data::Svcb { .. }
         | Data::Ptr { .. }
         | Data::Txt(_)
+        | Data::Pair(_)
         | Data::Soa { .. }
         | Data::Alias(_)
         | Data::Static { .. } => false,

@@ -1,4 +1,5 @@
 mod choices;
+mod nodes;
 mod statics;
 
 use std::fmt::Write as _;
@@ -42,9 +43,22 @@ impl World {
         World { table: HostTable::default(), zones: Zones::new(vec![zone], policy) }
     }
 
+    /// The same with zones of other grammars, with what every zone has and nothing else.
+    fn with_zones(policy: Policy, others: &[(&str, Grammar)]) -> World {
+        let mut world = World::with(policy);
+        let mut zones: Vec<Zone> = world.zones.iter().cloned().collect();
+        for (origin, grammar) in others {
+            let file = parse_file("$TTL 60\n@ SOA ns h 1 1h 1h 1h 5\n@ NS ns\n", &n(origin)).expect("a zone");
+            zones.push(Zone::new(file, *grammar, &policy, &[]));
+        }
+        world.zones = Zones::new(zones, policy);
+        world
+    }
+
     pub(super) fn apply(&mut self, event: Event, now: u64) {
         let change = self.table.apply(event, at(now)).expect("accepted").change().cloned();
-        self.render(change.into_iter().collect());
+        let changes = change.into_iter().chain(self.table.take_consequences()).collect();
+        self.render(changes);
     }
 
     pub(super) fn render(&mut self, changes: Vec<Change>) {
@@ -115,6 +129,11 @@ fn print(record: &Record<'_>) -> String {
         Data::Txt(strings) => {
             let mut wire = Vec::new();
             strings.write(&mut wire);
+            write!(text, "TXT {:?}", String::from_utf8_lossy(&wire))
+        }
+        Data::Pair(pair) => {
+            let mut wire = Vec::new();
+            pair.write(&mut wire);
             write!(text, "TXT {:?}", String::from_utf8_lossy(&wire))
         }
         Data::Soa { serial, .. } => write!(text, "SOA {serial}"),

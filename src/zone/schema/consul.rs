@@ -4,14 +4,17 @@
 //! | --- | --- |
 //! | `web.service`, `web.service.<dc>` | A, AAAA, SRV of every port |
 //! | `<tag>.web.service` | the same of the hosts with that tag; tags may hold dots |
-//! | `_web._<tag>.service`, `_web._<tag>` | the same; `_tcp`, and `_udp` where no host has a tag of that name, mean no tag |
+//! | `_web._<tag>.service`, `_web._<tag>` | the same; `_tcp` is no tag, `_udp` and `_sctp` only where a host has it |
+//! | `<node>.node`, `<node>.node.<dc>` | A, AAAA, and TXT of each pair of the node; its name may have dots |
 //! | `<hex-ip>.addr`, `<hex-ip>.addr.<dc>` | that address, whoever has it |
 //!
 //! The datacenter may be written `<dc>.dc` as well. Another datacenter is no name of this zone. What stands between
-//! (`service`, `<dc>`, `_tcp.service`) is an empty non-terminal, where Consul says NXDOMAIN (RFC 8020 2).
+//! (`service`, `node`, `<dc>`, `_tcp.service`) is an empty non-terminal, where Consul says NXDOMAIN (RFC 8020 2).
 
-use super::View;
-use super::resolve::{Found, Labels, Look, address_of, home};
+use super::Facet;
+use super::resolve::{Found, Labels, Look, Members, address_of, home};
+use super::service::underscore;
+use crate::table::Protocol;
 use crate::zone::name::Path;
 
 /// The name of a datacenter: a label in lower case.
@@ -50,10 +53,22 @@ impl<'z> Look<'z> {
             // The zone, the datacenter; and names of addresses are never none.
             [] | [b"dc"] | [b"addr"] => Found::Empty,
             [b"addr", hex] => address_of(hex).map_or(Found::Nothing, Found::Literal),
+            [b"node", name @ ..] => self.consul_node(name),
             [b"service"] => exists(self.tree.any_short(self.now)),
             [b"service", rest @ ..] => self.consul_service(rest),
             rest @ [first, ..] if first.starts_with(b"_") => self.consul_service(rest),
             _ => Found::Nothing,
+        }
+    }
+
+    /// The labels of a node's name, or of its end, from the right.
+    fn consul_node(&self, labels: &[&[u8]]) -> Found<'z> {
+        let nodes = self.tree.nodes();
+        let key = Path::of_kept(labels.iter().copied());
+        match nodes.get(key.as_bytes()).filter(|set| set.live(self.now).next().is_some()) {
+            Some(set) => Found::Hosts(Facet::Node, Members::Set(set)),
+            None if nodes.any_below(key.as_bytes(), self.now) => Found::Empty,
+            None => Found::Nothing,
         }
     }
 
@@ -65,16 +80,8 @@ impl<'z> Look<'z> {
                 if any { Found::Empty } else { self.kept(&Path::of_kept([*first])) }
             }
             [first, second] if first.starts_with(b"_") => {
-                let Some(home) = second.strip_prefix(b"_").and_then(|service| home(b"default", service)) else {
-                    return Found::Nothing;
-                };
-                let is_tag = *first == b"_udp"
-                    && self.tree.service(home.as_bytes()).is_some_and(|service| service.has(&View::Tag("udp".into())));
-                match (is_no_tag(first), is_tag) {
-                    (true, true) => self.kept(&home.below(["udp"])),
-                    (true, false) => self.tree.get(home.as_bytes()).map_or(Found::Nothing, |node| self.node(node)),
-                    (false, _) => self.kept(&Path::of_kept([*first, *second])),
-                }
+                let node = self.tagged(first, second).and_then(|key| self.tree.get(key.as_bytes()));
+                node.map_or(Found::Nothing, |node| self.node(node))
             }
             [service, tag @ ..] if !tag.iter().any(|label| label.starts_with(b"_")) => {
                 match home(b"default", service) {
@@ -83,6 +90,26 @@ impl<'z> Look<'z> {
                 }
             }
             _ => Found::Nothing,
+        }
+    }
+
+    /// The name in the tree that `_<service>._<tag>` stands for.
+    fn tagged(&self, tag: &[u8], service: &[u8]) -> Option<Path> {
+        let home = home(b"default", service.strip_prefix(b"_")?)?;
+        let name = Path::of_kept(home.labels().chain([tag.strip_prefix(b"_")?]));
+        let is_tag = || self.tree.get(name.as_bytes()).is_some();
+        Some(if tag == b"_tcp" || is_no_tag(tag) && !is_tag() { home } else { name })
+    }
+
+    /// The name in the tree that a name stands for.
+    pub(super) fn consul_canonical(&self, datacenter: &Datacenter, labels: &[&[u8]]) -> Option<Path> {
+        match located(datacenter, labels) {
+            [b"service", first, second] | [first, second] if first.starts_with(b"_") => self.tagged(first, second),
+            [b"service", service, tag @ ..] if !service.starts_with(b"_") => {
+                let home = home(b"default", service)?;
+                Some(Path::of_kept(home.labels().chain(tag.iter().copied())))
+            }
+            _ => None,
         }
     }
 }
@@ -107,24 +134,14 @@ pub(super) fn subject(datacenter: &Datacenter, labels: &[&[u8]]) -> Option<Path>
     home(b"default", service)
 }
 
-/// The name in the tree that a name stands for.
-pub(super) fn canonical(datacenter: &Datacenter, labels: &[&[u8]]) -> Option<Path> {
-    match located(datacenter, labels) {
-        [b"service", rest @ ..] | rest @ [_, _] => match rest {
-            [first, second] if first.starts_with(b"_") => {
-                let home = home(b"default", second.strip_prefix(b"_")?)?;
-                Some(if is_no_tag(first) { home } else { Path::of_kept([*first, *second]) })
-            }
-            [service, tag @ ..] if !service.starts_with(b"_") && rest.len() < labels.len() => {
-                let home = home(b"default", service)?;
-                Some(Path::of_kept(home.labels().chain(tag.iter().copied())))
-            }
-            _ => None,
-        },
-        _ => None,
-    }
+/// The node that a name speaks of.
+pub(super) fn node(datacenter: &Datacenter, labels: &[&[u8]]) -> Option<String> {
+    let [b"node", name @ ..] = located(datacenter, labels) else { return None };
+    let labels: Vec<&str> = name.iter().rev().filter_map(|label| std::str::from_utf8(label).ok()).collect();
+    (!name.is_empty() && labels.len() == name.len()).then(|| labels.join("."))
 }
 
+/// Whether a label is a protocol's: no tag, or not at first.
 fn is_no_tag(label: &[u8]) -> bool {
-    label == b"_tcp" || label == b"_udp"
+    Protocol::ALL.into_iter().any(|protocol| underscore(protocol).as_bytes() == label)
 }

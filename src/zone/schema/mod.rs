@@ -57,6 +57,8 @@ pub(in crate::zone) enum Facet<'z> {
     Instances(Protocol),
     /// PTR to the names of hosts: a name in a reverse zone.
     Names,
+    /// A, AAAA, and TXT of each pair: a node of Consul's catalog.
+    Node,
 }
 
 impl Facet<'_> {
@@ -64,7 +66,7 @@ impl Facet<'_> {
     pub(in crate::zone) fn shows_addresses(&self) -> bool {
         match self {
             Facet::View(view) => !matches!(view, View::Port(..)),
-            Facet::Addresses => true,
+            Facet::Addresses | Facet::Node => true,
             Facet::Instance(_) | Facet::Instances(_) | Facet::Names => false,
         }
     }
@@ -74,7 +76,7 @@ impl Facet<'_> {
         match self {
             Facet::View(view) => view.shows_port(port),
             Facet::Instance(protocol) => port.protocol == *protocol,
-            Facet::Addresses | Facet::Instances(_) | Facet::Names => false,
+            Facet::Addresses | Facet::Instances(_) | Facet::Names | Facet::Node => false,
         }
     }
 
@@ -82,7 +84,7 @@ impl Facet<'_> {
     pub(in crate::zone) fn browses(&self) -> Option<Protocol> {
         match self {
             Facet::View(View::Transport(protocol)) | Facet::Instances(protocol) => Some(*protocol),
-            Facet::View(_) | Facet::Addresses | Facet::Instance(_) | Facet::Names => None,
+            Facet::View(_) | Facet::Addresses | Facet::Instance(_) | Facet::Names | Facet::Node => None,
         }
     }
 }

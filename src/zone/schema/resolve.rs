@@ -50,6 +50,8 @@ pub(super) type Labels<'a> = SmallVec<[&'a [u8]; 8]>;
 #[derive(Clone, Copy)]
 pub(in crate::zone) struct Look<'z> {
     pub(in crate::zone) tree: &'z Tree,
+    /// Whether nodes have names: there is a zone of Consul's grammar.
+    pub(in crate::zone) names_nodes: bool,
     pub(in crate::zone) now: Timestamp,
 }
 
@@ -96,7 +98,7 @@ impl<'z> Look<'z> {
             }
             (Grammar::Service, [b"svc" | b"addr", ..]) => None,
             (Grammar::Service, _) => Some(key.clone()),
-            (Grammar::Consul(datacenter), labels) => consul::canonical(datacenter, labels),
+            (Grammar::Consul(datacenter), labels) => self.consul_canonical(datacenter, labels),
             (Grammar::Static | Grammar::Kubernetes | Grammar::Reverse(_), _) => None,
         }
     }
@@ -109,6 +111,15 @@ impl<'z> Look<'z> {
     /// Whether a name is that of the service at `home`, as a whole.
     pub(in crate::zone) fn is_home(&self, grammar: &Grammar, key: &Path, home: &Path) -> bool {
         self.canonical(grammar, key).is_some_and(|canonical| canonical == *home)
+    }
+
+    /// The node that a name speaks of, whether or not it exists.
+    pub(in crate::zone) fn node_asked(&self, grammar: &Grammar, key: &Path) -> Option<String> {
+        let labels: Labels<'_> = key.labels().collect();
+        match grammar {
+            Grammar::Consul(datacenter) => consul::node(datacenter, &labels),
+            Grammar::Static | Grammar::Service | Grammar::Kubernetes | Grammar::Reverse(_) => None,
+        }
     }
 
     fn service(&self, key: &Path) -> Found<'z> {
@@ -169,10 +180,26 @@ impl<'z> Look<'z> {
     fn reverse(&self, prefix: Prefix, key: &Path) -> Found<'z> {
         let Some(prefix) = prefix.below(key.labels()) else { return Found::Nothing };
         if let Some(address) = prefix.address() {
-            return self.tree.address(address).map_or(Found::Nothing, |hosts| self.part(Facet::Names, &hosts.part));
+            return self.names_of(address);
         }
         let (first, last) = prefix.range();
-        if self.tree.any_address(first, last, self.now) { Found::Empty } else { Found::Nothing }
+        let any = self.tree.any_address(first, last, self.now)
+            || self.names_nodes && self.tree.nodes().any_address(first, last, self.now);
+        if any { Found::Empty } else { Found::Nothing }
+    }
+
+    /// The hosts of an address, and the nodes.
+    fn names_of(&self, address: IpAddr) -> Found<'z> {
+        let found = self.tree.address(address).map_or(Found::Nothing, |hosts| self.part(Facet::Names, &hosts.part));
+        let nodes = self.tree.nodes().of_address(address).filter(|_| self.names_nodes);
+        let mut all: SmallVec<[&'z Arc<Host>; 4]> = nodes.into_iter().flat_map(|nodes| nodes.live(self.now)).collect();
+        if all.is_empty() {
+            return found;
+        }
+        if let Found::Hosts(_, Members::Set(hosts)) = found {
+            all.extend(hosts.iter());
+        }
+        Found::Hosts(Facet::Names, Members::List(all))
     }
 
     // ---- Kubernetes ----
@@ -319,7 +346,7 @@ impl<'z> Look<'z> {
                 let Ok(id) = std::str::from_utf8(id) else { return Found::Nothing };
                 let mut found = SmallVec::new();
                 self.by_label(hosts, b"default", label, id, &mut found);
-                found.retain(|host| host.id.as_str().eq_ignore_ascii_case(id) && offers(host));
+                found.retain(|host| host.own_id().eq_ignore_ascii_case(id) && offers(host));
                 self.keep_shown(&mut found);
                 listed(Facet::Instance(protocol), found)
             }

@@ -126,13 +126,14 @@ fn short_names(host: &Host, home: &NameKey, aliases: &mut SmallVec<[(NameKey, Vi
     }
 }
 
-/// A host has a name of its own where it says one, and where its id or its service has capitals: DNS knows none, and an
-/// id is found by its text.
+/// A host has a name of its own where it says one, where its id or its service has capitals (DNS knows none, and an id is
+/// found by its text), and where its id is a part of the row's.
 fn endpoints(host: &Host) -> SmallVec<[NameKey; 1]> {
     let service = host.service.as_str();
     let has_capitals = |text: &str| text.bytes().any(|byte| byte.is_ascii_uppercase());
-    let id = host.id.as_str();
-    let odd = (has_capitals(id) || has_capitals(service)) && instance_label(id).is_some();
+    let id = host.own_id();
+    let is_part = id.len() < host.id.as_str().len();
+    let odd = (is_part || has_capitals(id) || has_capitals(service)) && instance_label(id).is_some();
     let labels = host.hostname.as_deref().into_iter().chain(Some(id).filter(|_| odd));
     let mut keys: SmallVec<[NameKey; 1]> =
         labels.map(|label| NameKey::of_labels(["svc", host.namespace.as_str(), service, label])).collect();
@@ -145,7 +146,8 @@ pub(in crate::zone) fn instance_label(id: &str) -> Option<&str> {
     ((1..=63).contains(&id.len()) && !id.starts_with('_')).then_some(id)
 }
 
-fn is_dotted(text: &str) -> bool {
+/// Whether text is labels that hosts and tags may have, joined by dots.
+pub(in crate::zone) fn is_dotted(text: &str) -> bool {
     text.len() <= 200 && text.split('.').all(is_tag_label)
 }
 

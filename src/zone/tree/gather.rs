@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use imbl::OrdMap;
 
-use super::{Ended, Tree};
+use super::{Catalog, Ended, Tree};
 use crate::table::{Host, Hosts};
 use crate::zone::name::NameKey;
 use crate::zone::node::{AddressHosts, Node, Part, Service};
@@ -21,7 +21,8 @@ impl Tree {
         for host in hosts.iter() {
             gathered.add(host);
         }
-        let mut next = Tree { policy: self.policy, ended: Ended::default(), ..Tree::default() };
+        let nodes = Catalog::render(hosts);
+        let mut next = Tree { policy: self.policy, nodes, ended: Ended::default(), ..Tree::default() };
         let addresses: Vec<_> = std::mem::take(&mut gathered.addresses)
             .into_iter()
             .map(|(address, members)| (address, Arc::new(AddressHosts::new(self.split(members)))))

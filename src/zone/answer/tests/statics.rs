@@ -55,7 +55,13 @@ fn print(text: &mut String, record: &Record<'_>, answer: &Answer<'_>) -> std::fm
         Data::Static { rtype: rtype::NS, rdata } => write!(text, " NS ").and_then(|()| write_name(text, rdata)),
         Data::Static { rtype: rtype::A, rdata } => write!(text, " A {}", rdata[3]),
         Data::Static { rtype, .. } => write!(text, " TYPE{rtype}"),
-        Data::A(_) | Data::Aaaa(_) | Data::Srv { .. } | Data::Svcb { .. } | Data::Ptr { .. } | Data::Txt(_) => {
+        Data::A(_)
+        | Data::Aaaa(_)
+        | Data::Srv { .. }
+        | Data::Svcb { .. }
+        | Data::Ptr { .. }
+        | Data::Txt(_)
+        | Data::Pair(_) => {
             write!(text, " of a host")
         }
     }
