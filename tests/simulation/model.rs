@@ -245,17 +245,24 @@ impl Model {
         self.rows.iter().filter(|row| row.is_node()).filter(is_it).min_by(|one, other| one.key.cmp(&other.key))
     }
 
-    /// A row has changed; if it is a node, the hosts on it are as well as it is.
+    /// A row has changed; if it is a node, the hosts on it are as well as it is, and where it is if they say no address.
     fn follow(&mut self, key: &(String, Dialect, String)) {
         if key.1 != Dialect::Node {
             return;
         }
         let name = if key.2 == "self" { "" } else { key.0.as_str() };
-        let status = self.rows.iter().find(|row| row.key == *key).map_or(Status::Passing, Row::status);
+        let node = self.rows.iter().find(|row| row.key == *key);
+        let status = node.map_or(Status::Passing, Row::status);
+        let target = node.map(|node| node.said.target.clone());
         for place in 0..self.rows.len() {
             let row = &self.rows[place];
             if row.key.1 == Dialect::Consul && row.standing().0 == name {
-                let outcome = self.edit(Some(place), |said| said.node_status = status);
+                let outcome = self.edit(Some(place), |said| {
+                    said.node_status = status;
+                    if let Some(target) = target.as_ref().filter(|_| said.at_node) {
+                        said.target = target.clone();
+                    }
+                });
                 self.revision += u64::from(outcome.is_change());
             }
         }
@@ -368,7 +375,7 @@ impl Model {
     /// Time passed, and the table did this.
     pub(crate) fn pass(&mut self, change: &Change, now: u64) {
         if let (Some(before), Some(after)) = (&change.before, &change.after)
-            && before.node_status != after.node_status
+            && (before.node_status != after.node_status || before.target != after.target)
         {
             return self.check_followed(after);
         }
@@ -383,7 +390,7 @@ impl Model {
     /// The table made a host as well as its node is: the model did so when the node changed.
     pub(crate) fn check_followed(&self, after: &Host) {
         let row = self.rows.iter().find(|row| row.key == key_of(&after.key())).expect("a row on a node");
-        assert_eq!(row.said.node_status, after.node_status, "{:?}", row.key);
+        assert_eq!((row.said.node_status, &row.said.target), (after.node_status, &after.target), "{:?}", row.key);
     }
 
     /// Does to a row what time does.

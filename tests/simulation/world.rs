@@ -270,7 +270,7 @@ fn rows(hosts: &Hosts) -> Rows {
     hosts.iter().chain(hosts.nodes()).map(|host| (key_of(&host.key()), host.modified)).collect()
 }
 
-/// Whether a host is not as well as it was, or better, because its node is.
+/// Whether a host is not as well as it was, or better, because its node is. (Time moves no node.)
 fn is_consequence(change: &Change) -> bool {
     let status = |host: &Option<Arc<Host>>| host.as_ref().map(|host| host.node_status);
     change.before.is_some() && change.after.is_some() && status(&change.before) != status(&change.after)
