@@ -32,7 +32,8 @@ find_consul() {
     consul=$(sed -n 's/^consul=//p' "$work/real-consul")
 }
 
-# A Consul of one server, with nothing that needs another port. Its process is `server`, as rollcall's is.
+# A Consul of one server, with nothing that needs another port. Its process is `server`, as rollcall's is. Without a higher
+# `udp_answer_limit` it would draw three answers by lot.
 start_consul() {
     local rpc serf
     find_consul
@@ -47,7 +48,8 @@ start_consul() {
     "bind_addr": "127.0.0.1", "data_dir": "$work/consul.d", "enable_script_checks": true,
     "ports": {"http": $http_port, "dns": $dns_port, "server": $rpc, "serf_lan": $serf, "serf_wan": -1, "grpc": -1,
         "grpc_tls": -1},
-    "performance": {"raft_multiplier": 1}, "connect": {"enabled": false}, "disable_update_check": true
+    "performance": {"raft_multiplier": 1}, "connect": {"enabled": false}, "disable_update_check": true,
+    "dns_config": {"udp_answer_limit": 100}
 }
 CONF
     "$consul" agent -config-file "$work/consul.json" >"$work/log" 2>&1 </dev/null &
