@@ -65,9 +65,9 @@ CONF
     exit 1
 }
 
-# It has elected itself, and its own node and service are in its catalog.
+# It has elected itself, and its own node is in its catalog as its agent knows it.
 consul_is_ready() {
-    curl -s --max-time 5 "$http/v1/health/service/consul" 2>/dev/null | grep -q '"CheckID":"serfHealth"'
+    curl -s --max-time 5 "$http/v1/health/service/consul" 2>/dev/null | grep '"CheckID":"serfHealth"' | grep -q '"lan_ipv4"'
 }
 
 # ---- clients ----

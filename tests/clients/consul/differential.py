@@ -44,6 +44,7 @@ KEYS_ONLY = (
     "/v1/operator/autopilot/health",
     "/v1/operator/raft/configuration",
 )
+NotJson = collections.namedtuple("NotJson", "text")
 Server = collections.namedtuple("Server", "name http dns")
 Difference = collections.namedtuple("Difference", "where consul rollcall")
 
@@ -100,10 +101,11 @@ def without_ports(text):
 
 
 def parsed(text):
+    """The value of a body; the body itself where it is no JSON."""
     try:
         return json.loads(text)
     except ValueError:
-        return None
+        return NotJson(text)
 
 
 def plain(value, key=""):
@@ -208,14 +210,16 @@ def compare_lists(consul, rollcall, where):
 def compare_answers(request, consul, rollcall):
     """The differences of two answers over HTTP."""
     if consul[0] != rollcall[0]:
-        yield Difference("status", f"{consul[0]} {consul[2][:160]}", f"{rollcall[0]} {rollcall[2][:160]}")
+        # The rest then differs as well.
+        yield Difference("status", f"{consul[0]} {consul[2].strip()[:160]}", f"{rollcall[0]} {rollcall[2].strip()[:160]}")
+        return
     headers = looks(consul[1]), looks(rollcall[1])
     for name in sorted(headers[0].keys() | headers[1].keys()):
         values = headers[0].get(name, NOTHING), headers[1].get(name, NOTHING)
         if values[0] != values[1]:
             yield Difference(f"header {name}", *values)
     values = parsed(consul[2]), parsed(rollcall[2])
-    if values[0] is None or values[1] is None:
+    if isinstance(values[0], NotJson) or isinstance(values[1], NotJson):
         texts = without_ports(consul[2]), without_ports(rollcall[2])
         if texts[0] != texts[1]:
             yield Difference("text", *texts)
@@ -350,12 +354,26 @@ def dns_view(message):
 def compare_replies(consul, rollcall):
     if consul.get("edns", {}).get("version") == rollcall.get("edns", {}).get("version") == -1:
         consul["edns"] = rollcall["edns"] = None
+    for section in ("answer", "authority", "additional"):
+        yield from compare_sections(section, consul, rollcall)
     for key in sorted(consul.keys() | rollcall.keys()):
         values = consul.get(key, NOTHING), rollcall.get(key, NOTHING)
         if isinstance(values[0], dict) and isinstance(values[1], dict):
             yield from compare(*values, key)
         elif values[0] != values[1]:
             yield Difference(key, *values)
+
+
+def compare_sections(name, consul, rollcall):
+    """The differences of a section, a record each; it is taken out of both replies."""
+    records = collections.Counter(consul.pop(name, [])), collections.Counter(rollcall.pop(name, []))
+    for record in sorted((records[0] - records[1]).elements()):
+        yield Difference(f"{name} record", record, NOTHING)
+    for record in sorted((records[1] - records[0]).elements()):
+        yield Difference(f"{name} record", NOTHING, record)
+    times = consul.pop(f"{name} TTL", []), rollcall.pop(f"{name} TTL", [])
+    if records[0] and records[1] and times[0] != times[1]:
+        yield Difference(f"{name} TTL", *times)
 
 
 def odd_questions():
@@ -535,7 +553,7 @@ def wait_for_changes(servers, report):
     for server in servers:
         for name in ("waited-1", "bystander-1"):
             ask(server, puts(f"/v1/agent/service/deregister/{name}"))
-    for server_pair in ("/v1/health/service/never?index=99999999999&wait=500ms", "/v1/catalog/nodes?index=99999999999&wait=500ms"):
+    for server_pair in ("/v1/health/service/never?index=4611686018427387904&wait=500ms", "/v1/catalog/nodes?index=4611686018427387904&wait=500ms"):
         report.add("waiting", f"an index in the future / {server_pair}",
                    compare(*(held_for(each, server_pair) for each in servers), "watch"))
     for path in ("/v1/agent/service/web-1", "/v1/agent/service/web-2"):
@@ -606,7 +624,7 @@ def main():
     report = Report()
     play = Play(servers, report)
     for server in servers:
-        own = parsed(ask(server, ("GET", "/v1/catalog/service/consul", {}, ""))[2]) or [{}]
+        own = json.loads(ask(server, ("GET", "/v1/catalog/service/consul", {}, ""))[2])
         SERVER_PORTS.add(own[0].get("ServicePort"))
     play.file("requests.txt")
     for title, request in more_requests():

@@ -46,9 +46,25 @@ choose_consul() {
         ROLLCALL=$(realpath "$ROLLCALL")
         export ROLLCALL
         ;;
-    *) find_consul && ln -s "$consul" "$work/bin/consul" ;;
+    *) ln -s "$consul" "$work/bin/consul" ;;
     esac
     PATH=$work/bin:$PATH
+}
+
+# Runs what has no result yet, again and again: a test that panics takes those with it that run beside it. A test waits
+# two seconds for its server, so that many can run at once.
+run_tests() {
+    local left
+    : >"$work/tests"
+    for _ in 1 2 3 4 5; do
+        left=$(chosen | grep -vxFf <(sed -nE 's/^--- [A-Z]+: ([A-Za-z0-9_]+) .*/\1/p' "$work/tests") | paste -sd'|' || true)
+        [ -n "$left" ] || break
+        (cd "$directory" && TMPDIR=$work/tmp SHIM_PIDS=$work/pids ./api.test -test.v -test.parallel 8 -test.timeout 5m -test.run "^($left)\$") \
+            >>"$work/tests" 2>&1 || true
+    done
+    # Those of tests that panicked are still there.
+    touch "$work/pids"
+    mapfile -t children <"$work/pids"
 }
 
 # What a test said, without what its server did: the tests run side by side, and each line belongs to the last name.
@@ -63,11 +79,12 @@ if [ ! -x "$directory/api.test" ]; then
 fi
 same "every test of the Go client has a line in go-client.txt" "$(sort "$directory/names")" \
     "$(sed -nE 's/^(run|newer|leave) ([A-Za-z0-9_]*).*/\2/p' "$here/go-client.txt" | sort)"
+[ "${AGAINST:-rollcall}" = rollcall ] || find_consul
+# Some of the tests want that nobody listens at port 8500.
+enter_namespace "$@"
 choose_consul
 mkdir "$work/tmp"
-# A test waits two seconds for its server, so that many can run at once.
-(cd "$directory" && TMPDIR=$work/tmp ./api.test -test.v -test.parallel 8 -test.timeout 8m \
-    -test.run "^($(chosen | paste -sd'|'))\$") >"$work/tests" 2>&1 || true
+run_tests
 for name in $(chosen); do
     if grep -q -- "^--- PASS: $name " "$work/tests"; then
         pass

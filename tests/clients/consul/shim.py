@@ -29,6 +29,9 @@ def main():
     assert sys.argv[1:3] == ["agent", "-config-file"], sys.argv
     with open(sys.argv[3], encoding="utf-8") as file:
         arguments, environment = settings(json.load(file))
+    if os.environ.get("SHIM_PIDS"):
+        with open(os.environ["SHIM_PIDS"], "a", encoding="utf-8") as file:
+            file.write(f"{os.getpid()}\n")
     program = os.environ["ROLLCALL"]
     os.execve(program, [program, *arguments], environment)
 
