@@ -258,16 +258,17 @@ def read_requests(name):
 def more_requests():
     """Requests that are too long to be written down."""
     put = "PUT", "/v1/agent/service/register", {}
+    own = "/v1/agent/checks?filter=CheckID%3D%3D%22service%3Aweb-1%22"
     yield "65 pairs of meta", (*put, json.dumps({"Name": "bad", "Meta": {f"k{each}": "v" for each in range(65)}}))
     yield "a key of meta of 129 octets", (*put, json.dumps({"Name": "bad", "Meta": {"k" * 129: "v"}}))
     yield "a value of meta of 513 octets", (*put, json.dumps({"Name": "bad", "Meta": {"k": "v" * 513}}))
     yield "a name of 64 octets", (*put, json.dumps({"Name": "n" * 64, "ID": "long"}))
     yield "it leaves", ("PUT", "/v1/agent/service/deregister/long", {}, "")
     yield "a note of 5000 octets", ("PUT", "/v1/agent/check/pass/service:web-1?note=" + "n" * 5000, {}, "")
-    yield "what is left of it", ("GET", "/v1/health/checks/web", {}, "")
+    yield "what is left of it", ("GET", own, {}, "")
     update = json.dumps({"Status": "passing", "Output": "o" * 5000})
     yield "an output of 5000 octets", ("PUT", "/v1/agent/check/update/service:web-1", {}, update)
-    yield "what is left of that", ("GET", "/v1/health/checks/web", {}, "")
+    yield "what is left of that", ("GET", own, {}, "")
     yield "no note", ("PUT", "/v1/agent/check/pass/service:web-1", {}, "")
 
 
