@@ -441,11 +441,12 @@ def a_check_of_one_instance():
 
 @test
 def checks_that_ask():
+    # The addresses are of this machine: rollcall asks the loopback for nobody who is elsewhere.
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-        assert c.agent.service.register("asked", service_id="asked-http", address="10.0.2.1", port=1,
+        assert c.agent.service.register("asked", service_id="asked-http", address="127.0.2.1", port=1,
                                         check=consul.Check.http(ENDPOINT, "1s", timeout="1s"))
-        assert c.agent.service.register("asked", service_id="asked-tcp", address="10.0.2.2", port=1,
+        assert c.agent.service.register("asked", service_id="asked-tcp", address="127.0.2.2", port=1,
                                         check=consul.Check.tcp("127.0.0.1", port, "1s", timeout="1s"))
         shows(lambda: ids("asked", passing=True), ["asked-http", "asked-tcp"], 5)
     same(c.agent.checks()["service:asked-http"]["Output"], f"HTTP GET {ENDPOINT}: 200 OK Output: as it was set")
@@ -456,7 +457,7 @@ def checks_that_ask():
     shows(lambda: status("service:asked-http"), "critical", 5)
     shows(lambda: addresses("asked.service.consul"), "NXDOMAIN", 5)
     Endpoint.status = 200
-    shows(lambda: addresses("asked.service.consul"), ["10.0.2.1"], 5)
+    shows(lambda: addresses("asked.service.consul"), ["127.0.2.1"], 5)
     for each in ("asked-http", "asked-tcp"):
         assert c.agent.service.deregister(each)
 

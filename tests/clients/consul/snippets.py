@@ -220,9 +220,9 @@ async def the_provider_that_a_page_describes():
         assert await client.status.leader()
         provider = ConsulDiscoveryProvider(client)
         health = {"http": f"http://127.0.0.1:{one.port}/health", "interval": "1s"}
-        assert await provider.register("user-service", "a", 1, address="10.0.0.1", tags=["x"], health_check=health)
+        assert await provider.register("user-service", "a", 1, address="127.0.3.1", tags=["x"], health_check=health)
         assert await provider.register("user-service", "b", 2, address="10.0.0.2", health_check={"ttl": "30s"})
-        assert await provider.register("user-service", "c", 3, address="10.0.0.3",
+        assert await provider.register("user-service", "c", 3, address="127.0.3.3",
                                        health_check={"tcp": f"127.0.0.1:{one.port}", "interval": "1s"})
         assert await provider.register("user-service", "d", 4)
         assert await client.agent.check.ttl_pass("service:b")
@@ -230,7 +230,7 @@ async def the_provider_that_a_page_describes():
         while len(found := await provider.discover("user-service")) < 4 and time.monotonic() < deadline:
             await asyncio.sleep(0.05)
         same([(each["id"], each["address"], each["port"]) for each in found],
-             [("a", "10.0.0.1", 1), ("b", "10.0.0.2", 2), ("c", "10.0.0.3", 3), ("d", "", 4)])
+             [("a", "127.0.3.1", 1), ("b", "10.0.0.2", 2), ("c", "127.0.3.3", 3), ("d", "", 4)])
         index, _ = await client.health.service("user-service")
         waiting = asyncio.ensure_future(client.health.service("user-service", index=index, wait="10s"))
         await asyncio.sleep(0.2)
