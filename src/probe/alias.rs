@@ -1,8 +1,10 @@
 //! Checks that are what other hosts are. Pure.
 
+use std::sync::Arc;
+
 use super::book::CheckKey;
 use crate::clock::Timestamp;
-use crate::table::{CheckKind, Dialect, Event, Host, HostId, Hosts, ServiceName, Status};
+use crate::table::{CheckKind, Dialect, Event, Host, HostId, Hosts, ServiceName, Standing, Status};
 
 /// What an alias says now; `None` where it is not there any more.
 pub(super) fn observe(hosts: &Hosts, key: CheckKey, now: Timestamp) -> Option<Event> {
@@ -10,21 +12,32 @@ pub(super) fn observe(hosts: &Hosts, key: CheckKey, now: Timestamp) -> Option<Ev
     let check = host.checks.iter().find(|check| check.id == key.check)?;
     let terms = check.terms.clone()?;
     let CheckKind::Alias(service, id) = &terms.kind else { return None };
-    let (status, output) = judge(hosts, service, id.as_ref(), now);
+    let meant = meant(hosts, host.dialect, service, id.as_ref());
+    let (status, output) = judge(meant.into_iter().filter(|host| host.lease.is_live(now)));
     let CheckKey { host, check } = key;
     Some(Event::Observe { host, check, terms, status, output: output.into() })
 }
 
-/// The best of the hosts that are meant, or the node; critical without any.
-fn judge(hosts: &Hosts, service: &ServiceName, id: Option<&HostId>, now: Timestamp) -> (Status, &'static str) {
-    let node = id.and_then(|id| hosts.find(service.as_str(), Dialect::Node, id.as_str()));
-    let of_service = hosts.of_service(service.as_str()).filter(|host| id.is_none_or(|id| host.id == *id));
-    let meant = of_service.chain(node);
-    match meant.filter(|host| host.lease.is_live(now)).map(|host| own_status(host)).min() {
+/// The hosts that are meant, or the node. Consul's clients follow what stands on a node by its id, whatever its service.
+fn meant<'a>(hosts: &'a Hosts, by: Dialect, service: &'a ServiceName, id: Option<&'a HostId>) -> Vec<&'a Arc<Host>> {
+    if let Some(node) = id.and_then(|id| hosts.find(service.as_str(), Dialect::Node, id.as_str())) {
+        return vec![node];
+    }
+    match id.filter(|_| matches!(by, Dialect::Consul | Dialect::Node)) {
+        Some(id) => hosts.standing(Standing::of(id)).into_iter().collect(),
+        None => hosts.of_service(service.as_str()).filter(|host| id.is_none_or(|id| host.id == *id)).collect(),
+    }
+}
+
+/// The best of them; critical without any.
+fn judge<'a>(meant: impl Iterator<Item = &'a Arc<Host>>) -> (Status, &'static str) {
+    let best = meant.map(|host| (own_status(host), host.checks.is_empty())).min();
+    match best {
         None => (Status::Critical, "No host that this is an alias of is registered"),
-        Some(Status::Passing) => (Status::Passing, "All checks passing."),
-        Some(Status::Warning) => (Status::Warning, "Aliased check warning"),
-        Some(Status::Critical) => (Status::Critical, "Aliased check critical"),
+        Some((Status::Passing, true)) => (Status::Passing, "No checks found."),
+        Some((Status::Passing, false)) => (Status::Passing, "All checks passing."),
+        Some((Status::Warning, _)) => (Status::Warning, "Aliased check warning"),
+        Some((Status::Critical, _)) => (Status::Critical, "Aliased check critical"),
     }
 }
 

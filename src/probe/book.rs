@@ -8,7 +8,7 @@ use super::schedule::{self, Schedule};
 use super::tally::Tally;
 use crate::clock::Timestamp;
 use crate::limits;
-use crate::table::{Change, Check, CheckKind, Host, HostKey, Hosts, ServiceName, Status, Terms};
+use crate::table::{Change, Check, CheckKind, Dialect, Host, HostId, HostKey, Hosts, ServiceName, Status, Terms};
 
 /// A check of a host.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -37,10 +37,27 @@ pub(super) struct Job {
 pub(super) struct Book {
     entries: HashMap<CheckKey, Entry>,
     schedule: Schedule,
-    /// Checks that are what hosts of a service are.
-    aliases: BTreeMap<ServiceName, BTreeSet<CheckKey>>,
+    /// Checks that are what other hosts are.
+    aliases: BTreeMap<Followed, BTreeSet<CheckKey>>,
     /// Aliases to be looked at again.
     stirred: BTreeSet<CheckKey>,
+}
+
+/// What an alias is looked at again for.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Followed {
+    /// A change of a service, or of a node of that name.
+    Service(ServiceName),
+    /// A change of the host of Consul's dialect that stands there, whatever its service.
+    Standing(HostId),
+}
+
+impl Followed {
+    fn of(host: &Host, service: &ServiceName, id: Option<&HostId>) -> impl Iterator<Item = Followed> {
+        let is_consul = matches!(host.dialect, Dialect::Consul | Dialect::Node);
+        let standing = id.filter(|_| is_consul).cloned().map(Followed::Standing);
+        [Followed::Service(service.clone())].into_iter().chain(standing)
+    }
 }
 
 #[derive(Debug)]
@@ -86,8 +103,8 @@ impl Book {
             }
         }
         let host = change.host();
-        if let Some(followers) = self.aliases.get(&host.service) {
-            self.stirred.extend(followers.iter().cloned());
+        for followed in Followed::of(host, &host.service, Some(&host.id)) {
+            self.stirred.extend(self.aliases.get(&followed).into_iter().flatten().cloned());
         }
     }
 
@@ -163,8 +180,10 @@ impl Book {
     ) {
         let Some(terms) = check.terms.as_ref().filter(|terms| !terms.kind.is_reported()) else { return };
         let key = CheckKey { host: host.key(), check: check.id.clone() };
-        if let CheckKind::Alias(service, _) = &terms.kind {
-            self.aliases.entry(service.clone()).or_default().insert(key.clone());
+        if let CheckKind::Alias(service, id) = &terms.kind {
+            for followed in Followed::of(host, service, id.as_ref()) {
+                self.aliases.entry(followed).or_default().insert(key.clone());
+            }
             self.stirred.insert(key);
             return;
         }
@@ -194,12 +213,13 @@ impl Book {
     fn remove(&mut self, host: &Host, check: &Check) {
         let Some(terms) = &check.terms else { return };
         let key = CheckKey { host: host.key(), check: check.id.clone() };
-        if let CheckKind::Alias(service, _) = &terms.kind
-            && let Some(followers) = self.aliases.get_mut(service)
-        {
-            followers.remove(&key);
-            if followers.is_empty() {
-                self.aliases.remove(service);
+        if let CheckKind::Alias(service, id) = &terms.kind {
+            for followed in Followed::of(host, service, id.as_ref()) {
+                let Some(followers) = self.aliases.get_mut(&followed) else { continue };
+                followers.remove(&key);
+                if followers.is_empty() {
+                    self.aliases.remove(&followed);
+                }
             }
         }
         self.stirred.remove(&key);

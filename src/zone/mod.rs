@@ -98,13 +98,16 @@ impl Zone {
         if grammar == Grammar::Service {
             give_browsing_domains(&origin, policy, &mut records);
         }
-        let mut servers = vec!["ns.dns"];
         if matches!(grammar, Grammar::Service | Grammar::Kubernetes) {
             give_version(&origin, &mut records);
-        } else {
-            servers.clear();
         }
-        give_addresses(&origin, &soa, &servers, &mut records, own);
+        let servers: &[&str] = match grammar {
+            Grammar::Service | Grammar::Kubernetes => &["ns.dns"],
+            // What clients find Consul's servers by.
+            Grammar::Consul(_) => &["consul.service"],
+            Grammar::Static | Grammar::Reverse(_) => &[],
+        };
+        give_addresses(&origin, &soa, servers, &mut records, own);
         let statics = Statics::new(&origin, records);
         let datacenter = match &grammar {
             Grammar::Consul(datacenter) => Some(origin.with_label(datacenter.as_bytes())),

@@ -133,7 +133,7 @@ async fn node(State(app): State<App>, reading: Reading, Path(name): Path<String>
 fn of_node<'a>(views: &Views<'a>, node: &'a str) -> Vec<HealthCheck<'a>> {
     let mut checks = views.node_checks(node);
     checks.extend(views.on_node(node).into_iter().flat_map(|host| views.checks(host)));
-    checks.sort_by(|one, other| one.check_id.cmp(&other.check_id));
+    checks.sort_by_cached_key(|check| check.check_id.to_lowercase());
     checks
 }
 

@@ -133,7 +133,7 @@ fn http(check: &body::Check, tls: Tls) -> Result<HttpCheck, Invalid> {
     })
 }
 
-/// A service is followed by its id, a node by its name; one that is not there yet is taken to be called as its id.
+/// A service is followed by its id, there or not yet, a node by its name; one that is not there yet is taken to be called as its id.
 fn alias(hosts: &Hosts, check: &body::Check) -> Result<CheckKind, Invalid> {
     let node = check.alias_node.to_ascii_lowercase();
     let own = hosts.node("").is_some_and(|own| own.service.as_str() == node);
@@ -144,9 +144,6 @@ fn alias(hosts: &Hosts, check: &body::Check) -> Result<CheckKind, Invalid> {
     }
     let at = Standing { node: if own { "" } else { &node }, id: &check.alias_service };
     let id: HostId = at.to_id("AliasService")?;
-    let service = match hosts.standing(at) {
-        Some(host) => host.service.clone(),
-        None => ServiceName::parse("AliasService", &check.alias_service)?,
-    };
-    Ok(CheckKind::Alias(service, Some(id)))
+    // Its name is for people: what stands there is found by the id.
+    Ok(CheckKind::Alias(ServiceName::parse("AliasService", &check.alias_service)?, Some(id)))
 }

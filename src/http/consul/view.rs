@@ -52,7 +52,7 @@ impl<'a> Views<'a> {
         let names = self.hosts.any_case(service);
         let mut hosts: Vec<_> =
             names.flat_map(|name| self.hosts.of_service(name.as_str())).filter(|host| self.shows(host)).collect();
-        hosts.sort_by(|one, other| self.place(one).cmp(&self.place(other)));
+        hosts.sort_by_cached_key(|host| self.place(host));
         hosts
     }
 
@@ -71,7 +71,7 @@ impl<'a> Views<'a> {
             }
         };
         let mut hosts: Vec<_> = self.hosts.iter().filter(|host| is_meant(host) && self.shows(host)).collect();
-        hosts.sort_by(|one, other| self.place(one).cmp(&self.place(other)));
+        hosts.sort_by_cached_key(|host| self.place(host));
         hosts
     }
 
@@ -81,13 +81,15 @@ impl<'a> Views<'a> {
         if node.is_empty() {
             hosts.extend(self.hosts.iter().filter(|host| host.dialect != Dialect::Consul && self.shows(host)));
         }
-        hosts.sort_by(|one, other| self.place(one).cmp(&self.place(other)));
+        hosts.sort_by_cached_key(|host| self.place(host));
         hosts
     }
 
-    fn place(&self, host: &'a Host) -> (&'a str, Text<'a>) {
+    /// What Consul orders services by: node and id, whatever the case.
+    fn place(&self, host: &Host) -> (String, String) {
         let node = node_of(host);
-        (if node.is_empty() { &self.settings.node_name } else { node }, service_id(host))
+        let node = if node.is_empty() { &self.settings.node_name } else { node };
+        (node.to_lowercase(), service_id(host).to_lowercase())
     }
 
     /// The name of a node as it was written.

@@ -33,7 +33,7 @@ pub(super) async fn list(State(app): State<App>, reading: Reading) -> Result<Res
     let others = views.hosts.nodes().filter_map(|row| row.as_node()).filter(|node| !node.is_empty());
     let mut nodes: Vec<Node<'_>> = std::iter::once("").chain(others).map(|node| views.node(node)).collect();
     nodes.retain(|node| takes_node(&reading, node) && filter.fits(node));
-    nodes.sort_by(|one, other| one.node.cmp(&other.node));
+    nodes.sort_by_cached_key(|node| node.node.to_lowercase());
     Ok(shown.reply(&reading, &nodes))
 }
 
@@ -87,7 +87,7 @@ fn services_of<'a>(views: &Views<'a>, node: &'a str) -> Vec<NodeService<'a>> {
     if node.is_empty() {
         services.push(views.own_entry().service);
     }
-    services.sort_by(|one, other| one.id.cmp(&other.id));
+    services.sort_by_cached_key(|service| service.id.to_lowercase());
     services
 }
 
