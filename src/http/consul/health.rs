@@ -54,7 +54,8 @@ async fn service(State(app): State<App>, reading: Reading, Path(service): Path<S
     let hosts = views.of_service(&service).into_iter().filter(|host| has_tags(&reading, host));
     entries.extend(hosts.map(|host| views.entry(host)));
     entries.retain(|entry| {
-        (!passing || entry.checks.iter().all(|check| check.status == "passing"))
+        !reading.is_of_peer()
+            && (!passing || entry.checks.iter().all(|check| check.status == "passing"))
             && takes_node(&reading, &entry.node)
             && filter.fits(entry)
     });

@@ -122,6 +122,11 @@ impl Reading {
         Ok(Reading { params, index, wait })
     }
 
+    /// Whether another cluster's services are asked for: there is none.
+    pub(super) fn is_of_peer(&self) -> bool {
+        !self.params.text("peer").is_empty()
+    }
+
     /// Whether a node carries every pair of `node-meta`.
     pub(super) fn takes_meta<'a>(&self, meta: impl Fn(&str) -> Option<&'a str>) -> bool {
         // Of several with one key the last counts.

@@ -75,7 +75,7 @@ fn put(app: &App, hosts: &Hosts, check: body::Check) -> Result<Vec<Event>, Failu
 }
 
 /// Takes a check out.
-#[utoipa::path(put, path = "/v1/agent/check/deregister/{id}", tag = "consul", params(("id" = String, Path)),
+#[utoipa::path(put, path = "/v1/agent/check/deregister/{*id}", tag = "consul", params(("id" = String, Path)),
     responses((status = 200, description = "It is gone."), (status = 404, description = "There is none of that id.")))]
 pub(super) async fn deregister(
     State(app): State<App>,
@@ -95,7 +95,7 @@ fn without(hosts: &Hosts, id: &str) -> Result<Vec<Event>, Failure> {
 }
 
 /// Reports that a check with a TTL passes.
-#[utoipa::path(put, path = "/v1/agent/check/pass/{id}", tag = "consul",
+#[utoipa::path(put, path = "/v1/agent/check/pass/{*id}", tag = "consul",
     params(("id" = String, Path), ("note" = Option<String>, Query)),
     responses((status = 200, description = "Taken."), (status = 404, description = "There is none of that id.")))]
 pub(super) async fn pass(State(app): State<App>, params: Params, Path(id): Path<String>) -> Result<Response, Failure> {
@@ -103,7 +103,7 @@ pub(super) async fn pass(State(app): State<App>, params: Params, Path(id): Path<
 }
 
 /// Reports that a check with a TTL warns.
-#[utoipa::path(put, path = "/v1/agent/check/warn/{id}", tag = "consul",
+#[utoipa::path(put, path = "/v1/agent/check/warn/{*id}", tag = "consul",
     params(("id" = String, Path), ("note" = Option<String>, Query)),
     responses((status = 200, description = "Taken."), (status = 404, description = "There is none of that id.")))]
 pub(super) async fn warn(State(app): State<App>, params: Params, Path(id): Path<String>) -> Result<Response, Failure> {
@@ -111,7 +111,7 @@ pub(super) async fn warn(State(app): State<App>, params: Params, Path(id): Path<
 }
 
 /// Reports that a check with a TTL is critical.
-#[utoipa::path(put, path = "/v1/agent/check/fail/{id}", tag = "consul",
+#[utoipa::path(put, path = "/v1/agent/check/fail/{*id}", tag = "consul",
     params(("id" = String, Path), ("note" = Option<String>, Query)),
     responses((status = 200, description = "Taken."), (status = 404, description = "There is none of that id.")))]
 pub(super) async fn fail(State(app): State<App>, params: Params, Path(id): Path<String>) -> Result<Response, Failure> {
@@ -119,7 +119,7 @@ pub(super) async fn fail(State(app): State<App>, params: Params, Path(id): Path<
 }
 
 /// Reports the status of a check with a TTL, and what is said with it.
-#[utoipa::path(put, path = "/v1/agent/check/update/{id}", tag = "consul", params(("id" = String, Path)),
+#[utoipa::path(put, path = "/v1/agent/check/update/{*id}", tag = "consul", params(("id" = String, Path)),
     request_body(content = String, content_type = "application/json", description = "`{\"Status\":\"passing\",\"Output\":\"\"}`"),
     responses((status = 200, description = "Taken."), (status = 400, description = "No such status."), (status = 404, description = "There is none of that id.")))]
 pub(super) async fn update(

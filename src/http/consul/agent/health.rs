@@ -24,7 +24,7 @@ struct Health<'a> {
 }
 
 /// The services of a name: 200 where all pass, 429 where one warns, 503 where one is critical or in maintenance.
-#[utoipa::path(get, path = "/v1/agent/health/service/name/{name}", tag = "consul",
+#[utoipa::path(get, path = "/v1/agent/health/service/name/{*name}", tag = "consul",
     params(("name" = String, Path), ("format" = Option<String>, Query, description = "`text` for the word alone.")),
     responses((status = 200, description = "All pass."), (status = 404, description = "There is none."),
         (status = 429, description = "One warns."), (status = 503, description = "One is critical.")))]
@@ -48,7 +48,7 @@ pub(super) async fn by_name(
 }
 
 /// The same of the service of an id.
-#[utoipa::path(get, path = "/v1/agent/health/service/id/{id}", tag = "consul",
+#[utoipa::path(get, path = "/v1/agent/health/service/id/{*id}", tag = "consul",
     params(("id" = String, Path), ("format" = Option<String>, Query, description = "`text` for the word alone.")),
     responses((status = 200, description = "It passes."), (status = 404, description = "There is none."),
         (status = 429, description = "It warns."), (status = 503, description = "It is critical.")))]

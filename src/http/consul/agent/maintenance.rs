@@ -17,7 +17,7 @@ use crate::table::{Check, CheckDefinition, Event, Registration, Status, Title};
 const NO_REASON: &str = "but no reason was provided. This is a default message.";
 
 /// Takes a service out of the answers, or back in.
-#[utoipa::path(put, path = "/v1/agent/service/maintenance/{id}", tag = "consul",
+#[utoipa::path(put, path = "/v1/agent/service/maintenance/{*id}", tag = "consul",
     params(("id" = String, Path), ("enable" = bool, Query), ("reason" = Option<String>, Query)),
     responses((status = 200, description = "Done."), (status = 400, description = "`enable` is not said."), (status = 404, description = "There is no such service.")))]
 pub(super) async fn service(

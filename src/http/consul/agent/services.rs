@@ -44,7 +44,7 @@ pub(super) async fn register(State(app): State<App>, params: Params, body: Bytes
 }
 
 /// Takes a service out, with its checks.
-#[utoipa::path(put, path = "/v1/agent/service/deregister/{id}", tag = "consul", params(("id" = String, Path)),
+#[utoipa::path(put, path = "/v1/agent/service/deregister/{*id}", tag = "consul", params(("id" = String, Path)),
     responses((status = 200, description = "It is gone."), (status = 404, description = "There is none of that id.")))]
 pub(super) async fn deregister(
     State(app): State<App>,
@@ -75,7 +75,7 @@ pub(super) async fn list(State(app): State<App>, params: Params) -> Result<Respo
 }
 
 /// Shows one service; with `hash` it waits until its content is another.
-#[utoipa::path(get, path = "/v1/agent/service/{id}", tag = "consul",
+#[utoipa::path(get, path = "/v1/agent/service/{*id}", tag = "consul",
     params(("id" = String, Path), ("hash" = Option<String>, Query), ("wait" = Option<String>, Query)),
     responses((status = 200, description = "The service."), (status = 404, description = "There is none of that id.")))]
 pub(super) async fn one(State(app): State<App>, reading: Reading, Path(id): Path<String>) -> Result<Response, Failure> {

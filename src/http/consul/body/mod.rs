@@ -55,6 +55,11 @@ pub enum Refusal {
     /// A port past its range, which Consul would take.
     #[error("Invalid service port: {0} is not between 0 and 65535")]
     Port(i64),
+    /// A proxy of nobody.
+    #[error(
+        "Validation failed: 1 error occurred:\n\t* Proxy.DestinationServiceName must be non-empty for Connect proxy services\n\n"
+    )]
+    NoDestination,
     /// Named ports that break a rule.
     #[error("Invalid service ports: Ports {0}")]
     Ports(&'static str),

@@ -67,6 +67,15 @@ impl Mesh {
         self.part("sidecarservice", "sidecar_service").filter(|said| **said != Tree::Null)
     }
 
+    /// The service that it is a proxy of.
+    fn destination(&self) -> Option<&str> {
+        let Tree::Object(pairs) = &self.proxy else { return None };
+        let is_meant =
+            |name: &str| name.eq_ignore_ascii_case("DestinationServiceName") || name == "destination_service_name";
+        let found = pairs.iter().find(|(name, _)| is_meant(name)).map(|(_, value)| value);
+        found.and_then(|value| if let Tree::Text(text) = value { Some(text.as_str()) } else { None })
+    }
+
     fn part(&self, lower: &str, snake: &str) -> Option<&Tree> {
         let Tree::Object(pairs) = &self.connect else { return None };
         let is_meant = |name: &str| name.eq_ignore_ascii_case(lower) || name.eq_ignore_ascii_case(snake);
@@ -274,6 +283,9 @@ impl Sent {
         for (key, sent) in self.tagged_addresses {
             let address = Address { address: sent.address, port: port(sent.port)? };
             service.tagged_addresses.insert(key, address);
+        }
+        if service.kind == "connect-proxy" && service.mesh.destination().is_none_or(str::is_empty) {
+            return Err(Refusal::NoDestination);
         }
         name_checks(&mut service);
         tag_addresses(&mut service)?;

@@ -60,7 +60,7 @@ pub(super) async fn one(
     let hides = |host: &Host| app.consul.catalog_hides_critical && (host.draining || host.status() == Status::Critical);
     let hosts = views.of_service(&service).into_iter().filter(|host| !hides(host) && has_tags(&reading, host));
     found.extend(hosts.map(|host| views.catalog_service(host)));
-    found.retain(|service| takes(&reading, &service.node_meta) && filter.fits(service));
+    found.retain(|service| !reading.is_of_peer() && takes(&reading, &service.node_meta) && filter.fits(service));
     Ok(shown.reply(&reading, &found))
 }
 

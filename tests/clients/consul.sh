@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# Lets the clients that people use with Consul talk to a running server, unmodified, and compares its answers with those
+# of a real Consul. Each part has a script in consul/, which works alone too. Usage: tests/clients/consul.sh [NAME]...
+#
+# ROLLCALL names another program than the debug build. AGAINST=consul tries the parts on a real Consul instead, which
+# shows whether they are right themselves. What is downloaded and built is kept in ROLLCALL_CACHE, which is
+# ~/.cache/rollcall-tests when it is not set.
+set -euo pipefail
+here=$(dirname "$0")/consul
+[ $# -gt 0 ] || set -- snippets python py-consul-tests blacksmith node go-client consul-template prometheus real-consul \
+    differential
+
+good=() bad=() skipped=()
+for name in "$@"; do
+    start=$SECONDS status=0
+    echo "-- $name"
+    "$here/$name.sh" || status=$?
+    echo "   $((SECONDS - start)) s"
+    case $status in
+    0) good+=("$name") ;;
+    77) skipped+=("$name") ;;
+    *) bad+=("$name") ;;
+    esac
+done
+
+echo "as it should be: ${good[*]:-none}"
+[ ${#bad[@]} -eq 0 ] || echo "FAILED: ${bad[*]}"
+[ ${#skipped[@]} -eq 0 ] || echo "SKIP SKIP SKIP: not tried: ${skipped[*]}"
+[ ${#bad[@]} -eq 0 ]
