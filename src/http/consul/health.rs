@@ -107,8 +107,9 @@ async fn checks(State(app): State<App>, reading: Reading, Path(service): Path<St
     let views = shown.views(&app);
     let hosts = views.of_service(&service).into_iter();
     let hosts = hosts.filter(|host| takes_node(&reading, &views.node(super::view::node_of(host))));
-    let checks: Vec<HealthCheck<'_>> =
+    let mut checks: Vec<HealthCheck<'_>> =
         hosts.flat_map(|host| views.checks(host)).filter(|check| filter.fits(check)).collect();
+    checks.sort_by_cached_key(|check| (check.node.to_lowercase(), check.check_id.to_lowercase()));
     Ok(shown.reply(&reading, &checks))
 }
 
@@ -145,10 +146,8 @@ async fn state(State(app): State<App>, reading: Reading, Path(state): Path<Strin
     let filter = reading.params.filter(schema::CHECK)?;
     let shown = blocking::shown(&app, &reading, &Topic::Everything).await?;
     let views = shown.views(&app);
-    let others = views.hosts.nodes().filter_map(|row| row.as_node()).filter(|node| !node.is_empty());
-    let nodes = std::iter::once("").chain(others);
     let mut checks: Vec<HealthCheck<'_>> = Vec::new();
-    for node in nodes.filter(|node| takes_node(&reading, &views.node(node))) {
+    for node in views.nodes().into_iter().filter(|node| takes_node(&reading, &views.node(node))) {
         let fits = |check: &HealthCheck<'_>| (state == "any" || check.status == state) && filter.fits(check);
         checks.extend(of_node(&views, node).into_iter().filter(fits));
     }

@@ -63,7 +63,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
 
 /// Whether a path is one of this dialect or below one.
 pub(super) fn owns(path: &str) -> bool {
-    const OWN: [&str; 17] = [
+    const OWN: [&str; 22] = [
         "acl",
         "agent",
         "catalog",
@@ -72,10 +72,15 @@ pub(super) fn owns(path: &str) -> bool {
         "coordinate",
         "discovery-chain",
         "event",
+        "events",
+        "exported-services",
         "health",
+        "imported-services",
         "internal",
         "kv",
         "operator",
+        "peering",
+        "peerings",
         "query",
         "session",
         "snapshot",

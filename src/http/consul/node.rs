@@ -1,7 +1,7 @@
 //! The node that this server is, as a row.
 
 use crate::clock::Timestamp;
-use crate::table::{Host, Hosts, Registration, Target, node_key, parse_meta};
+use crate::table::{Host, Hosts, Registration, Revision, Target, node_key, parse_meta};
 
 use super::settings::Settings;
 
@@ -15,6 +15,8 @@ pub fn own_node(settings: &Settings, before: Option<&Host>, now: Timestamp) -> H
     let meta = parse_meta("node_meta", meta).expect("pairs within their bounds");
     let registration = Registration { meta, ..Registration::new(key.service, key.dialect, key.id, target) };
     let mut node = Host::new(registration, now);
+    // It was here before anything else.
+    (node.created, node.modified) = (Revision(1), Revision(1));
     if let Some(before) = before {
         node.checks.clone_from(&before.checks);
         (node.created, node.modified) = (before.created, before.modified);

@@ -2,15 +2,16 @@
 //! writes say that they are not taken.
 
 use axum::extract::{Path, State};
+use axum::handler::Handler;
 use axum::http::{Method, StatusCode};
 use axum::response::Response;
-use axum::routing::any;
+use axum::routing::{MethodRouter, any, get};
 use serde_json::{Value, json};
 use utoipa_axum::router::OpenApiRouter;
 
-use super::blocking;
 use super::params::{Params, Reading};
 use super::reply::{self, Failure};
+use super::{blocking, only};
 use crate::http::App;
 use crate::registry::Topic;
 
@@ -20,29 +21,34 @@ pub(super) fn routes() -> OpenApiRouter<App> {
         .route("/v1/acl/{*rest}", any(acl))
         .route("/v1/connect/{*rest}", any(connect))
         .route("/v1/agent/connect/{*rest}", any(connect))
-        .route("/v1/coordinate/datacenters", any(datacenters))
-        .route("/v1/coordinate/nodes", any(coordinates))
-        .route("/v1/coordinate/node/{node}", any(coordinates))
+        .route("/v1/coordinate/datacenters", reads(datacenters))
+        .route("/v1/coordinate/nodes", reads(coordinates))
+        .route("/v1/coordinate/node/{node}", reads(coordinates))
         .route("/v1/kv", any(kv))
         .route("/v1/kv/", any(kv))
         .route("/v1/kv/{*key}", any(kv))
-        .route("/v1/session/list", any(empty))
-        .route("/v1/session/info/{id}", any(empty))
-        .route("/v1/session/node/{node}", any(empty))
+        .route("/v1/session/list", reads(empty))
+        .route("/v1/session/info/{id}", reads(empty))
+        .route("/v1/session/node/{node}", reads(empty))
         .route("/v1/session/{*rest}", any(not_offered))
-        .route("/v1/event/list", any(empty))
+        .route("/v1/event/list", reads(empty))
         .route("/v1/event/{*rest}", any(not_offered))
         .route("/v1/query", any(queries))
         .route("/v1/query/{*rest}", any(no_query))
-        .route("/v1/config/{kind}", any(empty))
+        .route("/v1/config/{kind}", reads(empty))
         .route("/v1/config/{kind}/{name}", any(no_config))
-        .route("/v1/peerings", any(empty))
+        .route("/v1/peerings", reads(empty))
         .route("/v1/txn", any(not_offered))
         .route("/v1/snapshot", any(not_offered))
-        .route("/v1/operator/raft/configuration", any(raft))
-        .route("/v1/operator/autopilot/health", any(autopilot))
+        .route("/v1/operator/raft/configuration", reads(raft))
+        .route("/v1/operator/autopilot/health", reads(autopilot))
         .route("/v1/operator/{*rest}", any(not_offered))
         .route("/v1/internal/{*rest}", any(not_offered))
+}
+
+/// A route that is read and nothing else.
+fn reads<H: Handler<T, App>, T: 'static>(handler: H) -> MethodRouter<App> {
+    only(get(handler), "OPTIONS,GET")
 }
 
 fn refused(what: &str) -> Failure {

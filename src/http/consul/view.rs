@@ -92,6 +92,14 @@ impl<'a> Views<'a> {
         (node.to_lowercase(), service_id(host).to_lowercase())
     }
 
+    /// Every node, by name, as [`Standing::node`] has it.
+    pub(super) fn nodes(&self) -> Vec<&'a str> {
+        let others = self.hosts.nodes().filter_map(|row| row.as_node()).filter(|node| !node.is_empty());
+        let mut nodes: Vec<&'a str> = std::iter::once("").chain(others).collect();
+        nodes.sort_by_cached_key(|node| self.node_name(node).to_lowercase());
+        nodes
+    }
+
     /// The name of a node as it was written.
     pub(super) fn node_name(&self, node: &'a str) -> Text<'a> {
         if node.is_empty() {
@@ -177,7 +185,8 @@ impl<'a> Views<'a> {
         let node = self.node_name(node_of(host));
         let mut checks: Vec<_> =
             host.checks.iter().map(|check| health_check(host, check, node.clone(), Some(service_id(host)))).collect();
-        if host.draining {
+        let is_told = host.checks.iter().any(|check| is_maintenance(&check.id));
+        if host.draining && !is_told {
             checks.push(HealthCheck {
                 node,
                 check_id: format!("{SERVICE_MAINTENANCE}{}", service_id(host)).into(),
@@ -196,8 +205,12 @@ impl<'a> Views<'a> {
     /// The checks of a service and its node, the worst first: a client that looks at the first one sees what the host is.
     pub(super) fn all_checks(&self, host: &'a Host) -> Vec<HealthCheck<'a>> {
         let mut checks = self.node_checks(node_of(host));
+        if host.dialect != Dialect::Consul {
+            // It only seems to stand on this server's node, and DNS does not take it for ill with that.
+            checks.retain(|check| check.check_id == SERF_HEALTH);
+        }
         checks.extend(self.checks(host));
-        checks.sort_by_key(|check| rank(&check.status));
+        worst_first(&mut checks);
         checks
     }
 
@@ -245,7 +258,9 @@ impl<'a> Views<'a> {
             modify_index: 1,
             ..NodeService::default()
         };
-        ServiceEntry { node: self.node(""), service, checks: self.node_checks("") }
+        let mut checks = self.node_checks("");
+        worst_first(&mut checks);
+        ServiceEntry { node: self.node(""), service, checks }
     }
 }
 
@@ -437,11 +452,10 @@ pub(super) fn is_maintenance(check: &str) -> bool {
     check.starts_with(SERVICE_MAINTENANCE) || check == NODE_MAINTENANCE
 }
 
-/// The worst first.
-fn rank(status: &str) -> u8 {
-    match status {
+fn worst_first(checks: &mut [HealthCheck<'_>]) {
+    checks.sort_by_key(|check| match &*check.status {
         "critical" => 0,
         "warning" => 1,
         _ => 2,
-    }
+    });
 }

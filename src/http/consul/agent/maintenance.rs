@@ -30,7 +30,13 @@ pub(super) async fn service(
     let default = format!("Maintenance mode is enabled for this service, {NO_REASON}");
     submit(&app, Operation::Drain, |hosts| {
         let host = own(hosts, &id).ok_or_else(|| unknown_service(&id))?;
-        turn(Registration::from(&**host), &check, view::MAINTENANCE_NAME, enable.then(|| reason(&params, &default)))
+        let row = Registration::from(&**host);
+        let mut events = turn(row, &check, view::MAINTENANCE_NAME, enable.then(|| reason(&params, &default)))?;
+        // A host that is drained is shown as one in maintenance, and comes back like one.
+        if host.draining && !enable {
+            events.push(Event::Drain { host: host.key(), enable });
+        }
+        Ok(events)
     })
     .await?;
     Ok(reply::done())

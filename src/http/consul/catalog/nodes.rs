@@ -30,10 +30,8 @@ pub(super) async fn list(State(app): State<App>, reading: Reading) -> Result<Res
     let filter = reading.params.filter(schema::NODE)?;
     let shown = blocking::shown(&app, &reading, &Topic::Nodes).await?;
     let views = shown.views(&app);
-    let others = views.hosts.nodes().filter_map(|row| row.as_node()).filter(|node| !node.is_empty());
-    let mut nodes: Vec<Node<'_>> = std::iter::once("").chain(others).map(|node| views.node(node)).collect();
+    let mut nodes: Vec<Node<'_>> = views.nodes().into_iter().map(|node| views.node(node)).collect();
     nodes.retain(|node| takes_node(&reading, node) && filter.fits(node));
-    nodes.sort_by_cached_key(|node| node.node.to_lowercase());
     Ok(shown.reply(&reading, &nodes))
 }
 
