@@ -30,7 +30,7 @@ const EPISODE: u64 = 2000;
 const FRAMES: usize = 64;
 
 const METHODS: [&str; 8] = ["GET", "PUT", "POST", "DELETE", "HEAD", "OPTIONS", "PATCH", "TRACE"];
-const PATHS: [&str; 30] = [
+const PATHS: [&str; 60] = [
     "/v1/hosts/web/a",
     "/v1/hosts/web/b",
     "/v1/hosts/db/a",
@@ -61,8 +61,38 @@ const PATHS: [&str; 30] = [
     "/docs",
     "/",
     "/v1/hosts/%77eb/%00%ff",
+    "/v1/agent/service/register",
+    "/v1/agent/service/register?replace-existing-checks",
+    "/v1/agent/service/deregister/web-1",
+    "/v1/agent/service/deregister/a/b%2Fc",
+    "/v1/agent/service/maintenance/web-1?enable=true&reason=x",
+    "/v1/agent/maintenance?enable=false",
+    "/v1/agent/services?filter=Service%3D%3Dweb",
+    "/v1/agent/service/web-1?hash=x",
+    "/v1/agent/checks",
+    "/v1/agent/check/register",
+    "/v1/agent/check/deregister/service:web-1",
+    "/v1/agent/check/pass/service:web-1?note=well",
+    "/v1/agent/check/update/service:web-1",
+    "/v1/agent/health/service/name/web?format=text",
+    "/v1/agent/health/service/id/web-1",
+    "/v1/agent/self",
+    "/v1/agent/metrics",
+    "/v1/catalog/register",
+    "/v1/catalog/deregister",
+    "/v1/catalog/nodes?node-meta=a:b&filter=Meta%20contains%20a",
+    "/v1/catalog/node/n2",
+    "/v1/catalog/services?pretty",
+    "/v1/catalog/service/web?tag=v1&tag=a.b&near=_agent",
+    "/v1/health/service/web?passing&index=1&wait=1ms",
+    "/v1/health/service/WEB?filter=not%20(Checks.Status%20matches%20%22c.*%22)%20or%20Service.Port%20in%20x",
+    "/v1/health/checks/web",
+    "/v1/health/node/n2?dc=dc1",
+    "/v1/health/state/any?stale",
+    "/v1/health/connect/web",
+    "/v1/kv/a/b?recurse",
 ];
-const BODIES: [&str; 19] = [
+const BODIES: [&str; 28] = [
     "",
     "{}",
     r#"{"address":"10.0.0.1","port":80}"#,
@@ -81,6 +111,15 @@ const BODIES: [&str; 19] = [
     "auto_ip=1&port=80&revision=abc&tags={\"az\":\"a\",\"instance_id\":\"i\",\"region\":\"r\",\"canary\":\"true\"}",
     "load_balancing_weight=50",
     "--x\r\nContent-Disposition: form-data; name=\"ip\"\r\n\r\n10.0.0.5\r\n--x\r\nContent-Disposition: form-data; name=\"port\"\r\n\r\n80\r\n--x--\r\n",
+    r#"{"ID":"web-1","Name":"web","Address":"10.0.0.1","Port":80,"Tags":["v1","a.b"],"Meta":{"k":"v"},"Weights":{"Passing":5,"Warning":0},"Check":{"TTL":"10s"}}"#,
+    r#"{"id":"a/b/c","name":"Web","address":"some-box","checks":[{"http":"http://10.0.0.1:80/x","interval":"10s","header":{"a":["b"]}},{"name":"t","tcp":"[fd00::1]:1","interval":1000000000,"status":"warning"}],"tagged_addresses":{"lan_ipv6":{"address":"fd00::1","port":1}}}"#,
+    r#"{"Name":"web","ID":"web-2","Ports":[{"Name":"http","Port":80,"Default":true}],"Connect":{"Native":true,"SidecarService":{}},"Locality":{"Region":"r"}}"#,
+    r#"{"Name":"p","Kind":"connect-proxy","Proxy":{"DestinationServiceName":"web","Config":{"a":[1,2.5,null]}}}"#,
+    r#"{"Name":"up","ID":"service:web-1","ServiceID":"web-1","TTL":"10s","Notes":"n","DeregisterCriticalServiceAfter":"1m"}"#,
+    r#"{"Name":"follows","AliasService":"web-1","AliasNode":"n2"}"#,
+    r#"{"Node":"N2","ID":"40e4a748-2192-161a-0510-9bf59fe950b5","Address":"10.0.0.2","NodeMeta":{"rfc1035-a":"\"é"},"TaggedAddresses":{"lan":"10.0.0.2"},"Service":{"Service":"web","ID":"web-1","Port":80,"Tags":["v1"]},"Checks":[{"Name":"up","Status":"critical"},{"Name":"own","ServiceID":"web-1","Definition":{"TCP":"a:1"}}]}"#,
+    r#"{"Node":"n2","SkipNodeUpdate":true,"Check":{"Name":"up","Status":"passing","Output":"o"}}"#,
+    r#"{"Node":"n2","CheckID":"up","ServiceID":""}"#,
     "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]",
 ];
 const KINDS: [&str; 7] = [
@@ -148,7 +187,11 @@ fn requests() {
         let (status, reply) = runtime.block_on(sent.to(&server.router, dice));
         trace.input("reply", &reply);
         let after = server.registry.snapshot_arc();
-        assert!(status < 500, "{status} is nobody's fault but ours");
+        // Consul says 500 to much that a client could do better, and so does its dialect, with a sentence.
+        let is_consuls =
+            status == 500 && (sent.method == "HEAD" || !reply.is_empty()) && after.revision == before.revision;
+        let is_verdict = status == 503 && ["critical", "maintenance"].iter().any(|word| says(&reply, word));
+        assert!(status < 500 || is_consuls || is_verdict, "{status} is nobody's fault but ours");
         let moved = before.revision != after.revision;
         let refused = status >= 300 || !["PUT", "POST", "DELETE"].contains(&&*sent.method);
         assert!(!moved || !refused, "{status}, and the table changed");
@@ -160,6 +203,10 @@ fn requests() {
         }
     });
     assert!(accepted > 0, "some were accepted");
+}
+
+fn says(reply: &[u8], word: &str) -> bool {
+    reply.windows(word.len()).any(|window| window == word.as_bytes())
 }
 
 /// A request.
