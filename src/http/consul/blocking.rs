@@ -25,6 +25,12 @@ pub(super) struct Shown {
 }
 
 impl Shown {
+    /// What there is now.
+    pub(super) fn now(app: &App) -> Shown {
+        let snapshot = app.registry.snapshot_arc();
+        Shown { index: snapshot.revision, snapshot, waited: false }
+    }
+
     /// The rows as the dialect shows them.
     pub(super) fn views<'a>(&'a self, app: &'a App) -> Views<'a> {
         Views::new(&self.snapshot.hosts, &app.consul, app.registry.now())

@@ -2,11 +2,11 @@
 //!
 //! | paths | what |
 //! | --- | --- |
-//! | `/v1/agent/...` | services and checks of this server's node, and the server itself ([`agent`]) |
-//! | `/v1/catalog/...` | nodes and services as they are known, and those that are registered from outside ([`catalog`]) |
-//! | `/v1/health/...` | services with their checks ([`health`]) |
+//! | `/v1/agent/...` | services and checks of this server's node, and the server itself (`agent`) |
+//! | `/v1/catalog/...` | nodes and services as they are known, and those that are registered from outside (`catalog`) |
+//! | `/v1/health/...` | services with their checks (`health`) |
 //! | `/v1/status/...` | who leads: this server |
-//! | others | what rollcall does not offer, answered so that no client falls over ([`stubs`]) |
+//! | others | what rollcall does not offer, answered so that no client falls over (`stubs`) |
 //!
 //! What needs no table stands by itself: the filter language ([`filter`]), the JSON of answers ([`shapes`]), the reader of
 //! registration bodies ([`body`]).

@@ -6,12 +6,12 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use bytes::Bytes;
 
+use super::super::blocking::Shown;
 use super::super::body;
 use super::super::filter::schema;
 use super::super::params::Params;
 use super::super::reply::{self, Failure};
 use super::super::shapes::HealthCheck;
-use super::super::view::Views;
 use super::super::{instance, node, submit, terms};
 use super::{own, with_check};
 use crate::http::App;
@@ -24,8 +24,8 @@ use crate::table::{CheckKind, Event, Hosts, Registration, Status};
 #[allow(clippy::unused_async, reason = "a handler")]
 pub(super) async fn list(State(app): State<App>, params: Params) -> Result<Response, Failure> {
     let filter = params.filter(schema::CHECK)?;
-    let snapshot = app.registry.snapshot_arc();
-    let views = Views::new(&snapshot.hosts, &app.consul, app.registry.now());
+    let shown = Shown::now(&app);
+    let views = shown.views(&app);
     let mut checks = BTreeMap::new();
     let mut add = |check: HealthCheck<'_>| {
         if filter.fits(&check) {
@@ -35,7 +35,7 @@ pub(super) async fn list(State(app): State<App>, params: Params) -> Result<Respo
         }
     };
     views.node_checks("").into_iter().filter(|check| check.check_id != "serfHealth").for_each(&mut add);
-    for host in snapshot.hosts.on_node("").filter(|host| views.shows(host)) {
+    for host in views.hosts.on_node("").filter(|host| views.shows(host)) {
         views.checks(host).into_iter().for_each(&mut add);
     }
     Ok(reply::json(&params, &checks))

@@ -6,6 +6,7 @@ use axum::response::Response;
 use serde::Serialize;
 use serde_json::json;
 
+use super::super::blocking::Shown;
 use super::super::params::Params;
 use super::super::reply::{self, Failure};
 use super::super::shapes::{AgentService, HealthCheck};
@@ -35,9 +36,9 @@ pub(super) async fn by_name(
     headers: HeaderMap,
     Path(name): Path<String>,
 ) -> Result<Response, Failure> {
-    let snapshot = app.registry.snapshot_arc();
-    let views = Views::new(&snapshot.hosts, &app.consul, app.registry.now());
-    let hosts = snapshot.hosts.on_node("").filter(|host| host.service.as_str() == name && views.shows(host));
+    let shown = Shown::now(&app);
+    let views = shown.views(&app);
+    let hosts = views.hosts.on_node("").filter(|host| host.service.as_str() == name && views.shows(host));
     let found: Vec<_> = hosts.map(|host| health(&views, host)).collect();
     let worst = found.iter().map(|health| health.aggregated_status).max_by_key(|status| rank(status));
     let Some(worst) = worst else {
@@ -59,9 +60,9 @@ pub(super) async fn by_id(
     headers: HeaderMap,
     Path(id): Path<String>,
 ) -> Result<Response, Failure> {
-    let snapshot = app.registry.snapshot_arc();
-    let views = Views::new(&snapshot.hosts, &app.consul, app.registry.now());
-    let Some(host) = own(&snapshot.hosts, &id).filter(|host| views.shows(host)) else {
+    let shown = Shown::now(&app);
+    let views = shown.views(&app);
+    let Some(host) = own(views.hosts, &id).filter(|host| views.shows(host)) else {
         let text = format!("ServiceId {id} not found");
         let nothing = json!({ "AggregatedStatus": "critical", "Service": null, "Checks": null });
         return Ok(answer(&params, &headers, &text, StatusCode::NOT_FOUND, &text, &nothing));

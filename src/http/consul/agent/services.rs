@@ -9,6 +9,7 @@ use axum::response::Response;
 use bytes::Bytes;
 use siphasher::sip::SipHasher24;
 
+use super::super::blocking::Shown;
 use super::super::body::ServiceRegistration;
 use super::super::filter::schema;
 use super::super::params::{Params, Reading};
@@ -66,9 +67,9 @@ pub(super) async fn deregister(
 #[allow(clippy::unused_async, reason = "a handler")]
 pub(super) async fn list(State(app): State<App>, params: Params) -> Result<Response, Failure> {
     let filter = params.filter(schema::SERVICE)?;
-    let snapshot = app.registry.snapshot_arc();
-    let views = Views::new(&snapshot.hosts, &app.consul, app.registry.now());
-    let shown = snapshot.hosts.on_node("").filter(|host| views.shows(host)).map(|host| views.agent_service(host));
+    let shown = Shown::now(&app);
+    let views = shown.views(&app);
+    let shown = views.hosts.on_node("").filter(|host| views.shows(host)).map(|host| views.agent_service(host));
     let services: BTreeMap<String, AgentService<'_>> =
         shown.filter(|service| filter.fits(service)).map(|service| (service.id.to_string(), service)).collect();
     Ok(reply::json(&params, &services))
@@ -83,9 +84,9 @@ pub(super) async fn one(State(app): State<App>, reading: Reading, Path(id): Path
     let mut waited = false;
     let mut left = Some(reading.wait + blocking::jitter(reading.wait));
     loop {
-        let snapshot = app.registry.snapshot_arc();
-        let views = Views::new(&snapshot.hosts, &app.consul, app.registry.now());
-        let found = own(&snapshot.hosts, &id).filter(|host| views.shows(host));
+        let shown = Shown::now(&app);
+        let views = shown.views(&app);
+        let found = own(views.hosts, &id).filter(|host| views.shows(host));
         let Some(host) = found else { return Err(Failure::missing(format!("unknown service ID: {id}"))) };
         let hash = content_hash(&views, host);
         let wait = left.take().filter(|_| !known.is_empty() && known == hash);
@@ -113,10 +114,10 @@ async fn wait_for_another(app: &App, host: &Host, known: &str, wait: Duration) -
     let changed = async {
         loop {
             app.registry.changed_after(&Topic::service(service.as_str()), seen).await;
-            let snapshot = app.registry.snapshot_arc();
-            seen = snapshot.hosts.modified(service.as_str());
-            let views = Views::new(&snapshot.hosts, &app.consul, app.registry.now());
-            if snapshot.hosts.get(&host.key()).is_none_or(|host| content_hash(&views, host) != known) {
+            let shown = Shown::now(app);
+            let views = shown.views(app);
+            seen = views.hosts.modified(service.as_str());
+            if views.hosts.get(&host.key()).is_none_or(|host| content_hash(&views, host) != known) {
                 return;
             }
         }

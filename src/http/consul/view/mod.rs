@@ -3,18 +3,23 @@
 //! Rows of every dialect are seen. Those of this one stand on the node that they were registered on; all others stand on
 //! the node that this server is, and have an id that no service of an agent has: `native/web/web-1`.
 
+mod check;
+mod service;
+
 use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::settings::Settings;
-use super::shapes::{
-    AgentService, CatalogService, Connect, Definition, HealthCheck, Node, NodeService, Pairs, Proxy, ServiceAddress,
-    ServiceEntry, ServicePort, TaggedAddresses, Text, Weights,
-};
+use super::shapes::{AgentService, CatalogService, HealthCheck, Node, NodeService, Pairs, ServiceEntry, Text};
 use super::stored::{self, NodeExtras, ServiceExtras};
 use crate::clock::Timestamp;
-use crate::duration::go::Nanoseconds;
-use crate::table::{Check, CheckKind, Dialect, Host, Hosts, Namespace, Port, Standing, Status, Tag};
+use crate::table::{Dialect, Host, Hosts, Namespace, Status};
+
+pub(super) use check::is_maintenance;
+pub(super) use service::{catalog_service, node_of, node_service, service_id};
+
+use check::{health_check, of_service, worst_first};
+use service::{is_proxy, meta, written_target};
 
 /// The check that says that the server itself is there.
 const SERF_HEALTH: &str = "serfHealth";
@@ -92,7 +97,7 @@ impl<'a> Views<'a> {
         (node.to_lowercase(), service_id(host).to_lowercase())
     }
 
-    /// Every node, by name, as [`Standing::node`] has it.
+    /// Every node, by name, as [`Standing::node`](crate::table::Standing::node) has it.
     pub(super) fn nodes(&self) -> Vec<&'a str> {
         let others = self.hosts.nodes().filter_map(|row| row.as_node()).filter(|node| !node.is_empty());
         let mut nodes: Vec<&'a str> = std::iter::once("").chain(others).collect();
@@ -111,7 +116,7 @@ impl<'a> Views<'a> {
         }
     }
 
-    /// A node; `node` as [`Standing::node`] has it.
+    /// A node; `node` as [`Standing::node`](crate::table::Standing::node) has it.
     pub(super) fn node(&self, node: &'a str) -> Node<'a> {
         let row = self.hosts.node(node);
         if node.is_empty() {
@@ -266,196 +271,3 @@ impl<'a> Views<'a> {
 
 /// What maintenance is called.
 pub(super) const MAINTENANCE_NAME: &str = "Service Maintenance Mode";
-
-/// A service and its node in the flat form.
-pub(super) fn catalog_service<'a>(node: Node<'a>, service: NodeService<'a>) -> CatalogService<'a> {
-    CatalogService {
-        id: node.id,
-        node: node.node,
-        address: node.address,
-        datacenter: node.datacenter,
-        tagged_addresses: node.tagged_addresses,
-        node_meta: node.meta,
-        service_kind: service.kind,
-        service_id: service.id,
-        service_name: service.service,
-        service_tags: service.tags,
-        service_address: service.address,
-        service_tagged_addresses: service.tagged_addresses,
-        service_weights: service.weights,
-        service_meta: service.meta,
-        service_port: service.port,
-        service_ports: service.ports,
-        service_socket_path: service.socket_path,
-        service_enable_tag_override: service.enable_tag_override,
-        service_proxy: service.proxy,
-        service_connect: service.connect,
-        service_locality: service.locality,
-        create_index: service.create_index,
-        modify_index: service.modify_index,
-    }
-}
-
-/// Whether a service of that kind has a proxy part of its own.
-fn is_proxy(kind: &str) -> bool {
-    !matches!(kind, "" | "typical")
-}
-
-/// Where a row stands, see [`Standing::node`].
-pub(super) fn node_of(host: &Host) -> &str {
-    match host.dialect {
-        Dialect::Consul => Standing::of(&host.id).node,
-        Dialect::Native | Dialect::Lyft | Dialect::Node => "",
-    }
-}
-
-/// The id of a service, unique on its node.
-pub(super) fn service_id(host: &Host) -> Text<'_> {
-    match host.dialect {
-        Dialect::Consul => Standing::of(&host.id).id.into(),
-        Dialect::Native | Dialect::Lyft | Dialect::Node => {
-            format!("{}/{}/{}", host.dialect, host.service, host.id).into()
-        }
-    }
-}
-
-/// A service as the catalog has it.
-pub(super) fn node_service(host: &Host) -> NodeService<'_> {
-    let extras: ServiceExtras = stored::of(host);
-    let ports: Vec<ServicePort<'_>> = host.ports.iter().filter_map(|port| named_port(port, &extras)).collect();
-    let port = if ports.is_empty() { host.ports.first().map_or(0, |port| port.number) } else { 0 };
-    let address = match extras.address {
-        Some(written) => Text::Owned(written),
-        None if host.at_node => Text::Borrowed(""),
-        None => written_target(host),
-    };
-    let mut tagged: TaggedAddresses<'_> = TaggedAddresses(
-        extras
-            .tagged_addresses
-            .into_iter()
-            .map(|(form, known)| (form.into(), ServiceAddress { address: known.address.into(), port: known.port }))
-            .collect(),
-    );
-    if let Ok(ip) = address.parse::<std::net::IpAddr>()
-        && !extras.external
-    {
-        for form in if ip.is_ipv4() { ["lan_ipv4", "wan_ipv4"] } else { ["lan_ipv6", "wan_ipv6"] } {
-            tagged.0.entry(form.into()).or_insert_with(|| ServiceAddress { address: address.clone(), port });
-        }
-    }
-    NodeService {
-        kind: extras.kind.into(),
-        id: service_id(host),
-        service: host.service.as_str().into(),
-        tags: match extras.tags {
-            Some(written) => written.into_iter().map(Text::Owned).collect(),
-            None => tags(host),
-        },
-        address,
-        tagged_addresses: tagged,
-        meta: meta(host),
-        port,
-        ports,
-        socket_path: extras.socket_path.into(),
-        weights: Weights { passing: host.weights.passing, warning: host.weights.warning },
-        enable_tag_override: extras.enable_tag_override,
-        connect: Connect { native: extras.native },
-        proxy: Proxy(extras.proxy),
-        locality: extras.locality,
-        create_index: host.created.0.max(1),
-        modify_index: host.modified.0.max(1),
-        ..NodeService::default()
-    }
-}
-
-fn named_port<'a>(port: &'a Port, extras: &ServiceExtras) -> Option<ServicePort<'a>> {
-    let name = port.name.as_deref()?;
-    Some(ServicePort { name: name.into(), port: port.number, default: extras.default_port.as_deref() == Some(name) })
-}
-
-/// The name, or the first address.
-fn written_target(host: &Host) -> Text<'_> {
-    match host.target.name() {
-        Some(name) => Text::Borrowed(name),
-        None => host.target.addresses().first().map(|address| address.to_string()).unwrap_or_default().into(),
-    }
-}
-
-fn tags(host: &Host) -> Vec<Text<'_>> {
-    host.tags.iter().map(Tag::as_str).map(Text::Borrowed).collect()
-}
-
-fn meta(host: &Host) -> Pairs<'_> {
-    Pairs(host.meta.iter().map(|(key, value)| ((&**key).into(), (&**value).into())).collect())
-}
-
-/// A check that is of a service, and no more yet.
-fn of_service(host: &Host) -> HealthCheck<'_> {
-    HealthCheck {
-        service_id: service_id(host),
-        service_name: host.service.as_str().into(),
-        service_tags: tags(host),
-        ..HealthCheck::default()
-    }
-}
-
-fn health_check<'a>(host: &'a Host, check: &'a Check, node: Text<'a>, service: Option<Text<'a>>) -> HealthCheck<'a> {
-    let title = check.title.as_deref();
-    let name = title.map_or("", |title| &title.name);
-    let definition = title.map(|title| &*title.definition).filter(|text| !text.is_empty());
-    let terms = check.terms.as_deref();
-    let go = |duration: std::time::Duration| match i64::try_from(duration.as_nanos()) {
-        Ok(0) => String::new(),
-        Ok(nanoseconds) => Nanoseconds(nanoseconds).to_string(),
-        Err(_) => Nanoseconds(i64::MAX).to_string(),
-    };
-    let base = if service.is_some() { of_service(host) } else { HealthCheck::default() };
-    HealthCheck {
-        node,
-        // An id of another dialect is unique within its host only.
-        check_id: match host.dialect {
-            Dialect::Consul | Dialect::Node => Text::Borrowed(&check.id),
-            Dialect::Native | Dialect::Lyft => format!("{}/{}", service_id(host), check.id).into(),
-        },
-        name: if name.is_empty() { default_name(host, check).into() } else { name.into() },
-        status: check.status.as_str().into(),
-        notes: title.map_or("", |title| &title.notes).into(),
-        output: check.output.read().to_string().into(),
-        r#type: kind_of(check).into(),
-        interval: terms.map(|terms| go(terms.interval)).unwrap_or_default().into(),
-        timeout: terms.map(|terms| go(terms.timeout)).unwrap_or_default().into(),
-        definition: Definition(definition.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()),
-        create_index: host.created.0.max(1),
-        modify_index: host.modified.0.max(1),
-        ..base
-    }
-}
-
-/// What a check is called that says no name.
-pub(super) fn default_name(host: &Host, check: &Check) -> String {
-    match host.dialect {
-        Dialect::Node => check.id.to_string(),
-        Dialect::Native | Dialect::Lyft | Dialect::Consul => format!("Service '{}' check", host.service),
-    }
-}
-
-fn kind_of(check: &Check) -> &'static str {
-    match (check.kind() == &CheckKind::Reported, is_maintenance(&check.id)) {
-        (true, true) => "maintenance",
-        (true, false) => "",
-        (false, _) => check.kind().as_str(),
-    }
-}
-
-/// Whether an operator took something out by this check.
-pub(super) fn is_maintenance(check: &str) -> bool {
-    check.starts_with(SERVICE_MAINTENANCE) || check == NODE_MAINTENANCE
-}
-
-fn worst_first(checks: &mut [HealthCheck<'_>]) {
-    checks.sort_by_key(|check| match &*check.status {
-        "critical" => 0,
-        "warning" => 1,
-        _ => 2,
-    });
-}
