@@ -630,7 +630,9 @@ fn add_statics(truth: &mut Truth) {
     for kind in ["b", "db", "lb"] {
         truth.add(&format!("{kind}._dns-sd._udp.{HOSTS}"), [(Record::Ptr(HOSTS.to_owned()), RECORD_TTL)]);
     }
-    truth.add(&format!("ns.{CONSUL}"), [(Record::A(Ipv4Addr::LOCALHOST), STATIC_TTL)]);
+    for name in ["ns", "consul.service"] {
+        truth.add(&format!("{name}.{CONSUL}"), [(Record::A(Ipv4Addr::LOCALHOST), STATIC_TTL)]);
+    }
     for locality in LOCALITIES {
         truth.add(&format!("addr.{locality}"), []);
     }
