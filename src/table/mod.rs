@@ -72,13 +72,19 @@ impl HostTable {
         table
     }
 
-    /// Gives the hosts on nodes that do not pass the status of their node, which is not stored with them.
+    /// Makes the hosts on nodes what their nodes are now: their status is not stored with them, and this server may be
+    /// somewhere else than it was.
     fn restore_nodes(&mut self) {
-        let ill: Vec<Arc<Host>> = self.hosts.nodes().filter(|node| node.status() != Status::Passing).cloned().collect();
-        for node in ill {
+        let nodes: Vec<Arc<Host>> = self.hosts.nodes().cloned().collect();
+        for node in nodes {
             let on_node: Vec<Arc<Host>> = self.hosts.on_node(node.as_node().unwrap_or_default()).cloned().collect();
             for host in on_node {
-                let mut host = Host { node_status: node.status(), ..Host::clone(&host) };
+                let moved = host.at_node && host.target != node.target;
+                if node.status() == Status::Passing && !moved {
+                    continue;
+                }
+                let target = if moved { node.target.clone() } else { host.target.clone() };
+                let mut host = Host { node_status: node.status(), target, ..Host::clone(&host) };
                 host.weight = host.weights.of(host.status());
                 self.hosts.insert(Arc::new(host));
             }

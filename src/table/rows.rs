@@ -28,7 +28,7 @@ pub struct Hosts {
     /// Those of Consul's dialect, by where they stand.
     placed: OrdSet<Placed>,
     /// Those of them that have a check whose id does not name the row, by node and check.
-    checked: OrdMap<(Box<str>, Box<str>), Placed>,
+    checked: OrdMap<(Box<str>, Box<str>), OrdSet<Placed>>,
     /// The last changes of nodes and what stands on them.
     on_nodes: OrdMap<Box<str>, Revision>,
     marks: Marks,
@@ -130,21 +130,19 @@ impl Hosts {
             .filter(|host| Standing::of(&host.id) == at)
     }
 
-    /// The row on a node that has a check of that id, the node itself included.
-    pub fn with_check(&self, node: &str, check: &str) -> Option<&Arc<Host>> {
-        let has = |host: &&Arc<Host>| host.checks.iter().any(|known| *known.id == *check);
-        if let Some(row) = self.node(node).filter(has) {
-            return Some(row);
-        }
-        if let Some(row) = row_named(check).and_then(|id| self.standing(Standing { node, id })).filter(has) {
-            return Some(row);
-        }
+    /// The rows on a node that have a check of that id, the node itself included, the one that was changed last first. There
+    /// is one, unless several hosts gave their checks one id.
+    pub fn with_check(&self, node: &str, check: &str) -> Vec<&Arc<Host>> {
+        let at = |id: &str| self.standing(Standing { node, id });
+        let named = row_named(check).and_then(at);
         // `service:web:1` is the first check of `web`, or the only one of `web:1`.
-        let first = row_named(check).and_then(|id| Some(id.rsplit_once(':')?.0));
-        if let Some(row) = first.and_then(|id| self.standing(Standing { node, id })).filter(has) {
-            return Some(row);
-        }
-        self.checked.get(&(node.into(), check.into())).map(|placed| &placed.0)
+        let first = row_named(check).and_then(|id| Some(id.rsplit_once(':')?.0)).and_then(at);
+        let odd = self.checked.get(&(node.into(), check.into())).into_iter().flatten().map(|placed| &placed.0);
+        let known = self.node(node).into_iter().chain(named).chain(first).chain(odd);
+        let mut rows: Vec<_> = known.filter(|host| host.checks.iter().any(|known| *known.id == *check)).collect();
+        rows.sort_by_key(|host| std::cmp::Reverse(host.modified));
+        rows.dedup_by_key(|host| host.key());
+        rows
     }
 
     /// The rows of a service, by dialect, id.
@@ -244,7 +242,7 @@ impl Hosts {
         if row.0.dialect == Dialect::Consul {
             self.placed.insert(Placed(Arc::clone(&row.0)));
             for key in odd_checks(&row.0) {
-                self.checked.insert(key, Placed(Arc::clone(&row.0)));
+                self.checked.entry(key).or_default().insert(Placed(Arc::clone(&row.0)));
             }
         }
         if let Some(repo) = &row.0.repo {
@@ -309,8 +307,11 @@ impl Hosts {
 
     fn forget_checks(&mut self, host: &Arc<Host>) {
         for key in odd_checks(host) {
-            if self.checked.get(&key).is_some_and(|placed| placed.0.key() == host.key()) {
-                self.checked.remove(&key);
+            if let Some(rows) = self.checked.get_mut(&key) {
+                rows.remove(&Placed(Arc::clone(host)));
+                if rows.is_empty() {
+                    self.checked.remove(&key);
+                }
             }
         }
     }

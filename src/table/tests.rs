@@ -184,6 +184,20 @@ fn a_node_takes_its_hosts_with_it() {
 }
 
 #[test]
+fn a_server_that_is_somewhere_else_takes_its_hosts_there() {
+    let mut table = HostTable::default();
+    register(&mut table, node("n1", true, Status::Passing), at(0));
+    register(&mut table, Registration { at_node: true, ..placed("web", "", "a") }, at(0));
+    register(&mut table, placed("web", "", "b"), at(0));
+    let mut rows: Vec<Host> = table.hosts().iter().map(|row| Host::clone(row)).collect();
+    let target = Target::parse("address", ["10.9.0.99"]).expect("address");
+    rows.push(Host::new(Registration { target: target.clone(), ..node("n1", true, Status::Passing) }, at(1)));
+    let again = HostTable::restore(rows, table.revision(), at(1));
+    let targets: Vec<&Target> = again.hosts().on_node("").map(|row| &row.target).collect();
+    assert_eq!((targets[0], targets[1].addresses()[0].to_string()), (&target, "10.0.0.1".to_owned()));
+}
+
+#[test]
 fn each_service_has_a_revision_of_its_own() {
     let mut table = HostTable::default();
     register(&mut table, placed("web", "n2", "a"), at(0));

@@ -16,6 +16,9 @@ use crate::table::{
     Weights, parse_meta, parse_tags,
 };
 
+/// The id of a service stands in those of its checks.
+const SERVICE_ID_OCTETS: usize = limits::ID_OCTETS - 32;
+
 /// The events that put a service on a node. One of that id that was another service before leaves first. Checks that are
 /// not named stay, unless `replace` says that they go.
 pub(super) fn register(
@@ -94,6 +97,9 @@ pub(super) fn registration(
     node: &str,
 ) -> Result<Registration, Failure> {
     let service = ServiceName::parse("service name", &said.name)?;
+    if said.id.len() > SERVICE_ID_OCTETS {
+        return Err(Failure::bad(format!("Invalid service ID: must be at most {SERVICE_ID_OCTETS} octets")));
+    }
     let id = Standing { node, id: &said.id }.to_id("service ID")?;
     let place = target(settings, hosts, said, node)?;
     let kept_tags: Vec<&str> = distinct(said.tags.iter().map(String::as_str).filter(|tag| !tag.is_empty()));

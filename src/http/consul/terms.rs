@@ -14,6 +14,9 @@ use crate::table::{
 };
 use crate::table::{HostId, Hosts};
 
+/// What Consul raises a shorter time to: a host that starts slowly stays.
+const REAP_MIN: Duration = Duration::from_secs(60);
+
 /// How Consul's checks introduce themselves: hosts let them in by it.
 const AGENT: &str = "Consul Health Check";
 
@@ -71,11 +74,7 @@ fn wishes(check: &body::Check) -> Wishes {
         failures_before_warning: count(check.failures_before_warning).filter(|count| *count > 0),
         failures_before_critical: count(check.failures_before_critical),
         output_octets: count(check.output_max_size).filter(|octets| *octets > 0),
-        deregister_critical_after: within(
-            check.deregister_critical_service_after,
-            limits::LEASE_MIN,
-            limits::LEASE_MAX,
-        ),
+        deregister_critical_after: within(check.deregister_critical_service_after, REAP_MIN, limits::LEASE_MAX),
     }
 }
 

@@ -146,6 +146,34 @@ fn after_a_start_what_was_good_waits_for_its_place() {
 }
 
 #[test]
+fn an_alias_of_an_alias_is_what_that_one_follows() {
+    let mut desk = Desk::default();
+    let follows = |id: &str| {
+        let service = ServiceName::parse("service", "web").expect("a name");
+        let kind = CheckKind::Alias(service, Some(HostId::parse("id", id).expect("an id")));
+        Some(Arc::new(Terms::parse("", kind, Wishes::default()).expect("terms")))
+    };
+    for (id, followed) in [("a", "b"), ("b", "c"), ("c", "d"), ("d", "c")] {
+        let check = CheckDefinition::new("up".into(), follows(followed));
+        desk.apply(
+            Event::Register(Box::new(Registration { checks: Some(vec![check]), ..registration(id, AT) })),
+            at(0),
+        );
+    }
+    let status = |desk: &Desk, id: &str| match alias::observe(desk.table.hosts(), key("web", id, "up"), at(1)) {
+        Some(Event::Observe { status, .. }) => status,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(status(&desk, "a"), Status::Passing, "a circle says nothing");
+    let host = key("web", "d", "").host;
+    desk.apply(Event::Report { host, check: "disk".into(), status: Status::Critical, output: "".into() }, at(2));
+    assert_eq!(
+        ["a", "b", "c", "d"].map(|id| status(&desk, id)),
+        [Status::Critical, Status::Critical, Status::Critical, Status::Passing]
+    );
+}
+
+#[test]
 fn an_alias_is_looked_at_when_its_service_changes() {
     let mut desk = Desk::default();
     let service = ServiceName::parse("service", "web").expect("a name");

@@ -1,6 +1,7 @@
 //! Checks of this server's node: registered, reported, listed.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use axum::extract::{Path, State};
 use axum::response::Response;
@@ -13,7 +14,7 @@ use super::super::params::Params;
 use super::super::reply::{self, Failure};
 use super::super::shapes::HealthCheck;
 use super::super::{instance, node, submit, terms};
-use super::{own, with_check};
+use super::{Client, own, with_check};
 use crate::http::App;
 use crate::metrics::Operation;
 use crate::table::{CheckKind, Event, Hosts, Registration, Status};
@@ -79,15 +80,16 @@ fn put(app: &App, hosts: &Hosts, check: body::Check) -> Result<Vec<Event>, Failu
     responses((status = 200, description = "It is gone."), (status = 404, description = "There is none of that id.")))]
 pub(super) async fn deregister(
     State(app): State<App>,
+    client: Client,
     _params: Params,
     Path(id): Path<String>,
 ) -> Result<Response, Failure> {
-    submit(&app, Operation::Health, |hosts| without(hosts, &id)).await?;
+    submit(&app, Operation::Health, |hosts| without(hosts, client.0, &id)).await?;
     Ok(reply::done())
 }
 
-fn without(hosts: &Hosts, id: &str) -> Result<Vec<Event>, Failure> {
-    let mut registration = Registration::from(&**with_check(hosts, id)?);
+fn without(hosts: &Hosts, client: Option<IpAddr>, id: &str) -> Result<Vec<Event>, Failure> {
+    let mut registration = Registration::from(&**with_check(hosts, id, client)?);
     if let Some(checks) = &mut registration.checks {
         checks.retain(|known| *known.id != *id);
     }
@@ -98,24 +100,39 @@ fn without(hosts: &Hosts, id: &str) -> Result<Vec<Event>, Failure> {
 #[utoipa::path(put, path = "/v1/agent/check/pass/{*id}", tag = "consul",
     params(("id" = String, Path), ("note" = Option<String>, Query)),
     responses((status = 200, description = "Taken."), (status = 404, description = "There is none of that id.")))]
-pub(super) async fn pass(State(app): State<App>, params: Params, Path(id): Path<String>) -> Result<Response, Failure> {
-    report(&app, &id, Status::Passing, params.text("note")).await
+pub(super) async fn pass(
+    State(app): State<App>,
+    client: Client,
+    params: Params,
+    Path(id): Path<String>,
+) -> Result<Response, Failure> {
+    report(&app, client, &id, Status::Passing, params.text("note")).await
 }
 
 /// Reports that a check with a TTL warns.
 #[utoipa::path(put, path = "/v1/agent/check/warn/{*id}", tag = "consul",
     params(("id" = String, Path), ("note" = Option<String>, Query)),
     responses((status = 200, description = "Taken."), (status = 404, description = "There is none of that id.")))]
-pub(super) async fn warn(State(app): State<App>, params: Params, Path(id): Path<String>) -> Result<Response, Failure> {
-    report(&app, &id, Status::Warning, params.text("note")).await
+pub(super) async fn warn(
+    State(app): State<App>,
+    client: Client,
+    params: Params,
+    Path(id): Path<String>,
+) -> Result<Response, Failure> {
+    report(&app, client, &id, Status::Warning, params.text("note")).await
 }
 
 /// Reports that a check with a TTL is critical.
 #[utoipa::path(put, path = "/v1/agent/check/fail/{*id}", tag = "consul",
     params(("id" = String, Path), ("note" = Option<String>, Query)),
     responses((status = 200, description = "Taken."), (status = 404, description = "There is none of that id.")))]
-pub(super) async fn fail(State(app): State<App>, params: Params, Path(id): Path<String>) -> Result<Response, Failure> {
-    report(&app, &id, Status::Critical, params.text("note")).await
+pub(super) async fn fail(
+    State(app): State<App>,
+    client: Client,
+    params: Params,
+    Path(id): Path<String>,
+) -> Result<Response, Failure> {
+    report(&app, client, &id, Status::Critical, params.text("note")).await
 }
 
 /// Reports the status of a check with a TTL, and what is said with it.
@@ -124,6 +141,7 @@ pub(super) async fn fail(State(app): State<App>, params: Params, Path(id): Path<
     responses((status = 200, description = "Taken."), (status = 400, description = "No such status."), (status = 404, description = "There is none of that id.")))]
 pub(super) async fn update(
     State(app): State<App>,
+    client: Client,
     _params: Params,
     Path(id): Path<String>,
     body: Bytes,
@@ -131,12 +149,18 @@ pub(super) async fn update(
     let (status, output) = body::verdict(&body)?;
     let known = Status::ALL.into_iter().find(|known| known.as_str() == status);
     let status = known.ok_or_else(|| Failure::bad(format!("Invalid check status: '{status}'")))?;
-    report(&app, &id, status, &output).await
+    report(&app, client, &id, status, &output).await
 }
 
-async fn report(app: &App, id: &str, status: Status, output: &str) -> Result<Response, Failure> {
+async fn report(
+    app: &App,
+    Client(client): Client,
+    id: &str,
+    status: Status,
+    output: &str,
+) -> Result<Response, Failure> {
     submit(app, Operation::Health, |hosts| {
-        let host = with_check(hosts, id)?;
+        let host = with_check(hosts, id, client)?;
         let has_ttl = host.checks.iter().any(|check| *check.id == *id && matches!(check.kind(), CheckKind::Ttl(_)));
         if !has_ttl {
             return Err(Failure::internal(format!("CheckID {id:?} does not have associated TTL")));

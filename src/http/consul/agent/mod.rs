@@ -6,9 +6,12 @@ mod maintenance;
 mod services;
 mod this;
 
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::StatusCode;
+use axum::http::request::Parts;
 use axum::routing::any;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
 use utoipa_axum::routes;
@@ -78,10 +81,25 @@ fn unknown_service(id: &str) -> Failure {
     Failure::missing(format!("Unknown service ID {id:?}. {hint}"))
 }
 
-/// The row on this server's node that has a check.
-fn with_check<'a>(hosts: &'a Hosts, check: &str) -> Result<&'a Arc<Host>, Failure> {
-    hosts.with_check("", check).ok_or_else(|| {
+/// The row on this server's node that has a check. Where several hosts gave their checks one id, as they may where each has
+/// an agent of its own, the one that asks is meant: that at the address of the client; else the one that was changed last.
+fn with_check<'a>(hosts: &'a Hosts, check: &str, client: Option<IpAddr>) -> Result<&'a Arc<Host>, Failure> {
+    let rows = hosts.with_check("", check);
+    let is_client = |host: &&&Arc<Host>| client.is_some_and(|client| host.target.addresses().contains(&client));
+    rows.iter().find(is_client).or(rows.first()).copied().ok_or_else(|| {
         let hint = "Ensure that the check ID is passed, not the check name.";
         Failure::missing(format!("Unknown check ID {check:?}. {hint}"))
     })
+}
+
+/// The address of a client, where the listener knows it.
+struct Client(Option<IpAddr>);
+
+impl FromRequestParts<App> for Client {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Client, Self::Rejection> {
+        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+        Ok(Client(peer.map(|ConnectInfo(peer)| peer.ip().to_canonical())))
+    }
 }

@@ -217,6 +217,11 @@ pub(super) async fn deregister(State(app): State<App>, params: Params, body: Byt
         return Err(Failure::internal("Must provide node"));
     }
     let node = known_as(&app, &said.node);
+    if node.is_empty() && said.service_id.is_empty() && said.check_id.is_empty() {
+        // Every host that has no agent of its own stands there, and nobody would put them back.
+        let text = "Cannot deregister the node of this server: name a ServiceID or a CheckID on it";
+        return Err(Failure::bad(text));
+    }
     submit(&app, Operation::Deregister, |hosts| Ok(without(hosts, &node, &said))).await?;
     Ok(reply::json(&params, &true))
 }
@@ -227,13 +232,11 @@ fn without(hosts: &Hosts, node: &str, said: &Deregistration) -> Vec<Event> {
         return host.map(|host| Event::Deregister(host.key())).into_iter().collect();
     }
     if !said.check_id.is_empty() {
-        let Some(host) = hosts.with_check(node, &said.check_id) else { return Vec::new() };
+        let Some(host) = hosts.with_check(node, &said.check_id).first().copied() else { return Vec::new() };
         let mut row = Registration::from(&**host);
         row.checks = row.checks.map(|checks| checks.into_iter().filter(|check| *check.id != *said.check_id).collect());
         return vec![Event::Register(Box::new(row))];
     }
     let services = hosts.on_node(node).map(|host| Event::Deregister(host.key()));
-    // This server's own node stays: it would be back at once.
-    let row = hosts.node(node).filter(|row| row.as_node() != Some("")).map(|row| Event::Deregister(row.key()));
-    services.chain(row).collect()
+    services.chain(hosts.node(node).map(|row| Event::Deregister(row.key()))).collect()
 }
