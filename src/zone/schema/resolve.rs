@@ -375,7 +375,7 @@ pub(super) fn home(namespace: &[u8], service: &[u8]) -> Option<Path> {
 }
 
 /// The address whose label has these digits.
-pub(super) fn address_of(hex: &[u8]) -> Option<IpAddr> {
+pub(in crate::zone) fn address_of(hex: &[u8]) -> Option<IpAddr> {
     if !hex.iter().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f')) {
         return None;
     }
