@@ -17,7 +17,7 @@ use super::query_log::QueryLog;
 use super::rate::{Limiter, Subject, Verdict};
 use super::reply::{Code, Reply};
 use super::settings::Settings;
-use super::stats::Stats;
+use super::stats::{Stats, Tally};
 use crate::clock::Timestamp;
 use crate::registry::{Registry, Snapshot};
 use crate::zone::{Answer, Asker, Authority, ExtendedError, Question, Random, Rcode, Words, Zones};
@@ -362,29 +362,38 @@ impl Engine {
 
     /// A look at what is published now, for packets that were received before.
     pub(super) fn session(&self) -> Session<'_> {
-        Session { engine: self, snapshot: self.registry.snapshot() }
+        Session { engine: self, snapshot: self.registry.snapshot(), now: self.registry.now(), tally: Tally::default() }
     }
 }
 
-/// What is published, for the length of a few answers.
+/// What is published, for the length of a few answers; they are counted when it ends.
 pub(super) struct Session<'e> {
     engine: &'e Engine,
     snapshot: Guard<Arc<Snapshot>>,
+    /// When the last answer was made: the next one begins then.
+    now: Timestamp,
+    tally: Tally,
 }
 
 impl Session<'_> {
     /// [`Engine::respond`].
-    pub(super) fn respond(&self, request: &Request<'_>, random: &mut Random, out: &mut Vec<u8>) -> Option<Answered> {
+    pub(super) fn respond(
+        &mut self,
+        request: &Request<'_>,
+        random: &mut Random,
+        out: &mut Vec<u8>,
+    ) -> Option<Answered> {
         let Engine { registry, settings, limiter, log, stats, .. } = self.engine;
-        let now = registry.now();
+        let now = self.now;
         let limiter = limiter.as_ref();
         let view = View { zones: &self.snapshot.zones, loaded: self.snapshot.loaded, settings, limiter };
         // A fault in one answer must not end a worker; the client gets silence and asks again.
         match catch_unwind(AssertUnwindSafe(|| respond(&view, request, now, random, out))) {
             Ok(Outcome::Dropped(reason)) => stats.dropped(reason),
             Ok(Outcome::Answered(answered)) => {
-                let took = registry.now().since(now);
-                stats.answered(&self.snapshot.zones, &answered, request.transport, out.len(), took);
+                self.now = registry.now();
+                let took = self.now.since(now);
+                self.tally.answered(&answered, request.transport, out.len(), took);
                 if let Some(log) = log {
                     log.tell(request, &answered, out, took);
                 }
@@ -393,5 +402,11 @@ impl Session<'_> {
             Err(_) => stats.panicked(),
         }
         None
+    }
+}
+
+impl Drop for Session<'_> {
+    fn drop(&mut self) {
+        self.engine.stats.add(&self.snapshot.zones, &self.tally);
     }
 }
