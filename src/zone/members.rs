@@ -9,7 +9,7 @@ use imbl::Vector;
 use smallvec::SmallVec;
 
 use super::file::rtype;
-use super::rows::Rows;
+use super::rows::{Rows, Shape};
 use crate::clock::Timestamp;
 use crate::table::{Dialect, Host};
 
@@ -49,6 +49,8 @@ struct Facts {
     weighted: u32,
     /// The weight of the first host that there was.
     weight: u16,
+    /// The addresses that each of them has, where their lines are prepared.
+    shape: Option<Shape>,
 }
 
 impl Facts {
@@ -107,7 +109,8 @@ impl HostSet {
         }
         // A lone host is as near as its line would be.
         let is_alike = members.len() > 1 && facts.irregular == 0 && facts.shared == 0;
-        let rows = is_alike.then(|| Rows::of(&members)).flatten();
+        let (shape, rows) = is_alike.then(|| Rows::of(&members)).flatten().unzip();
+        facts.shape = shape;
         HostSet { members: Members::Few(members.into_boxed_slice()), facts, rows }
     }
 
@@ -116,8 +119,8 @@ impl HostSet {
     }
 
     /// What the hosts say, where it is prepared.
-    pub(super) fn rows(&self) -> Option<&Rows> {
-        self.rows.as_deref()
+    pub(super) fn rows(&self) -> Option<(Shape, &Rows)> {
+        self.facts.shape.zip(self.rows.as_deref())
     }
 
     pub(super) fn len(&self) -> usize {

@@ -3,11 +3,14 @@
 //! Most sets of hosts are alike: one port each, one address of each family, none of them twice. Their records are known
 //! when the set is made but for the TTL, and that is the policy's while no lease in the set is near its end. So an
 //! answer reads one piece of memory instead of two places a host, and looks at the leases only when one of them may
-//! have become short: a set knows a moment up to which none has. Leases only get longer, so the moment stays true.
+//! have become short: a set knows a moment up to which none has. Leases only get longer, so the moment stays true. It
+//! stands before the lines: one place is one wait for memory.
 
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+
+use smallvec::SmallVec;
 
 use crate::clock::Timestamp;
 use crate::table::Host;
@@ -70,29 +73,49 @@ impl Shape {
 
 /// The lines of a set of hosts that are alike.
 #[derive(Debug)]
-pub(super) struct Rows {
-    shape: Shape,
+pub(super) struct Rows<L: ?Sized = [u8]> {
     /// Microseconds: up to then every lease has the policy's TTL left, or more.
     calm_until: AtomicU64,
-    lines: Box<[u8]>,
+    /// The lines, and zeros behind them.
+    lines: L,
 }
 
 impl Rows {
     /// The lines of `hosts`, which have one port each; `None` where they are not alike.
-    pub(super) fn of(hosts: &[Arc<Host>]) -> Option<Arc<Rows>> {
+    pub(super) fn of(hosts: &[Arc<Host>]) -> Option<(Shape, Arc<Rows>)> {
         let shape = Shape::of(hosts.first()?)?;
-        let mut lines = Vec::with_capacity(hosts.len() * shape.octets());
+        let mut lines: SmallVec<[u8; 256]> = SmallVec::new();
         for host in hosts {
             if Shape::of(host) != Some(shape) {
                 return None;
             }
             lines.extend_from_slice(&line(host)?[..shape.octets()]);
         }
-        Some(Arc::new(Rows { shape, calm_until: AtomicU64::new(0), lines: lines.into() }))
+        // With what stands before them, sizes of which allocators have memory.
+        let rows: Arc<Rows> = match lines.len() {
+            0..=24 => Rows::sized::<24>(&lines),
+            25..=56 => Rows::sized::<56>(&lines),
+            57..=72 => Rows::sized::<72>(&lines),
+            73..=104 => Rows::sized::<104>(&lines),
+            105..=136 => Rows::sized::<136>(&lines),
+            137..=168 => Rows::sized::<168>(&lines),
+            169..=232 => Rows::sized::<232>(&lines),
+            233..=296 => Rows::sized::<296>(&lines),
+            297..=360 => Rows::sized::<360>(&lines),
+            361..=488 => Rows::sized::<488>(&lines),
+            489..=616 => Rows::sized::<616>(&lines),
+            617..=872 => Rows::sized::<872>(&lines),
+            873..=1256 => Rows::sized::<1256>(&lines),
+            1257..=1768 => Rows::sized::<1768>(&lines),
+            _ => return None,
+        };
+        Some((shape, rows))
     }
 
-    pub(super) fn shape(&self) -> Shape {
-        self.shape
+    fn sized<const N: usize>(octets: &[u8]) -> Arc<Rows<[u8; N]>> {
+        let mut lines = [0; N];
+        lines[..octets.len()].copy_from_slice(octets);
+        Arc::new(Rows { calm_until: AtomicU64::new(0), lines })
     }
 
     pub(super) fn lines(&self) -> &[u8] {

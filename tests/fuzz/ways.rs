@@ -61,6 +61,15 @@ const NAMES: [&str; 26] = [
     "zz.apps",
 ];
 
+const CLUSTER_NAMES: [&str; 6] = [
+    "x.default.svc",
+    "beta.default.svc",
+    "cap.team.svc",
+    "nothing.default.svc",
+    "h1.x.default.svc",
+    "www.example.com.default.svc",
+];
+
 #[test]
 fn ways() {
     let (mut asked, mut short) = (0, [0; KINDS.len()]);
@@ -96,7 +105,9 @@ impl World {
         for _ in 0..dice.below(70) {
             history.step(dice);
         }
-        let services: Vec<String> = NAMES.iter().map(|name| format!("{name}.{origin}")).collect();
+        let own = NAMES.iter().chain(&CLUSTER_NAMES).map(|name| format!("{name}.{origin}"));
+        let services: Vec<String> =
+            own.chain(CLUSTER_NAMES.iter().map(|name| format!("{name}.cluster.local"))).collect();
         let addresses = history.table.hosts().iter().flat_map(|host| host.target.addresses().to_vec());
         let labels = addresses.map(|address| String::from_utf8_lossy(&address_label(address)).into_owned());
         let addresses: Vec<String> = labels.take(6).map(|label| format!("{label}.addr.{origin}")).collect();

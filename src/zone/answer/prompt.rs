@@ -12,11 +12,12 @@ use crate::clock::Timestamp;
 use crate::zone::file::rtype;
 use crate::zone::members::{HostSet, is_live};
 use crate::zone::name::Path;
+use crate::zone::node::Node;
 use crate::zone::order::{self, Random};
 use crate::zone::policy::{AddressOrder, EmptyService, SrvSubset};
 use crate::zone::rows::{LINE_OCTETS, Rows, SERVICE_OCTETS, Shape, line_of};
 use crate::zone::schema::View;
-use crate::zone::schema::resolve::address_of;
+use crate::zone::schema::resolve::{address_of, home};
 use crate::zone::{Grammar, Policy};
 
 /// The most hosts of an answer that is made at once.
@@ -55,10 +56,9 @@ enum Lines<'z> {
 
 impl<'z> Listed<'z> {
     /// The hosts of a set; `None` where they are not alike, or one is not to be in an answer.
-    fn new(set: &'z HostSet, place: &Authority<'z>, now: Timestamp) -> Option<Listed<'z>> {
-        let policy = place.policy();
+    fn new(set: &'z HostSet, policy: &'z Policy, now: Timestamp) -> Option<Listed<'z>> {
         let (lines, shape) = match set.rows() {
-            Some(rows) => (Lines::Kept(rows), rows.shape()),
+            Some((shape, rows)) => (Lines::Kept(rows), shape),
             None => {
                 let host = set.get(0).filter(|_| set.len() == 1 && !set.is_irregular())?;
                 let (shape, line) = line_of(host)?;
@@ -183,51 +183,67 @@ impl<'z> Authority<'z> {
     /// there is nothing.
     pub fn prompt(&self, question: &Question<'_>, room: usize, explain: bool, now: Timestamp) -> Option<Prompt<'z>> {
         let zone = self.zone;
-        if zone.grammar != Grammar::Service || self.policy().empty_service == EmptyService::All {
+        if self.policy().empty_service == EmptyService::All {
             return None;
         }
         let key = Path::from_relative(zone.origin.relative(question.name)?);
         if zone.statics.get(key.as_bytes()).is_some() || zone.statics.edge(&key, question.qtype).is_some() {
             return None;
         }
+        let at = Place { place: self, key: &key, qtype: question.qtype, room, explain, now };
         let mut labels = key.labels();
-        match (labels.next()?, labels.next(), labels.next()) {
-            (b"svc", ..) | (_, Some(b"_zone"), _) => None,
-            (b"addr", Some(hex), None) => match address_of(hex).and_then(|address| self.tree().address(address)) {
-                Some(hosts) => self.listed(&hosts.part.served, question.qtype, None, room, now),
-                None => self.nothing(&key, explain, now),
+        let first = labels.next()?;
+        match (&zone.grammar, first, labels.next(), labels.next(), labels.next()) {
+            (Grammar::Service | Grammar::Kubernetes, b"svc", Some(namespace), Some(service), None) => {
+                let node = home(namespace, service).and_then(|home| self.tree().get(home.as_bytes()));
+                node.map_or_else(|| at.nothing(false), |node| at.node(node))
+            }
+            (Grammar::Service | Grammar::Kubernetes, b"svc", ..) => None,
+            (Grammar::Kubernetes, ..) => at.nothing(false),
+            (Grammar::Service, b"addr", Some(hex), None, _) => {
+                let hosts = address_of(hex).and_then(|address| self.tree().address(address));
+                hosts.map_or_else(|| at.nothing(false), |hosts| at.hosts(&hosts.part.served, None))
+            }
+            (Grammar::Service, b"addr", ..) | (Grammar::Service, _, Some(b"_zone"), ..) => None,
+            (Grammar::Service, first, _, Some(_), _) if first.starts_with(b"_") => None,
+            (Grammar::Service, ..) => match self.tree().at_or_below(key.as_bytes(), now) {
+                Ok(node) => at.node(node),
+                Err(any_below) => at.nothing(any_below),
             },
-            (b"addr", ..) => None,
-            (first, Some(_), Some(_)) if first.starts_with(b"_") => None,
-            _ => match self.tree().get(key.as_bytes()) {
-                Some(node) => {
-                    let (view, part) = self.tree().part(node)?;
-                    self.listed(&part.served, question.qtype, Some(view), room, now)
-                }
-                None => self.nothing(&key, explain, now),
-            },
+            (Grammar::Static | Grammar::Consul(_) | Grammar::Reverse(_), ..) => None,
         }
+    }
+}
+
+/// A name that is asked for.
+struct Place<'z, 'a> {
+    place: &'a Authority<'z>,
+    key: &'a Path,
+    qtype: u16,
+    room: usize,
+    explain: bool,
+    now: Timestamp,
+}
+
+impl<'z> Place<'z, '_> {
+    /// What a service says, or the view of it that a name stands for.
+    fn node(&self, node: &'z Node) -> Option<Prompt<'z>> {
+        let (view, part) = self.place.tree().part(node)?;
+        self.hosts(&part.served, Some(view))
     }
 
     /// What a set says that stands at a name, as a view of a service or by address.
-    fn listed(
-        &self,
-        set: &'z HostSet,
-        qtype: u16,
-        view: Option<&View>,
-        room: usize,
-        now: Timestamp,
-    ) -> Option<Prompt<'z>> {
-        let policy = self.policy();
+    fn hosts(&self, set: &'z HostSet, view: Option<&View>) -> Option<Prompt<'z>> {
+        let (policy, tree) = (self.place.policy(), self.place.tree());
         let limit = usize::from(policy.record_limit);
-        if set.len() > room || limit > 0 && set.len() > limit {
+        if set.len() > self.room || limit > 0 && set.len() > limit {
             return None;
         }
-        let mut listed = Listed::new(set, self, now)?;
-        match qtype {
+        let mut listed = Listed::new(set, policy, self.now)?;
+        match self.qtype {
             rtype::A | rtype::AAAA => {
                 let shows_addresses = !matches!(view, Some(View::Port(..)));
-                listed.v6 = qtype == rtype::AAAA;
+                listed.v6 = self.qtype == rtype::AAAA;
                 match listed.shape.place(listed.v6).filter(|_| shows_addresses) {
                     Some(_) => Some(Prompt::Addresses(listed)),
                     None => Some(self.denial(Rcode::NoError, None)),
@@ -235,33 +251,28 @@ impl<'z> Authority<'z> {
             }
             rtype::SRV if view.is_none() => Some(self.denial(Rcode::NoError, None)),
             // While no two hosts of one address differ in their others, a host knows all records of its target.
-            rtype::SRV if policy.srv_subset == SrvSubset::Random && self.tree().is_even() => {
-                Some(Prompt::Services(listed))
+            rtype::SRV if policy.srv_subset == SrvSubset::Random && tree.is_even() => {
+                (self.place.zone.grammar == Grammar::Service).then_some(Prompt::Services(listed))
             }
             _ => None,
         }
     }
 
-    /// What is said of a name that the tree does not keep and no file has.
-    fn nothing(&self, key: &Path, explain: bool, now: Timestamp) -> Option<Prompt<'z>> {
-        let (tree, statics) = (self.tree(), &self.zone.statics);
-        if statics.any_below(key.as_bytes()) {
-            return Some(self.denial(Rcode::NoError, self.why_nothing(key, explain, now)));
-        }
-        let is_address = key.labels().next() == Some(b"addr");
-        let code = if !is_address && tree.any_below(key.as_bytes(), now) { Rcode::NoError } else { Rcode::NxDomain };
-        if code == Rcode::NxDomain && statics.wildcards > 0 {
-            return None;
-        }
-        Some(self.denial(code, self.why_nothing(key, explain, now)))
-    }
-
-    /// A service of which nothing is left may have ended a short time ago.
-    fn why_nothing(&self, key: &Path, explain: bool, now: Timestamp) -> Option<ExtendedError> {
-        if explain && !self.tree().ended().is_empty() { self.why_empty(key, self.look(now)) } else { None }
+    /// What is said of a name where no host is and no record of a file.
+    fn nothing(&self, any_below: bool) -> Option<Prompt<'z>> {
+        let statics = &self.place.zone.statics;
+        let code = match any_below || statics.any_below(self.key.as_bytes()) {
+            true => Rcode::NoError,
+            false if statics.wildcards > 0 => return None,
+            false => Rcode::NxDomain,
+        };
+        // A service of which nothing is left may have ended a short time ago.
+        let is_explained = self.explain && !self.place.tree().ended().is_empty();
+        let extended = if is_explained { self.place.why_empty(self.key, self.place.look(self.now)) } else { None };
+        Some(self.denial(code, extended))
     }
 
     fn denial(&self, code: Rcode, extended: Option<ExtendedError>) -> Prompt<'z> {
-        Prompt::Nothing(code, self.soa_of_denials(), extended)
+        Prompt::Nothing(code, self.place.soa_of_denials(), extended)
     }
 }
