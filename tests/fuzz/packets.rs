@@ -137,7 +137,7 @@ pub(crate) fn ordinary(dice: &mut Dice, names: &[Vec<u8>]) -> Vec<u8> {
         capitals(dice, &mut name);
     }
     packet.extend(name);
-    packet.extend(dice.pick(&[1_u16, 1, 28, 33, 33, 16, 65]).to_be_bytes());
+    packet.extend(dice.pick(&[1_u16, 1, 28, 33, 33, 33, 33, 16, 65]).to_be_bytes());
     packet.extend([0, 1]);
     match dice.below(4) {
         0 => {}
