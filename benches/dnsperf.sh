@@ -53,7 +53,7 @@ start_rollcall() {
     rollcall=$!
     children+=("$rollcall")
     for _ in $(seq 100); do
-        grep -q '^  dig ' "$work/log" && break
+        grep -qs '^  dig ' "$work/log" && break
         sleep 0.1
     done
     http=$(sed -n 's|^  HTTP   \(http://[^ ]*\) .*|\1|p' "$work/log")

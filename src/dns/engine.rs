@@ -11,15 +11,16 @@ use arc_swap::Guard;
 use super::chaos;
 use super::cookie::CookieStanding;
 use super::edns::Given;
+use super::fast;
 use super::query::{self, DropReason, Envelope, Parsed, Task, Transport};
 use super::query_log::QueryLog;
 use super::rate::{Limiter, Subject, Verdict};
 use super::reply::{Code, Reply};
 use super::settings::Settings;
-use super::stats::Stats;
+use super::stats::{Stats, Tally};
 use crate::clock::Timestamp;
 use crate::registry::{Registry, Snapshot};
-use crate::zone::{Answer, Asker, ExtendedError, Question, Random, Rcode, Words, Zones};
+use crate::zone::{Answer, Asker, Authority, ExtendedError, Question, Random, Rcode, Words, Zones};
 
 const NOT_AUTHORITATIVE: ExtendedError =
     ExtendedError { code: 20, text: Words::Fixed("no zone of this server holds the name") };
@@ -95,6 +96,18 @@ pub fn respond(
     random: &mut Random,
     out: &mut Vec<u8>,
 ) -> Outcome {
+    let outcome = fast::respond(view, request, now, random, out);
+    outcome.unwrap_or_else(|| respond_in_full(view, request, now, random, out))
+}
+
+/// [`respond`] without its short way: the same reply, and the oracle of it.
+pub fn respond_in_full(
+    view: &View<'_>,
+    request: &Request<'_>,
+    now: Timestamp,
+    random: &mut Random,
+    out: &mut Vec<u8>,
+) -> Outcome {
     let (envelope, task) = match query::parse(request.packet, request.transport) {
         Parsed::Drop(reason) => return Outcome::Dropped(reason),
         Parsed::Reply(envelope, task) => (envelope, task),
@@ -102,15 +115,11 @@ pub fn respond(
     let (cookie, options) = options(view.settings, &envelope, request, now);
     let exchange = Exchange { view, request, envelope: &envelope, cookie, options };
     let answered = exchange.run(task, now, random, out);
-    match exchange.verdict(&answered, now) {
-        Verdict::Send => Outcome::Answered(answered),
-        Verdict::Slip => Outcome::Answered(exchange.slip(&answered, out)),
-        Verdict::Drop => Outcome::Dropped(DropReason::Rate),
-    }
+    exchange.judged(answered, now, out)
 }
 
 /// What the query's cookie is worth, and the options of the reply.
-fn options<'s>(
+pub(super) fn options<'s>(
     settings: &'s Settings,
     envelope: &Envelope<'_>,
     request: &Request<'_>,
@@ -135,12 +144,12 @@ fn options<'s>(
 }
 
 /// One query on its way to its reply.
-struct Exchange<'e> {
-    view: &'e View<'e>,
-    request: &'e Request<'e>,
-    envelope: &'e Envelope<'e>,
-    cookie: CookieStanding,
-    options: Given<'e>,
+pub(super) struct Exchange<'e> {
+    pub(super) view: &'e View<'e>,
+    pub(super) request: &'e Request<'e>,
+    pub(super) envelope: &'e Envelope<'e>,
+    pub(super) cookie: CookieStanding,
+    pub(super) options: Given<'e>,
 }
 
 impl Exchange<'_> {
@@ -148,7 +157,7 @@ impl Exchange<'_> {
         if let Task::Error(rcode, extended) = task {
             return self.error(out, 0, rcode, extended);
         }
-        if self.request.client.is_some_and(|client| !self.view.settings.allow_query.contain(client)) {
+        if !self.may_ask() {
             return self.error(out, task.qtype(), Rcode::Refused, Some(PROHIBITED));
         }
         if let Some(answered) = self.challenge(task, out) {
@@ -159,6 +168,18 @@ impl Exchange<'_> {
             Task::Query(name, qtype) => self.query(&Question { name: name.as_wire(), qtype }, now, random, out),
             Task::Cookie | Task::Error(..) => self.error(out, 0, Rcode::NoError, None),
         }
+    }
+
+    fn may_ask(&self) -> bool {
+        self.request.client.is_none_or(|client| self.view.settings.allow_query.contain(client))
+    }
+
+    /// Whether a query is answered for what it asks, whoever sends it.
+    pub(super) fn is_admitted(&self) -> bool {
+        let needs_cookie = self.request.transport == Transport::Udp
+            && self.cookie != CookieStanding::Valid
+            && self.view.settings.cookies.as_ref().is_some_and(|cookies| cookies.required);
+        self.may_ask() && !needs_cookie
     }
 
     /// Sends away who has to show a cookie and does not: with one that will do, or to a stream.
@@ -202,17 +223,37 @@ impl Exchange<'_> {
         }
         let asker = Asker {
             now,
-            room: self.most() / SHORTEST_RECORD,
+            room: self.room(),
             client: self.request.client.map_or(0, client_number),
             explain: self.envelope.edns.is_some(),
         };
         let answer = zone.answer(question, &asker, random);
-        let reply = Reply { origin: Some(zone.origin()), datacenter: zone.datacenter(), ..self.reply(&answer) };
+        self.say(qtype, &zone, &answer, out)
+    }
+
+    /// Writes the answer of a zone.
+    pub(super) fn say<'z>(&self, qtype: u16, zone: &Authority<'z>, answer: &Answer<'z>, out: &mut Vec<u8>) -> Answered {
+        let reply = Reply { origin: Some(zone.origin()), datacenter: zone.datacenter(), ..self.reply(answer) };
         self.finish(qtype, Some(zone.place), reply, out)
     }
 
-    fn most(&self) -> usize {
+    /// The records that a reply could hold, at most.
+    pub(super) fn room(&self) -> usize {
+        self.most() / SHORTEST_RECORD
+    }
+
+    /// Octets of the reply, at most.
+    pub(super) fn most(&self) -> usize {
         self.envelope.reply_octets(self.request.transport, self.view.settings.udp_octets) - self.request.spare
+    }
+
+    /// What becomes of a reply.
+    pub(super) fn judged(&self, answered: Answered, now: Timestamp, out: &mut Vec<u8>) -> Outcome {
+        match self.verdict(&answered, now) {
+            Verdict::Send => Outcome::Answered(answered),
+            Verdict::Slip => Outcome::Answered(self.slip(&answered, out)),
+            Verdict::Drop => Outcome::Dropped(DropReason::Rate),
+        }
     }
 
     /// Whether the reply is past the rate of its client.
@@ -260,10 +301,14 @@ impl Exchange<'_> {
 
     fn finish(&self, qtype: u16, zone: Option<usize>, reply: Reply<'_, '_>, out: &mut Vec<u8>) -> Answered {
         let truncated = reply.write(out);
+        self.answered(qtype, zone, reply.code, truncated)
+    }
+
+    pub(super) fn answered(&self, qtype: u16, zone: Option<usize>, code: Code, truncated: bool) -> Answered {
         Answered {
             zone,
             qtype,
-            code: reply.code,
+            code,
             truncated,
             edns: self.envelope.edns.is_some(),
             cookie: self.cookie,
@@ -317,29 +362,38 @@ impl Engine {
 
     /// A look at what is published now, for packets that were received before.
     pub(super) fn session(&self) -> Session<'_> {
-        Session { engine: self, snapshot: self.registry.snapshot() }
+        Session { engine: self, snapshot: self.registry.snapshot(), now: self.registry.now(), tally: Tally::default() }
     }
 }
 
-/// What is published, for the length of a few answers.
+/// What is published, for the length of a few answers; they are counted when it ends.
 pub(super) struct Session<'e> {
     engine: &'e Engine,
     snapshot: Guard<Arc<Snapshot>>,
+    /// When the last answer was made: the next one begins then.
+    now: Timestamp,
+    tally: Tally,
 }
 
 impl Session<'_> {
     /// [`Engine::respond`].
-    pub(super) fn respond(&self, request: &Request<'_>, random: &mut Random, out: &mut Vec<u8>) -> Option<Answered> {
+    pub(super) fn respond(
+        &mut self,
+        request: &Request<'_>,
+        random: &mut Random,
+        out: &mut Vec<u8>,
+    ) -> Option<Answered> {
         let Engine { registry, settings, limiter, log, stats, .. } = self.engine;
-        let now = registry.now();
+        let now = self.now;
         let limiter = limiter.as_ref();
         let view = View { zones: &self.snapshot.zones, loaded: self.snapshot.loaded, settings, limiter };
         // A fault in one answer must not end a worker; the client gets silence and asks again.
         match catch_unwind(AssertUnwindSafe(|| respond(&view, request, now, random, out))) {
             Ok(Outcome::Dropped(reason)) => stats.dropped(reason),
             Ok(Outcome::Answered(answered)) => {
-                let took = registry.now().since(now);
-                stats.answered(&self.snapshot.zones, &answered, request.transport, out.len(), took);
+                self.now = registry.now();
+                let took = self.now.since(now);
+                self.tally.answered(&answered, request.transport, out.len(), took);
                 if let Some(log) = log {
                     log.tell(request, &answered, out, took);
                 }
@@ -348,5 +402,11 @@ impl Session<'_> {
             Err(_) => stats.panicked(),
         }
         None
+    }
+}
+
+impl Drop for Session<'_> {
+    fn drop(&mut self) {
+        self.engine.stats.add(&self.snapshot.zones, &self.tally);
     }
 }

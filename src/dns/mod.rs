@@ -14,6 +14,7 @@
 //! | records, existence, TTL, order (R12 to R32) | `zone/answer.rs` |
 //! | replies in words, for people | `dissect.rs` |
 //! | size, truncation, OPT (R31 to R37) | `reply.rs` |
+//! | all of that at once, for what most clients ask | `fast.rs`, `zone/answer/prompt.rs` |
 //! | datagrams, from the address that was asked (R38, R64, R66) | `udp.rs`, `datagram.rs` |
 //! | streams (R47, R53 to R58) | `tcp.rs` |
 
@@ -24,6 +25,7 @@ mod datagram;
 mod dissect;
 mod edns;
 mod engine;
+mod fast;
 mod handler;
 mod query;
 mod query_log;
@@ -45,7 +47,8 @@ use tokio_util::sync::CancellationToken;
 
 pub use cookie::{CookiePolicy, CookieSecret, CookieStanding, Cookies};
 pub use dissect::{Dissected, RecordText, query, type_name, type_number};
-pub use engine::{Answered, Engine, Outcome, Request, View, respond};
+pub use engine::{Answered, Engine, Outcome, Request, View, respond, respond_in_full};
+pub use fast::respond as respond_at_once;
 pub use query::{DropReason, Transport};
 pub use rate::{Limiter, RateLimit};
 pub use reply::Code;

@@ -57,7 +57,7 @@ pub struct Limiter {
 
 impl Limiter {
     /// Empty counts; `seed` decides which flows share a bucket.
-    pub(super) fn new(limit: RateLimit, seed: u64) -> Limiter {
+    pub fn new(limit: RateLimit, seed: u64) -> Limiter {
         let mut key = [0; 16];
         key[..8].copy_from_slice(&seed.to_le_bytes());
         let buckets = (0..limits::DNS_RATE_BUCKETS).map(|_| AtomicU64::new(0)).collect();

@@ -12,11 +12,11 @@ use crate::limits;
 use crate::zone::{Answer, Data, Derived, ExtendedError, Name, Owner, Rcode, Record, Target, Words, rtype};
 
 /// The greatest offset that a pointer can hold (RFC 1035 4.1.4).
-const POINTER_MOST: usize = 0x3fff;
+pub(super) const POINTER_MOST: usize = 0x3fff;
 /// Names made of hosts that later ones may point at: of more, the search would cost more than the octets.
 const NAMES_REMEMBERED: usize = 1024;
 /// An OPT record before the length of its options.
-const OPT_OCTETS: usize = 11;
+pub(super) const OPT_OCTETS: usize = 11;
 const TOO_LARGE: ExtendedError =
     ExtendedError { code: 0, text: Words::Fixed("the set has more than 64 kB: this is a part of it") };
 
@@ -107,36 +107,48 @@ impl Reply<'_, '_> {
         }
         if let Some(edns) = &envelope.edns {
             counts[3] += 1;
-            self.write_opt(out, edns.dnssec_ok);
+            write_opt(out, self.code, self.udp_octets, edns.dnssec_ok);
             options.write(out, extended);
         }
-        self.write_header(out, truncated, counts);
+        let header = Header { code: self.code, authoritative: answer.authoritative, truncated, counts };
+        header.write(envelope, out);
         truncated
     }
+}
 
-    fn write_header(&self, out: &mut [u8], truncated: bool, counts: [u16; 4]) {
-        out[0..2].copy_from_slice(&self.envelope.id.to_be_bytes());
+/// What the header of a reply says that is not in its query.
+pub(super) struct Header {
+    pub(super) code: Code,
+    pub(super) authoritative: bool,
+    pub(super) truncated: bool,
+    /// Records of each section.
+    pub(super) counts: [u16; 4],
+}
+
+impl Header {
+    /// Writes it over the first octets of `out`.
+    pub(super) fn write(&self, envelope: &Envelope<'_>, out: &mut [u8]) {
+        out[0..2].copy_from_slice(&envelope.id.to_be_bytes());
         // QR, opcode, AA, TC, RD; RA, Z, AD and CD stay clear (R1, R3).
         out[2] = 0x80
-            | self.envelope.opcode << 3
-            | u8::from(self.answer.authoritative) << 2
-            | u8::from(truncated) << 1
-            | u8::from(self.envelope.recursion_desired);
+            | envelope.opcode << 3
+            | u8::from(self.authoritative) << 2
+            | u8::from(self.truncated) << 1
+            | u8::from(envelope.recursion_desired);
         out[3] = self.code.number() as u8 & 0x0f;
-        for (place, count) in out[4..HEADER_OCTETS].chunks_exact_mut(2).zip(counts) {
+        for (place, count) in out[4..HEADER_OCTETS].chunks_exact_mut(2).zip(self.counts) {
             place.copy_from_slice(&count.to_be_bytes());
         }
     }
+}
 
-    /// The OPT record up to its options.
-    fn write_opt(&self, out: &mut Vec<u8>, dnssec_ok: bool) {
-        out.push(0);
-        out.extend_from_slice(&rtype::OPT.to_be_bytes());
-        // What this server can receive, not an echo (R33).
-        out.extend_from_slice(&self.udp_octets.to_be_bytes());
-        let high = (self.code.number() >> 4) as u8;
-        out.extend_from_slice(&[high, 0, if dnssec_ok { 0x80 } else { 0 }, 0]);
-    }
+/// The OPT record up to its options.
+pub(super) fn write_opt(out: &mut Vec<u8>, code: Code, udp_octets: u16, dnssec_ok: bool) {
+    let [type_high, type_low] = rtype::OPT.to_be_bytes();
+    // What this server can receive, not an echo (R33).
+    let [size_high, size_low] = udp_octets.to_be_bytes();
+    let flags = if dnssec_ok { 0x80 } else { 0 };
+    out.extend_from_slice(&[0, type_high, type_low, size_high, size_low, (code.number() >> 4) as u8, 0, flags, 0]);
 }
 
 struct Writer<'o, 'z> {

@@ -1,4 +1,7 @@
 //! Counters of the DNS side: fixed arrays of atomics, so that counting takes no lock and no look-up.
+//!
+//! Who makes replies counts them in a [`Tally`] of its own, and adds that when it is done with what it has got: workers
+//! under load then touch what they share once a batch.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -9,6 +12,7 @@ use arc_swap::ArcSwap;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, NoLabelSet};
 use prometheus_client::metrics::MetricType;
+use smallvec::SmallVec;
 
 use super::cookie::CookieStanding;
 use super::engine::Answered;
@@ -119,31 +123,18 @@ impl Stats {
         }
     }
 
-    /// Counts a reply that was made of `zones`.
-    pub(super) fn answered(
-        &self,
-        zones: &Zones,
-        answered: &Answered,
-        transport: Transport,
-        octets: usize,
-        took: Duration,
-    ) {
-        let qtype = TYPES.iter().position(|(number, _)| *number == answered.qtype).unwrap_or(TYPES.len() - 1);
-        let rcode = CODES.iter().position(|code| *code == answered.code).unwrap_or(0);
-        self.with_row(zones, answered.zone, |row| {
-            row.cell(qtype, rcode, transport).fetch_add(1, Ordering::Relaxed);
-        });
-        if answered.truncated {
-            self.truncated[transport as usize].fetch_add(1, Ordering::Relaxed);
+    /// Adds the counts of replies that were made of `zones`.
+    pub(super) fn add(&self, zones: &Zones, tally: &Tally) {
+        for (reply, count) in &tally.replies {
+            self.with_row(zones, reply.zone, |row| {
+                row.cell(reply.qtype, reply.code, reply.transport).fetch_add(*count, Ordering::Relaxed);
+            });
         }
-        if answered.edns {
-            self.edns.fetch_add(1, Ordering::Relaxed);
-        }
-        if answered.cookie != CookieStanding::Absent {
-            self.cookies[answered.cookie as usize].fetch_add(1, Ordering::Relaxed);
-        }
-        self.latency.observe(&LATENCY, u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
-        self.sizes.observe(&SIZES, octets as u64);
+        let singles = self.truncated.iter().chain(&self.cookies).chain([&self.edns]);
+        let counts = tally.truncated.iter().chain(&tally.cookies).chain([&tally.edns]);
+        singles.zip(counts).for_each(|(counter, count)| add(counter, *count));
+        self.latency.add(&tally.latency);
+        self.sizes.add(&tally.sizes);
     }
 
     pub(super) fn dropped(&self, reason: DropReason) {
@@ -198,6 +189,74 @@ impl Stats {
     }
 }
 
+/// What is not there costs nothing: most counts of a tally are zero.
+fn add(counter: &AtomicU64, count: u64) {
+    if count > 0 {
+        counter.fetch_add(count, Ordering::Relaxed);
+    }
+}
+
+/// The cell of a reply.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Reply {
+    zone: Option<usize>,
+    /// Its place in [`TYPES`].
+    qtype: usize,
+    /// Its place in [`CODES`].
+    code: usize,
+    transport: Transport,
+}
+
+/// Counts of replies made of the same zones, not yet added to the counters.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    replies: SmallVec<[(Reply, u64); 8]>,
+    truncated: [u64; 2],
+    cookies: [u64; CookieStanding::ALL.len()],
+    edns: u64,
+    latency: Spread<11>,
+    sizes: Spread<7>,
+}
+
+impl Tally {
+    /// Counts a reply.
+    pub(super) fn answered(&mut self, answered: &Answered, transport: Transport, octets: usize, took: Duration) {
+        let qtype = TYPES.iter().position(|(number, _)| *number == answered.qtype).unwrap_or(TYPES.len() - 1);
+        let code = CODES.iter().position(|code| *code == answered.code).unwrap_or(0);
+        let reply = Reply { zone: answered.zone, qtype, code, transport };
+        match self.replies.iter_mut().find(|(other, _)| *other == reply) {
+            Some((_, count)) => *count += 1,
+            None => self.replies.push((reply, 1)),
+        }
+        self.truncated[transport as usize] += u64::from(answered.truncated);
+        self.cookies[answered.cookie as usize] += 1;
+        self.edns += u64::from(answered.edns);
+        self.latency.observe(&LATENCY, u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
+        self.sizes.observe(&SIZES, octets as u64);
+    }
+}
+
+/// How often a value was at most each of some bounds, and above all of them; their sum.
+#[derive(Debug)]
+struct Spread<const N: usize> {
+    counts: [u64; N],
+    sum: u64,
+}
+
+impl<const N: usize> Default for Spread<N> {
+    fn default() -> Self {
+        Spread { counts: [0; N], sum: 0 }
+    }
+}
+
+impl<const N: usize> Spread<N> {
+    fn observe(&mut self, bounds: &[u64], value: u64) {
+        let place = bounds.iter().position(|bound| value <= *bound).unwrap_or(bounds.len());
+        self.counts[place] += 1;
+        self.sum = self.sum.saturating_add(value);
+    }
+}
+
 #[derive(Debug)]
 struct Buckets<const N: usize> {
     counts: [AtomicU64; N],
@@ -211,10 +270,9 @@ impl<const N: usize> Default for Buckets<N> {
 }
 
 impl<const N: usize> Buckets<N> {
-    fn observe(&self, bounds: &[u64], value: u64) {
-        let place = bounds.iter().position(|bound| value <= *bound).unwrap_or(bounds.len());
-        self.counts[place].fetch_add(1, Ordering::Relaxed);
-        self.sum.fetch_add(value, Ordering::Relaxed);
+    fn add(&self, spread: &Spread<N>) {
+        self.counts.iter().zip(spread.counts).for_each(|(counter, count)| add(counter, count));
+        add(&self.sum, spread.sum);
     }
 
     fn encode(
@@ -353,7 +411,9 @@ mod tests {
                 cookie: CookieStanding::Absent,
                 keeps: false,
             };
-            stats.answered(zones, &answered, Transport::Udp, 100, Duration::ZERO);
+            let mut tally = Tally::default();
+            tally.answered(&answered, Transport::Udp, 100, Duration::ZERO);
+            stats.add(zones, &tally);
         };
         let counted = || {
             let page = page(&stats);
@@ -380,7 +440,9 @@ mod tests {
     #[test]
     fn histograms_end_in_infinity() {
         let stats = Arc::new(Stats::new(&Zones::default()));
-        stats.latency.observe(&LATENCY, 3);
+        let mut tally = Tally::default();
+        tally.latency.observe(&LATENCY, 3);
+        stats.add(&Zones::default(), &tally);
         let page = page(&stats);
         for line in [
             "dns_answer_seconds_bucket{le=\"0.000002\"} 0",

@@ -10,6 +10,7 @@ use crate::limits;
 use crate::table::{Dialect, Event, HostId, HostTable, Port, Registration, ServiceName, Target};
 use crate::zone::{Grammar, Name, Policy, Random, Zone, Zones, parse_file, rtype};
 
+mod at_once;
 mod costs;
 mod forms;
 mod messages;

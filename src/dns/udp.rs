@@ -84,7 +84,7 @@ impl Worker {
         }
         let Worker { engine, random, batch } = self;
         // What is published now holds every write that was acknowledged before one of these queries was sent.
-        let session = engine.session();
+        let mut session = engine.session();
         batch.answer(|arrived, packet, reply| {
             if !socket.has_a_client(arrived) {
                 engine.stats().dropped(DropReason::Source);
@@ -94,6 +94,7 @@ impl Worker {
             let request = Request { packet, transport: Transport::Udp, client, spare: 0, keep: None };
             session.respond(&request, random, reply).is_some()
         });
+        // Whoever has a reply finds it counted.
         drop(session);
         batch.send(socket);
         true

@@ -8,6 +8,7 @@ mod census;
 mod explain;
 mod hosts;
 mod nodes;
+mod prompt;
 mod statics;
 
 use smallvec::SmallVec;
@@ -25,6 +26,7 @@ use crate::limits;
 
 pub use census::Words;
 pub use explain::{Explanation, Judged, Reason, Subject};
+pub use prompt::{LISTED_MOST, Listed, Prompt};
 
 /// What is asked, class IN.
 #[derive(Clone, Copy, Debug)]
@@ -193,6 +195,17 @@ impl<'z> Authority<'z> {
     fn policy(&self) -> &'z Policy {
         self.zones.tree.policy()
     }
+
+    fn soa(&self, owner: Owner<'z>, ttl: u32) -> Record<'z> {
+        let serial = if self.is_static() { self.zone.soa.serial } else { self.zones.serial };
+        Record { owner, ttl, data: Data::Soa { soa: &self.zone.soa, serial } }
+    }
+
+    /// The SOA where a resolver reads how long "no" may be kept (RFC 2308 3).
+    fn soa_of_denials(&self) -> Record<'z> {
+        let ttl = self.zone.soa.ttl.min(self.zone.soa.minimum);
+        self.soa(Owner::Name(self.zone.origin.as_wire()), ttl)
+    }
 }
 
 /// One answer in the making.
@@ -286,7 +299,7 @@ impl<'z> Search<'z, '_> {
     fn records(&mut self, node: Option<&'z StaticNode>, found: &Found<'z>, key: &Path, owner: Owner<'z>, qtype: u16) {
         let zone = self.place.zone;
         if qtype == rtype::SOA && key.is_apex() {
-            self.answer.answer.push(self.soa(owner, zone.soa.ttl));
+            self.answer.answer.push(self.place.soa(owner, zone.soa.ttl));
             return;
         }
         let start = self.answer.answer.len();
@@ -332,19 +345,10 @@ impl<'z> Search<'z, '_> {
 
     /// Puts the SOA where a resolver reads how long "no" may be kept (RFC 2308 3).
     fn deny(&mut self, key: &Path) {
-        let zone = self.place.zone;
-        let ttl = zone.soa.ttl.min(zone.soa.minimum);
-        let owner = Owner::Name(zone.origin.as_wire());
-        self.answer.authority.push(self.soa(owner, ttl));
+        self.answer.authority.push(self.place.soa_of_denials());
         if self.asker.explain {
             self.answer.extended = self.place.why_empty(key, self.look);
         }
-    }
-
-    fn soa(&self, owner: Owner<'z>, ttl: u32) -> Record<'z> {
-        let zone = self.place.zone;
-        let serial = if self.place.is_static() { zone.soa.serial } else { self.place.zones.serial };
-        Record { owner, ttl, data: Data::Soa { soa: &zone.soa, serial } }
     }
 }
 

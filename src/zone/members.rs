@@ -9,6 +9,7 @@ use imbl::Vector;
 use smallvec::SmallVec;
 
 use super::file::rtype;
+use super::rows::{Rows, Shape};
 use crate::clock::Timestamp;
 use crate::table::{Dialect, Host};
 
@@ -24,6 +25,8 @@ pub(super) struct HostSet {
     members: Members,
     /// What is known of all of them.
     facts: Facts,
+    /// Of two to [`FEW`] hosts that are alike.
+    rows: Option<Arc<Rows>>,
 }
 
 /// What is known of a set without looking at its members.
@@ -46,6 +49,8 @@ struct Facts {
     weighted: u32,
     /// The weight of the first host that there was.
     weight: u16,
+    /// The addresses that each of them has, where their lines are prepared.
+    shape: Option<Shape>,
 }
 
 impl Facts {
@@ -82,7 +87,8 @@ impl Facts {
 #[derive(Clone, Debug)]
 enum Members {
     Few(Box<[Arc<Host>]>),
-    Many(Vector<Arc<Host>>),
+    /// Few sets are large: they alone pay for the size of a vector.
+    Many(Box<Vector<Arc<Host>>>),
 }
 
 impl Default for Members {
@@ -98,12 +104,23 @@ impl HostSet {
         for host in &members {
             facts.add(host);
         }
-        let members = if members.len() <= FEW {
-            Members::Few(members.into_boxed_slice())
-        } else {
-            Members::Many(members.into_iter().collect())
-        };
-        HostSet { members, facts }
+        if members.len() > FEW {
+            return HostSet::many(members.into_iter().collect(), facts);
+        }
+        // A lone host is as near as its line would be.
+        let is_alike = members.len() > 1 && facts.irregular == 0 && facts.shared == 0;
+        let (shape, rows) = is_alike.then(|| Rows::of(&members)).flatten().unzip();
+        facts.shape = shape;
+        HostSet { members: Members::Few(members.into_boxed_slice()), facts, rows }
+    }
+
+    fn many(rows: Vector<Arc<Host>>, facts: Facts) -> HostSet {
+        HostSet { members: Members::Many(Box::new(rows)), facts, rows: None }
+    }
+
+    /// What the hosts say, where it is prepared.
+    pub(super) fn rows(&self) -> Option<(Shape, &Rows)> {
+        self.facts.shape.zip(self.rows.as_deref())
     }
 
     pub(super) fn len(&self) -> usize {
@@ -209,7 +226,7 @@ impl HostSet {
                 HostSet::new(members)
             }
             Members::Many(rows) => {
-                let mut rows = rows.clone();
+                let mut rows = Vector::clone(rows);
                 let mut facts = self.facts;
                 match place {
                     Ok(place) => {
@@ -221,7 +238,7 @@ impl HostSet {
                 }
                 facts.add(host);
                 facts.shared += shared(host, others);
-                HostSet { members: Members::Many(rows), facts }
+                HostSet::many(rows, facts)
             }
         }
     }
@@ -237,7 +254,7 @@ impl HostSet {
                 HostSet::new(members)
             }
             Members::Many(rows) => {
-                let mut rows = rows.clone();
+                let mut rows = Vector::clone(rows);
                 let old = rows.remove(place);
                 if rows.len() <= FEW {
                     return HostSet::new(rows.into_iter().collect());
@@ -245,7 +262,7 @@ impl HostSet {
                 let mut facts = self.facts;
                 facts.subtract(&old);
                 facts.shared = facts.shared.saturating_sub(shared(&old, others));
-                HostSet { members: Members::Many(rows), facts }
+                HostSet::many(rows, facts)
             }
         }
     }

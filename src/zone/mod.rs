@@ -19,6 +19,7 @@ mod node;
 mod order;
 mod policy;
 mod record;
+mod rows;
 mod schema;
 mod statics;
 mod tree;
@@ -30,7 +31,8 @@ use std::sync::Arc;
 use crate::table::{Change, Hosts};
 
 pub use answer::{
-    Answer, Asker, Authority, Explanation, ExtendedError, Judged, Question, Rcode, Reason, Subject, Words,
+    Answer, Asker, Authority, Explanation, ExtendedError, Judged, LISTED_MOST, Listed, Prompt, Question, Rcode, Reason,
+    Subject, Words,
 };
 pub use file::{FileError, Soa, ZoneFile, parse as parse_file, rtype};
 pub use name::{NAME_OCTETS, Name, NameKey, write_name};

@@ -13,7 +13,7 @@ use crate::table::Host;
 pub(super) const LEAST_WEIGHT: f64 = 0.01;
 
 /// A small, fast generator for load spreading (SplitMix64); of no use for secrets.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Random(u64);
 
 impl Random {

@@ -138,9 +138,17 @@ impl Tree {
     /// Whether anything stands below `key`: an empty non-terminal exists (RFC 8020 2).
     pub(super) fn any_below(&self, key: &[u8], now: Timestamp) -> bool {
         let probe = Below::of(key);
-        if self.names.get(&probe).is_some() {
-            return true;
-        }
+        self.names.get(&probe).is_some() || self.has_next(key, probe, now)
+    }
+
+    /// What stands at `key`; where nothing does, whether anything stands below, found out by the same look-up.
+    pub(super) fn at_or_below(&self, key: &[u8], now: Timestamp) -> Result<&Node, bool> {
+        let probe = Below::at_or_below(key);
+        self.names.get(&probe).ok_or_else(|| self.has_next(key, probe, now))
+    }
+
+    /// Whether what a look-up below `key` has come by is there, or something else.
+    fn has_next(&self, key: &[u8], probe: Below<'_>, now: Timestamp) -> bool {
         match probe.next() {
             None => false,
             // The next one, if it is still there, mostly lives.

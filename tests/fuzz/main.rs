@@ -16,6 +16,7 @@
 //! | `zone_files` | master files, and questions about what was read | `files.rs` |
 //! | `configurations` | configuration files | `files.rs` |
 //! | `stored_rows` | rows of the file store, and questions about them | `rows.rs` |
+//! | `ways` | packets into both ways to a reply, about tables of every kind | `ways.rs` |
 //!
 //! The other files say how: `dice` is chance, `play` the loop around every target, `packets` makes queries,
 //! `wire` reads queries and replies without our code or hickory's, `rules` is what every reply must be, `world` is the
@@ -33,6 +34,7 @@ mod files;
 mod requests;
 mod rows;
 mod sockets;
+mod ways;
 
 #[allow(dead_code, reason = "what the tests of the server share; this one needs a part")]
 #[path = "../integration/support/mod.rs"]

@@ -129,6 +129,30 @@ pub(crate) fn query(dice: &mut Dice, names: &[Vec<u8>]) -> Query {
     Query { packet, plain }
 }
 
+/// A query as most clients send it, about one of `names` as it is.
+pub(crate) fn ordinary(dice: &mut Dice, names: &[Vec<u8>]) -> Vec<u8> {
+    let mut packet = vec![dice.octet(), dice.octet(), dice.below(2) as u8, 0, 0, 1, 0, 0, 0, 0, 0, 0];
+    let mut name = dice.pick(names).clone();
+    if dice.once_in(4) {
+        capitals(dice, &mut name);
+    }
+    packet.extend(name);
+    packet.extend(dice.pick(&[1_u16, 1, 28, 33, 33, 33, 33, 16, 65]).to_be_bytes());
+    packet.extend([0, 1]);
+    match dice.below(4) {
+        0 => {}
+        1 => {
+            opt(dice, &mut packet);
+        }
+        _ => {
+            let size = dice.pick(&[512, 700, 1232, 4096_u16]).to_be_bytes();
+            packet.extend([0, 0, 41, size[0], size[1], 0, 0, 0, 0, 0, 0]);
+            packet[11] = 1;
+        }
+    }
+    packet
+}
+
 /// Adds an OPT record; says whether it is a good one of version 0.
 fn opt(dice: &mut Dice, packet: &mut Vec<u8>) -> bool {
     let size = if dice.once_in(2) {

@@ -615,7 +615,7 @@ pub(super) fn literal<'z>(address: IpAddr, owner: Owner<'z>, ttl: u32) -> Record
 }
 
 /// No record outlives the lease it stands on (R24): whole seconds left, rounded down.
-fn clip(ttl: u32, host: &Host, now: Timestamp) -> u32 {
+pub(super) fn clip(ttl: u32, host: &Host, now: Timestamp) -> u32 {
     match host.lease.left(now) {
         Some(left) => u32::try_from(left.as_secs()).map_or(ttl, |left| left.min(ttl)),
         None => ttl,

@@ -366,7 +366,7 @@ fn push_once<'z>(found: &mut SmallVec<[&'z Arc<Host>; 4]>, host: &'z Arc<Host>) 
 }
 
 /// Where the hosts of a service are kept; `None` for what is no service.
-pub(super) fn home(namespace: &[u8], service: &[u8]) -> Option<Path> {
+pub(in crate::zone) fn home(namespace: &[u8], service: &[u8]) -> Option<Path> {
     let is_service = !service.starts_with(b"_") && !RESERVED.iter().any(|reserved| reserved.as_bytes() == service);
     is_service.then(|| match namespace {
         b"default" => Path::of_kept([service]),
@@ -375,7 +375,7 @@ pub(super) fn home(namespace: &[u8], service: &[u8]) -> Option<Path> {
 }
 
 /// The address whose label has these digits.
-pub(super) fn address_of(hex: &[u8]) -> Option<IpAddr> {
+pub(in crate::zone) fn address_of(hex: &[u8]) -> Option<IpAddr> {
     if !hex.iter().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f')) {
         return None;
     }

@@ -20,6 +20,11 @@ pub(in crate::zone) struct Ended {
 }
 
 impl Ended {
+    /// Whether nobody's has ended a short time ago.
+    pub(in crate::zone) fn is_empty(&self) -> bool {
+        self.order.is_empty()
+    }
+
     /// The ended hosts of the service at `key`.
     pub(in crate::zone) fn of(&self, key: &[u8]) -> impl Iterator<Item = &Arc<Host>> {
         self.by_service.get(key).into_iter().flatten()

@@ -1,0 +1,278 @@
+//! Answers that need no records in between: the questions most clients ask, about names as hosts mostly have them.
+//!
+//! What is here says the same as the search of [`Authority::answer`], and takes the same random numbers for it; it
+//! gives up, before it has taken any, wherever something could make a difference: records of a file at the name,
+//! hosts that are not alike, a lease that has just ended, a policy that few have.
+
+use smallvec::SmallVec;
+
+use super::hosts::{clip, lowest};
+use super::{Authority, ExtendedError, Question, Rcode, Record};
+use crate::clock::Timestamp;
+use crate::zone::file::rtype;
+use crate::zone::members::{HostSet, is_live};
+use crate::zone::name::Path;
+use crate::zone::node::Node;
+use crate::zone::order::{self, Random};
+use crate::zone::policy::{AddressOrder, EmptyService, SrvSubset};
+use crate::zone::rows::{LINE_OCTETS, Rows, SERVICE_OCTETS, Shape, line_of};
+use crate::zone::schema::View;
+use crate::zone::schema::resolve::{address_of, home};
+use crate::zone::{Grammar, Policy};
+
+/// The most hosts of an answer that is made at once.
+pub const LISTED_MOST: usize = 64;
+
+/// What is said at once.
+#[allow(clippy::large_enum_variant, reason = "lives on the stack for one packet")]
+pub enum Prompt<'z> {
+    /// A or AAAA of these hosts.
+    Addresses(Listed<'z>),
+    /// SRV of these hosts, which have names of addresses, and the addresses.
+    Services(Listed<'z>),
+    /// NXDOMAIN or NODATA, with the SOA, and why there is nothing.
+    Nothing(Rcode, Record<'z>, Option<ExtendedError>),
+}
+
+/// Hosts that make one record each, none twice, all of them in the answer.
+pub struct Listed<'z> {
+    lines: Lines<'z>,
+    shape: Shape,
+    set: &'z HostSet,
+    count: usize,
+    /// Of the set, in seconds.
+    ttl: u32,
+    /// Whether every lease has the policy's TTL left.
+    is_calm: bool,
+    now: Timestamp,
+    v6: bool,
+    policy: &'z Policy,
+}
+
+enum Lines<'z> {
+    Kept(&'z Rows),
+    One([u8; LINE_OCTETS]),
+}
+
+impl<'z> Listed<'z> {
+    /// The hosts of a set; `None` where they are not alike, or one is not to be in an answer.
+    fn new(set: &'z HostSet, policy: &'z Policy, now: Timestamp) -> Option<Listed<'z>> {
+        let (lines, shape) = match set.rows() {
+            Some((shape, rows)) => (Lines::Kept(rows), shape),
+            None => {
+                let host = set.get(0).filter(|_| set.len() == 1 && !set.is_irregular())?;
+                let (shape, line) = line_of(host)?;
+                (Lines::One(line), shape)
+            }
+        };
+        let (ttl, is_calm) = match &lines {
+            Lines::Kept(rows) if rows.is_calm(now) => (policy.record_ttl, true),
+            Lines::Kept(_) | Lines::One(_) => {
+                let ttl = ttl_of(set, &lines, policy.record_ttl, now)?;
+                (ttl, ttl == policy.record_ttl)
+            }
+        };
+        Some(Listed { count: set.len(), lines, shape, set, ttl, is_calm, now, v6: false, policy })
+    }
+
+    /// How many there are, at most [`LISTED_MOST`].
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    /// The TTL of their set, in seconds.
+    pub fn ttl(&self) -> u32 {
+        self.ttl
+    }
+
+    /// Whether it is their AAAA records that were asked for.
+    pub fn is_v6(&self) -> bool {
+        self.v6
+    }
+
+    /// The places of the hosts in the order in which the records of a set of addresses leave.
+    pub fn address_order(&self, random: &mut Random) -> SmallVec<[u8; LISTED_MOST]> {
+        match self.policy.address_order {
+            AddressOrder::Weighted if self.set.is_weighted() => self.drawn(random),
+            AddressOrder::Weighted | AddressOrder::Uniform => self.service_order(random),
+            AddressOrder::Fixed => self.places(),
+        }
+    }
+
+    /// The same of a set of SRV records.
+    pub fn service_order(&self, random: &mut Random) -> SmallVec<[u8; LISTED_MOST]> {
+        let mut places = self.places();
+        random.shuffle(&mut places);
+        places
+    }
+
+    fn places(&self) -> SmallVec<[u8; LISTED_MOST]> {
+        (0..self.count as u8).collect()
+    }
+
+    /// A host of twice the weight comes first twice as often.
+    fn drawn(&self, random: &mut Random) -> SmallVec<[u8; LISTED_MOST]> {
+        let mut drawn: SmallVec<[(f64, u8); LISTED_MOST]> = SmallVec::new();
+        for place in self.places() {
+            let line = self.line(place);
+            let weight = f64::from(u16::from_be_bytes([line[2], line[3]]));
+            drawn.push((random.exponential() / weight.max(order::LEAST_WEIGHT), place));
+        }
+        drawn.sort_unstable_by(|one, other| one.0.total_cmp(&other.0));
+        drawn.into_iter().map(|(_, place)| place).collect()
+    }
+
+    fn line(&self, place: u8) -> &[u8] {
+        let octets = self.shape.octets();
+        match &self.lines {
+            Lines::Kept(rows) => &rows.lines()[usize::from(place) * octets..][..octets],
+            Lines::One(line) => &line[..octets],
+        }
+    }
+
+    /// The RDATA of the address that was asked for.
+    pub fn address(&self, place: u8) -> &[u8] {
+        let start = self.shape.place(self.v6).unwrap_or(SERVICE_OCTETS);
+        &self.line(place)[start..start + if self.v6 { 16 } else { 4 }]
+    }
+
+    /// The RDATA of an SRV record before the target.
+    pub fn service(&self, place: u8) -> [u8; SERVICE_OCTETS] {
+        let line = self.line(place);
+        let mut service = [0; SERVICE_OCTETS];
+        service.copy_from_slice(&line[..SERVICE_OCTETS]);
+        if self.policy.srv_weight_scale != 1 {
+            let weight = u16::from_be_bytes([line[2], line[3]]).saturating_mul(self.policy.srv_weight_scale);
+            service[2..4].copy_from_slice(&weight.to_be_bytes());
+        }
+        service
+    }
+
+    /// The octets of the address that the target is called by.
+    pub fn first_address(&self, place: u8) -> &[u8] {
+        &self.line(place)[SERVICE_OCTETS..][..self.shape.addresses()[0]]
+    }
+
+    /// How many octets each address of a host has, the first one first: the same for all.
+    pub fn forms(&self) -> &'static [usize] {
+        self.shape.addresses()
+    }
+
+    /// The addresses of a host, one behind the other, and their TTL.
+    pub fn addresses(&self, place: u8) -> (&[u8], u32) {
+        let own = || self.set.get(usize::from(place)).map_or(0, |host| clip(self.policy.record_ttl, host, self.now));
+        let ttl = if self.is_calm { self.ttl } else { own() };
+        (&self.line(place)[SERVICE_OCTETS..], ttl)
+    }
+}
+
+/// The TTL of a set that is looked at lease by lease, which is kept for the next answers; `None` where one has ended.
+fn ttl_of(set: &HostSet, lines: &Lines<'_>, ttl: u32, now: Timestamp) -> Option<u32> {
+    if !set.iter().all(|host| is_live(host, now)) {
+        return None;
+    }
+    if let Lines::Kept(rows) = lines {
+        rows.keep(set.iter().filter_map(|host| host.lease.expires()).min(), ttl);
+    }
+    Some(lowest(ttl, set.iter().map(|host| &**host), now))
+}
+
+impl<'z> Authority<'z> {
+    /// The answer to a question about a name at or below the origin, where it can be given at once: an A, AAAA or SRV
+    /// set of few hosts, or none. `room` is the most records that the reply could hold, `explain` whether it can say why
+    /// there is nothing.
+    pub fn prompt(&self, question: &Question<'_>, room: usize, explain: bool, now: Timestamp) -> Option<Prompt<'z>> {
+        let zone = self.zone;
+        if self.policy().empty_service == EmptyService::All {
+            return None;
+        }
+        let key = Path::from_relative(zone.origin.relative(question.name)?);
+        if zone.statics.get(key.as_bytes()).is_some() || zone.statics.edge(&key, question.qtype).is_some() {
+            return None;
+        }
+        let at = Place { place: self, key: &key, qtype: question.qtype, room, explain, now };
+        let mut labels = key.labels();
+        let first = labels.next()?;
+        match (&zone.grammar, first, labels.next(), labels.next(), labels.next()) {
+            (Grammar::Service | Grammar::Kubernetes, b"svc", Some(namespace), Some(service), None) => {
+                let node = home(namespace, service).and_then(|home| self.tree().get(home.as_bytes()));
+                node.map_or_else(|| at.nothing(false), |node| at.node(node))
+            }
+            (Grammar::Service | Grammar::Kubernetes, b"svc", ..) => None,
+            (Grammar::Kubernetes, ..) => at.nothing(false),
+            (Grammar::Service, b"addr", Some(hex), None, _) => {
+                let hosts = address_of(hex).and_then(|address| self.tree().address(address));
+                hosts.map_or_else(|| at.nothing(false), |hosts| at.hosts(&hosts.part.served, None))
+            }
+            (Grammar::Service, b"addr", ..) | (Grammar::Service, _, Some(b"_zone"), ..) => None,
+            (Grammar::Service, first, _, Some(_), _) if first.starts_with(b"_") => None,
+            (Grammar::Service, ..) => match self.tree().at_or_below(key.as_bytes(), now) {
+                Ok(node) => at.node(node),
+                Err(any_below) => at.nothing(any_below),
+            },
+            (Grammar::Static | Grammar::Consul(_) | Grammar::Reverse(_), ..) => None,
+        }
+    }
+}
+
+/// A name that is asked for.
+struct Place<'z, 'a> {
+    place: &'a Authority<'z>,
+    key: &'a Path,
+    qtype: u16,
+    room: usize,
+    explain: bool,
+    now: Timestamp,
+}
+
+impl<'z> Place<'z, '_> {
+    /// What a service says, or the view of it that a name stands for.
+    fn node(&self, node: &'z Node) -> Option<Prompt<'z>> {
+        let (view, part) = self.place.tree().part(node)?;
+        self.hosts(&part.served, Some(view))
+    }
+
+    /// What a set says that stands at a name, as a view of a service or by address.
+    fn hosts(&self, set: &'z HostSet, view: Option<&View>) -> Option<Prompt<'z>> {
+        let (policy, tree) = (self.place.policy(), self.place.tree());
+        let limit = usize::from(policy.record_limit);
+        if set.len() > self.room || limit > 0 && set.len() > limit {
+            return None;
+        }
+        let mut listed = Listed::new(set, policy, self.now)?;
+        match self.qtype {
+            rtype::A | rtype::AAAA => {
+                let shows_addresses = !matches!(view, Some(View::Port(..)));
+                listed.v6 = self.qtype == rtype::AAAA;
+                match listed.shape.place(listed.v6).filter(|_| shows_addresses) {
+                    Some(_) => Some(Prompt::Addresses(listed)),
+                    None => Some(self.denial(Rcode::NoError, None)),
+                }
+            }
+            rtype::SRV if view.is_none() => Some(self.denial(Rcode::NoError, None)),
+            // While no two hosts of one address differ in their others, a host knows all records of its target.
+            rtype::SRV if policy.srv_subset == SrvSubset::Random && tree.is_even() => {
+                (self.place.zone.grammar == Grammar::Service).then_some(Prompt::Services(listed))
+            }
+            _ => None,
+        }
+    }
+
+    /// What is said of a name where no host is and no record of a file.
+    fn nothing(&self, any_below: bool) -> Option<Prompt<'z>> {
+        let statics = &self.place.zone.statics;
+        let code = match any_below || statics.any_below(self.key.as_bytes()) {
+            true => Rcode::NoError,
+            false if statics.wildcards > 0 => return None,
+            false => Rcode::NxDomain,
+        };
+        // A service of which nothing is left may have ended a short time ago.
+        let is_explained = self.explain && !self.place.tree().ended().is_empty();
+        let extended = if is_explained { self.place.why_empty(self.key, self.place.look(self.now)) } else { None };
+        Some(self.denial(code, extended))
+    }
+
+    fn denial(&self, code: Rcode, extended: Option<ExtendedError>) -> Prompt<'z> {
+        Prompt::Nothing(code, self.place.soa_of_denials(), extended)
+    }
+}
