@@ -254,11 +254,17 @@ impl History {
         let place = dice.below(SERVICES.len());
         let service = ServiceName::parse("service", SERVICES[place]).expect("a service");
         let number = dice.below(40);
-        let id = HostId::parse("id", &format!("h{number}")).expect("an id");
-        let dialect = if dice.once_in(8) { Dialect::Lyft } else { Dialect::Native };
+        let dialect = match dice.below(16) {
+            0 | 1 => Dialect::Lyft,
+            2..=4 => Dialect::Consul,
+            _ => Dialect::Native,
+        };
+        let standing = if dialect == Dialect::Consul { format!("n{}/", number % 3) } else { String::new() };
+        let id = HostId::parse("id", &format!("{standing}h{number}")).expect("an id");
         let mut registration = Registration::new(service, dialect, id, self.target(dice, place, number));
         registration.ports = ports(dice, self.form.is_some());
-        registration.weights = dice.once_in(3).then(|| Weights::same(dice.number()));
+        registration.weights = dice.once_in(3).then(|| Weights { passing: dice.number(), warning: dice.number() });
+        registration.at_node = dialect == Dialect::Consul && self.form.is_none() && dice.once_in(3);
         registration.priority = if dice.once_in(4) { dice.number() } else { 0 };
         registration.ttl = (!dice.once_in(4)).then(|| Duration::from_secs(1 + dice.below(30) as u64));
         registration.tags =
