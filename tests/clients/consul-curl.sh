@@ -3,6 +3,7 @@
 # Usage: tests/clients/consul-curl.sh (ROLLCALL names another program than the debug build).
 set -euo pipefail
 source "$(dirname "$0")/server.sh"
+source "$(dirname "$0")/page.sh"
 for needed in curl dig jq; do
     if ! command -v $needed >/dev/null; then
         skip "$needed is missing: the commands of docs/consul.md are not run"
@@ -18,34 +19,15 @@ ask() {
     dig "@$dns_address" -p "$dns_port" +short "$@"
 }
 
-# Runs the command read last and compares.
-compare() {
-    local found
-    [ -n "$command" ] || return 0
-    case $command in
+prepare() {
+    case $1 in
     "alias "*) ;;
     "base="*) base=$http ;;
-    [a-z]*"=\$("*) eval "$command" ;;
-    *)
-        found=$(eval "$command" 2>&1) || true
-        if [ "$found" = "$expected" ]; then
-            pass
-        else
-            fail "$command" "expected:" "$expected" "found:" "$found"
-        fi
-        ;;
+    [a-z]*"=\$("*) eval "$1" ;;
+    *) return 1 ;;
     esac
-    command=
 }
 
 start_server
-command= expected= inside=no
-while IFS= read -r line; do
-    case $inside:$line in
-    'no:```console') inside=yes ;;
-    'yes:```') compare && inside=no ;;
-    'yes:$ '*) compare && command=${line#'$ '} && expected= ;;
-    yes:*) expected+=${expected:+$'\n'}$line ;;
-    esac
-done <"$root/docs/consul.md"
+run_page "$root/docs/consul.md"
 conclude

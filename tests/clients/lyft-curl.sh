@@ -3,6 +3,7 @@
 # Only times may differ. Usage: tests/clients/lyft-curl.sh (ROLLCALL names another program than the debug build).
 set -euo pipefail
 source "$(dirname "$0")/server.sh"
+source "$(dirname "$0")/page.sh"
 if ! command -v curl >/dev/null; then
     skip "curl is missing: the commands of docs/lyft.md are not run"
     exit 0
@@ -12,39 +13,19 @@ call() {
     curl -s --max-time 30 -w "%{http_code}\n" "$@"
 }
 
-without_times() {
+steady() {
     sed -E 's/"last_check_in":"[0-9-]{10} [0-9:]{8}(\.[0-9]{6})?\+00:00"/"last_check_in":"TIME"/g'
 }
 
-# Runs the command read last and compares.
-compare() {
-    local found
-    [ -n "$command" ] || return 0
-    case $command in
+prepare() {
+    case $1 in
     "alias call="*) ;;
     "base="*) base=$http ;;
-    "tags="*) eval "$command" ;;
-    *)
-        found=$(eval "$command" 2>&1 | without_times) || true
-        expected=$(without_times <<<"$expected")
-        if [ "$found" = "$expected" ]; then
-            pass
-        else
-            fail "$command" "expected:" "$expected" "found:" "$found"
-        fi
-        ;;
+    "tags="*) eval "$1" ;;
+    *) return 1 ;;
     esac
-    command=
 }
 
 start_server
-command= expected= inside=no
-while IFS= read -r line; do
-    case $inside:$line in
-    'no:```console') inside=yes ;;
-    'yes:```') compare && inside=no ;;
-    'yes:$ '*) compare && command=${line#'$ '} && expected= ;;
-    yes:*) expected+=${expected:+$'\n'}$line ;;
-    esac
-done <"$root/docs/lyft.md"
+run_page "$root/docs/lyft.md"
 conclude

@@ -1,0 +1,38 @@
+# Runs the commands of a page in order, and compares what each prints with what stands there. To be sourced after server.sh.
+# Who sources it has `prepare COMMAND`, which says whether a command only gets things ready, and does what it is for; and
+# `steady` where some of what is printed differs from run to run.
+
+# Copies its input, with what differs from run to run made the same.
+steady() {
+    cat
+}
+
+# Runs the command read last and compares.
+compare() {
+    local found
+    [ -n "$command" ] || return 0
+    if ! prepare "$command"; then
+        found=$(eval "$command" 2>&1 | steady) || true
+        expected=$(steady <<<"$expected")
+        if [ "$found" = "$expected" ]; then
+            pass
+        else
+            fail "$command" "expected:" "$expected" "found:" "$found"
+        fi
+    fi
+    command=
+}
+
+# All commands of the page $1.
+run_page() {
+    local inside=no line
+    command= expected=
+    while IFS= read -r line; do
+        case $inside:$line in
+        'no:```console') inside=yes ;;
+        'yes:```') compare && inside=no ;;
+        'yes:$ '*) compare && command=${line#'$ '} && expected= ;;
+        yes:*) expected+=${expected:+$'\n'}$line ;;
+        esac
+    done <"$1"
+}
