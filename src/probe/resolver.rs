@@ -195,7 +195,7 @@ impl Names {
 
 /// The name that is looked up for a host. Those of other dialects say names that clients are to look up themselves.
 fn wanted(host: &Host) -> Option<&Arc<str>> {
-    host.target.name().filter(|_| matches!(host.dialect, Dialect::Consul | Dialect::Node))
+    host.target.name().filter(|_| matches!(host.dialect, Dialect::Consul | Dialect::Minos | Dialect::Node))
 }
 
 #[cfg(test)]

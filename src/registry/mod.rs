@@ -64,6 +64,13 @@ pub struct Snapshot {
     pub loaded: bool,
 }
 
+impl Snapshot {
+    /// Whether a host is in the answers at `now`: what every dialect shows as healthy, and DNS.
+    pub fn serves(&self, host: &Host, now: Timestamp) -> bool {
+        host.lease.is_live(now) && host.is_served(self.zones.policy().only_passing)
+    }
+}
+
 /// Why a write failed in the store.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CommitError {

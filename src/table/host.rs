@@ -108,6 +108,16 @@ impl Host {
         self.checks.iter().map(|check| check.status).fold(self.node_status, Status::max)
     }
 
+    /// Whether it is in the answers while its lease lasts; `only_passing` leaves those out that warn.
+    pub fn is_served(&self, only_passing: bool) -> bool {
+        !self.draining
+            && match self.status() {
+                Status::Passing => true,
+                Status::Warning => !only_passing,
+                Status::Critical => false,
+            }
+    }
+
     /// The next moment at which time alone changes the row: its lease ends, a TTL of a check does, or a check has been
     /// critical for too long.
     pub fn due(&self) -> Option<Timestamp> {

@@ -19,11 +19,13 @@ pub enum Dialect {
     Consul = 2,
     /// None: the row is a node of Consul's catalog, a machine that offers nothing by itself.
     Node = 3,
+    /// minos' discovery service.
+    Minos = 4,
 }
 
 impl Dialect {
     /// Every dialect in which hosts register, in the order of their numbers.
-    pub const ALL: [Dialect; 3] = [Dialect::Native, Dialect::Lyft, Dialect::Consul];
+    pub const ALL: [Dialect; 4] = [Dialect::Native, Dialect::Lyft, Dialect::Consul, Dialect::Minos];
 
     /// The name in APIs, logs and metrics.
     pub const fn as_str(self) -> &'static str {
@@ -32,6 +34,7 @@ impl Dialect {
             Dialect::Lyft => "lyft",
             Dialect::Consul => "consul",
             Dialect::Node => "node",
+            Dialect::Minos => "minos",
         }
     }
 

@@ -27,7 +27,7 @@ use super::schema::View;
 use super::schema::service::{Names, check_service_label, names};
 use crate::clock::Timestamp;
 use crate::limits;
-use crate::table::{Cause, Change, Dialect, Host, Protocol, Status};
+use crate::table::{Cause, Change, Dialect, Host, Protocol};
 use crate::zone::EmptyService;
 
 /// The dynamic names of all zones.
@@ -193,12 +193,7 @@ impl Tree {
 
     /// Whether a host is in the answers while its lease lasts.
     pub(super) fn is_served(&self, host: &Host) -> bool {
-        !host.draining
-            && match host.status() {
-                Status::Passing => true,
-                Status::Warning => !self.policy.only_passing,
-                Status::Critical => false,
-            }
+        host.is_served(self.policy.only_passing)
     }
 
     /// Takes in changes; says whether any record differs.

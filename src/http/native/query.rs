@@ -73,8 +73,8 @@ impl Query {
     fn take(&mut self, name: &str, value: String) -> Result<(), Invalid> {
         match name {
             "origin" => {
-                let origin =
-                    Dialect::parse(&value).ok_or_else(|| Invalid::new(name, "must be native, lyft or consul"))?;
+                let origin = Dialect::parse(&value)
+                    .ok_or_else(|| Invalid::new(name, "must be native, lyft, consul or minos"))?;
                 once(&mut self.origin, name, origin)
             }
             "service" => {

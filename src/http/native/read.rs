@@ -180,7 +180,7 @@ pub(super) async fn hosts_of_service(
 
 /// Shows one host.
 #[utoipa::path(get, path = "/v1/hosts/{service}/{id}", tag = "native",
-    params(("service" = String, Path), ("id" = String, Path), ("origin" = Option<String>, Query, description = "`native`, `lyft` or `consul`, the API that registered the host. Without it the native host of the id, else the first of the others in this order.")),
+    params(("service" = String, Path), ("id" = String, Path), ("origin" = Option<String>, Query, description = "`native`, `lyft`, `consul` or `minos`, the API that registered the host. Without it the native host of the id, else the first of the others in this order.")),
     responses(
         (status = 200, description = "The host as stored.", body = HostView),
         (status = 404, description = "No such host.", body = Document, content_type = "application/problem+json"),

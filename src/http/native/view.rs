@@ -19,7 +19,7 @@ pub(super) struct HostView<'a> {
     service: &'a str,
     /// Its id, unique within service and origin.
     id: &'a str,
-    /// The API that registered it: `native`, `lyft` or `consul`.
+    /// The API that registered it: `native`, `lyft`, `consul` or `minos`.
     origin: &'static str,
     /// Its namespace.
     namespace: &'a str,

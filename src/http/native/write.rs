@@ -99,7 +99,7 @@ fn check_visible(app: &App, service: &str) -> Result<(), Problem> {
 
 /// Renews the lease of a host.
 #[utoipa::path(post, path = "/v1/hosts/{service}/{id}/renew", tag = "native",
-    params(("service" = String, Path), ("id" = String, Path), ("origin" = Option<String>, Query, description = "`native`, `lyft` or `consul`, the API that registered the host. Without it the native host of the id, else the first of the others in this order.")),
+    params(("service" = String, Path), ("id" = String, Path), ("origin" = Option<String>, Query, description = "`native`, `lyft`, `consul` or `minos`, the API that registered the host. Without it the native host of the id, else the first of the others in this order.")),
     responses(
         (status = 200, description = "The host as stored.", body = HostView),
         (status = 400, description = "A parameter is unknown or breaks a rule.", body = Document, content_type = "application/problem+json"),
@@ -115,7 +115,7 @@ pub(super) async fn renew(State(app): State<App>, named: Named, RawQuery(query):
 ///
 /// Without `origin` only a native host is meant: the call sent twice never takes out a second host.
 #[utoipa::path(delete, path = "/v1/hosts/{service}/{id}", tag = "native",
-    params(("service" = String, Path), ("id" = String, Path), ("origin" = Option<String>, Query, description = "`native`, `lyft` or `consul`, the API that registered the host. Without it the native host of the id and no other.")),
+    params(("service" = String, Path), ("id" = String, Path), ("origin" = Option<String>, Query, description = "`native`, `lyft`, `consul` or `minos`, the API that registered the host. Without it the native host of the id and no other.")),
     responses(
         (status = 204, description = "It is gone."),
         (status = 400, description = "A parameter is unknown or breaks a rule.", body = Document, content_type = "application/problem+json"),
@@ -129,7 +129,7 @@ pub(super) async fn deregister(State(app): State<App>, named: Named, RawQuery(qu
 
 /// Reports a verdict on a check of a host. Critical hosts leave the answers. No heartbeat.
 #[utoipa::path(put, path = "/v1/hosts/{service}/{id}/health", tag = "native",
-    params(("service" = String, Path), ("id" = String, Path), ("origin" = Option<String>, Query, description = "`native`, `lyft` or `consul`, the API that registered the host. Without it the native host of the id, else the first of the others in this order.")),
+    params(("service" = String, Path), ("id" = String, Path), ("origin" = Option<String>, Query, description = "`native`, `lyft`, `consul` or `minos`, the API that registered the host. Without it the native host of the id, else the first of the others in this order.")),
     request_body(content = body::HealthBody, content_type = "application/json"),
     responses(
         (status = 200, description = "The host as stored.", body = HostView),
@@ -149,7 +149,7 @@ pub(super) async fn health(State(app): State<App>, named: Named, RawQuery(query)
 
 /// Takes a host out of the answers, or back in. The host stays registered. No heartbeat.
 #[utoipa::path(put, path = "/v1/hosts/{service}/{id}/drain", tag = "native",
-    params(("service" = String, Path), ("id" = String, Path), ("origin" = Option<String>, Query, description = "`native`, `lyft` or `consul`, the API that registered the host. Without it the native host of the id, else the first of the others in this order.")),
+    params(("service" = String, Path), ("id" = String, Path), ("origin" = Option<String>, Query, description = "`native`, `lyft`, `consul` or `minos`, the API that registered the host. Without it the native host of the id, else the first of the others in this order.")),
     request_body(content = body::DrainBody, content_type = "application/json"),
     responses(
         (status = 200, description = "The host as stored.", body = HostView),
@@ -168,7 +168,7 @@ pub(super) async fn drain(State(app): State<App>, named: Named, RawQuery(query):
 
 /// Sets the SRV weight of a host. Registrations that name no weight keep it. No heartbeat.
 #[utoipa::path(put, path = "/v1/hosts/{service}/{id}/weight", tag = "native",
-    params(("service" = String, Path), ("id" = String, Path), ("origin" = Option<String>, Query, description = "`native`, `lyft` or `consul`, the API that registered the host. Without it the native host of the id, else the first of the others in this order.")),
+    params(("service" = String, Path), ("id" = String, Path), ("origin" = Option<String>, Query, description = "`native`, `lyft`, `consul` or `minos`, the API that registered the host. Without it the native host of the id, else the first of the others in this order.")),
     request_body(content = body::WeightBody, content_type = "application/json"),
     responses(
         (status = 200, description = "The host as stored.", body = HostView),
