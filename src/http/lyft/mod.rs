@@ -4,9 +4,9 @@
 //! | --- | --- | --- |
 //! | GET `/healthcheck` | 200 `OK` while the server runs | as the original |
 //! | POST `/v1/registration/{service}` | registers a host; also its heartbeat | as the original, stricter values |
-//! | GET `/v1/registration/{service}` | lists the live hosts of a service | as the original |
+//! | GET `/v1/registration/{service}` | lists the hosts of a service | as the original, healthy hosts only, of every API |
 //! | DELETE `/v1/registration/{service}/{ip}` | takes a host out | as the original, IPv6 too |
-//! | GET `/v1/registration/repo/{service_repo_name}` | lists the live hosts of a repository | as the original |
+//! | GET `/v1/registration/repo/{service_repo_name}` | lists the hosts of a repository | as the original, healthy hosts only |
 //! | POST `/v1/loadbalancing/{service}` | sets the weight of all hosts of a service | atomic |
 //! | POST `/v1/loadbalancing/{service}/{ip}` | sets the weight of one host | as the original |
 //!
@@ -23,14 +23,16 @@
 //!
 //! # One row, two APIs
 //!
-//! A registration is a row of the dialect [`Lyft`](crate::table::Dialect::Lyft), its id the address as text. The API
-//! knows no health: a host is listed while its lease lasts, drained or critical or not. A weight set elsewhere is
-//! shown in `load_balancing_weight`, at most 100.
+//! A registration is a row of the dialect [`Lyft`](crate::table::Dialect::Lyft), its id the address as text; writes go to
+//! rows of this dialect only. Lists show what DNS answers with, rows of every dialect: the API has no word for health, so
+//! a host that drains or is critical is not in them. A weight set elsewhere is shown in `load_balancing_weight`, at most
+//! 100.
 
 mod address;
 mod balancing;
 mod check_in;
 mod fields;
+mod listed;
 mod python;
 mod registration;
 mod reply;

@@ -11,8 +11,8 @@ use utoipa::ToSchema;
 
 use super::check_in::CheckIn;
 use super::fields::{Fields, JsonBody};
+use super::listed::{self, Listed};
 use super::reply::{self, Failure};
-use super::stored::Listed;
 use super::{address, counted, host_of, service_of};
 use crate::http::App;
 use crate::metrics::Operation;
@@ -49,7 +49,7 @@ pub(super) struct ServiceList {
     service: String,
     /// The environment of this server.
     env: String,
-    /// Its live hosts, by address as text.
+    /// Its hosts, by address as text.
     hosts: Vec<Listed>,
 }
 
@@ -61,7 +61,7 @@ pub(super) struct RepoList {
     service_repo_name: String,
     /// The environment of this server.
     env: String,
-    /// Its live hosts, by address as text, then by service.
+    /// Its hosts, by address as text, then by service.
     hosts: Vec<Listed>,
 }
 
@@ -121,7 +121,7 @@ fn unnamable_newcomer(hosts: &Hosts, service: &str) -> Option<String> {
     zone::check_service_label(service).err()
 }
 
-/// Lists the live hosts of a service; an unknown service has none.
+/// Lists the hosts of a service that DNS answers with, whichever API registered them; an unknown service has none.
 #[utoipa::path(
     get,
     path = "/v1/registration/{service}",
@@ -139,16 +139,12 @@ pub(super) async fn list(
     let service = service_of(path)?;
     let snapshot = loaded(&app)?;
     let now = app.registry.now();
-    let hosts = snapshot
-        .hosts
-        .of_service(&service)
-        .filter(|host| host.dialect == Dialect::Lyft && host.lease.is_live(now))
-        .map(|host| Listed::of(host))
-        .collect();
+    let hosts = snapshot.hosts.of_service(&service).map(Arc::as_ref);
+    let hosts = listed::list(hosts.filter(|host| snapshot.serves(host, now)));
     Ok(reply::json(StatusCode::OK, &ServiceList { service, env: app.settings.lyft_env.clone(), hosts }))
 }
 
-/// Lists the live hosts of all services of a repository.
+/// Lists the hosts of all services of a repository that DNS answers with.
 #[utoipa::path(
     get,
     path = "/v1/registration/repo/{service_repo_name}",
@@ -170,10 +166,10 @@ pub(super) async fn list_repo(
         Ok(repo) => snapshot.hosts.of_repo(&repo).collect(),
         Err(_) => Vec::new(),
     };
-    hosts.retain(|host| host.dialect == Dialect::Lyft && host.lease.is_live(now));
+    hosts.retain(|host| snapshot.serves(host, now));
     // They come by service; the sort is stable.
     hosts.sort_by(|one, other| one.id.cmp(&other.id));
-    let hosts = hosts.into_iter().map(|host| Listed::of(host)).collect();
+    let hosts = hosts.into_iter().filter_map(|host| Listed::of(host)).collect();
     Ok(reply::json(StatusCode::OK, &RepoList { service_repo_name, env: app.settings.lyft_env.clone(), hosts }))
 }
 

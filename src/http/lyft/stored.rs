@@ -1,21 +1,20 @@
-//! What a Lyft row keeps beside the columns of the table, and how both are shown in a list.
+//! What a Lyft row keeps beside the columns of the table.
 
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use utoipa::ToSchema;
 
 use super::reply::Failure;
 use crate::limits;
-use crate::table::Host;
+use crate::table::{Dialect, Host};
 
 /// The tag that holds a weight.
 pub(super) const WEIGHT: &str = "load_balancing_weight";
 /// The weights this API knows: Envoy takes no other.
 pub(super) const WEIGHTS: std::ops::RangeInclusive<u16> = 1..=100;
-/// The weight of a row that nobody gave one.
-const WEIGHT_DEFAULT: u16 = 1;
+/// The tag that marks a canary.
+const CANARY: &str = "canary";
 
 /// Tags by key, in the order of the keys.
 pub(super) type Tags = Map<String, Value>;
@@ -35,7 +34,8 @@ pub(super) struct Stored {
 impl Stored {
     /// What a row keeps. A row without it, however it came to be, shows what its columns say.
     pub(super) fn of(host: &Host) -> Stored {
-        host.original.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_else(|| from_columns(host))
+        let original = host.original.as_deref().filter(|_| host.dialect == Dialect::Lyft);
+        original.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_else(|| from_columns(host))
     }
 
     /// The JSON text, if it is within its bounds. A weight counts for neither: it may have come later, and a host must
@@ -74,52 +74,22 @@ impl Stored {
     }
 }
 
+/// What this API shows of a row that it did not write: `az`, `region` and `instance_id` always, `canary` where the host
+/// has a tag or pair of that name, and its other pairs as they are.
 fn from_columns(host: &Host) -> Stored {
     let place = |place: &Option<crate::table::Place>| place.as_ref().map_or("", |place| place.as_str()).to_owned();
-    let mut tags = Tags::new();
-    tags.insert("az".into(), place(&host.zone).into());
-    tags.insert("instance_id".into(), host.id.as_str().into());
-    tags.insert("region".into(), place(&host.region).into());
-    Stored { service_repo_name: place(&host.repo), revision: String::new(), tags }
-}
-
-/// A host in a list: seven keys, no more.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Listed {
-    /// Its address.
-    ip_address: String,
-    /// Its last heartbeat, in UTC.
-    #[schema(example = "2026-11-20 17:08:14.758176+00:00")]
-    last_check_in: String,
-    /// Its port.
-    port: u16,
-    /// The revision that it runs.
-    revision: String,
-    /// The service it offers.
-    service: String,
-    /// The repository of the service; may be empty.
-    service_repo_name: String,
-    /// `az`, `instance_id`, `region`, and what else it said of itself.
-    #[schema(value_type = Object)]
-    tags: Tags,
-}
-
-impl Listed {
-    /// A row as this API shows it.
-    pub(super) fn of(host: &Host) -> Listed {
-        let mut stored = Stored::of(host);
-        // The row knows better than the tag: its weight may have been set through another API.
-        if stored.weight().unwrap_or(WEIGHT_DEFAULT) != host.weight {
-            stored.tags.insert(WEIGHT.into(), host.weight.clamp(*WEIGHTS.start(), *WEIGHTS.end()).into());
-        }
-        Listed {
-            ip_address: host.id.as_str().to_owned(),
-            last_check_in: host.lease.renewed().to_python(),
-            port: host.ports.first().map_or(0, |port| port.number),
-            revision: stored.revision,
-            service: host.service.as_str().to_owned(),
-            service_repo_name: stored.service_repo_name,
-            tags: stored.tags,
-        }
+    let pair = |key: &str| host.meta.iter().find(|(known, _)| **known == *key).map(|(_, value)| &**value);
+    let mut tags: Tags = host.meta.iter().map(|(key, value)| (key.to_string(), Value::from(&**value))).collect();
+    let canary = host.tags.iter().any(|tag| tag.as_str() == CANARY) || pair(CANARY) == Some("true");
+    // Envoy takes a boolean here and an integer there, and drops a whole list for anything else.
+    tags.remove(CANARY);
+    tags.remove(WEIGHT);
+    if canary {
+        tags.insert(CANARY.into(), true.into());
     }
+    tags.insert("az".into(), place(&host.zone).into());
+    tags.insert("instance_id".into(), host.own_id().into());
+    tags.insert("region".into(), place(&host.region).into());
+    let revision = pair("revision").or(pair("version")).unwrap_or_default().to_owned();
+    Stored { service_repo_name: place(&host.repo), revision, tags }
 }

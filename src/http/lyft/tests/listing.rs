@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::table::Status;
+use crate::table::{HostId, Port, Registration, ServiceName, Status, Target, Weights, parse_meta, parse_tags};
 
 #[tokio::test]
 async fn nothing_is_an_empty_list() {
@@ -99,7 +99,7 @@ async fn what_other_apis_do_to_a_row() {
     let report =
         |host| Event::Report { host, check: "up".into(), status: Status::Critical, output: "no answer".into() };
     server.event(report, "web", "10.0.0.1").await;
-    assert_eq!(server.addresses("web").await, ["10.0.0.1"], "this API knows no health");
+    assert_eq!(server.addresses("web").await, [""; 0], "this API has no word for health");
     server.register("web", "10.0.0.1", TAGS).await;
     let snapshot = server.app.registry.snapshot();
     let host = snapshot.hosts.iter().next().expect("a row");
@@ -111,12 +111,47 @@ async fn a_row_without_its_stored_form_still_lists() {
     let server = Server::new();
     server.register("web", "10.0.0.1", TAGS).await;
     let row = server.app.registry.snapshot().hosts.iter().next().expect("a row").as_ref().clone();
-    for original in [None, Some("no JSON"), Some("[]"), Some("{}")] {
+    for (original, revision) in [(None, "abc"), (Some("no JSON"), "abc"), (Some("[]"), ""), (Some("{}"), "")] {
         let mut row = row.clone();
         row.original = original.map(Arc::from);
         server.app.registry.load([row], Revision(9), 9);
         let host = server.hosts("web").await.remove(0);
         assert_eq!((&host["ip_address"], &host["port"]), (&"10.0.0.1".into(), &80.into()));
-        assert!(host["tags"].is_object() && host["revision"] == "", "{original:?}");
+        assert!(host["tags"].is_object() && host["revision"] == revision, "{original:?}: {host}");
     }
+}
+
+/// Registers a host of another API.
+async fn foreign(server: &Server, id: &str, address: &str, adjust: impl FnOnce(&mut Registration)) {
+    let service = ServiceName::parse("service", "web").expect("a name");
+    let target = Target::parse("address", [address]).expect("a target");
+    let id = HostId::parse("id", id).expect("an id");
+    let mut registration = Registration::new(service, Dialect::Native, id, target);
+    registration.ports = [Port::tcp(80)].into_iter().collect();
+    adjust(&mut registration);
+    server.app.registry.submit(Event::Register(Box::new(registration))).await.expect("registers");
+}
+
+#[tokio::test]
+async fn hosts_of_other_apis_are_listed_in_its_words() {
+    let server = Server::new();
+    server.register("web", "10.0.0.2", TAGS).await;
+    foreign(&server, "twice", "10.0.0.2", |_| {}).await;
+    foreign(&server, "no-port", "10.0.0.3", |host| host.ports.clear()).await;
+    foreign(&server, "named", "db.example.org", |_| {}).await;
+    foreign(&server, "web-1", "10.0.0.10", |host| {
+        let pairs = [("canary", "maybe"), ("load_balancing_weight", "huge"), ("team", "a"), ("version", "v7")];
+        host.meta = parse_meta("meta", pairs).expect("pairs");
+        host.tags = parse_tags("tags", ["canary"]).expect("tags");
+        host.weights = Some(Weights::same(0));
+    })
+    .await;
+    assert_eq!(server.addresses("web").await, ["10.0.0.10", "10.0.0.2"]);
+    let host = server.hosts("web").await.remove(0);
+    let tags = serde_json::json!({
+        "az": "", "canary": true, "instance_id": "web-1", "load_balancing_weight": 1, "region": "",
+        "team": "a", "version": "v7"
+    });
+    assert_eq!((&host["tags"], &host["revision"]), (&tags, &"v7".into()));
+    assert_eq!(server.hosts("web").await[1]["tags"]["instance_id"], "i-1", "the row of this API, not its double");
 }
