@@ -55,12 +55,19 @@ pub const CHECK_TIMEOUT: Duration = Duration::from_secs(10);
 pub const CHECK_TIMEOUT_MIN: Duration = Duration::from_millis(10);
 /// Longest time for an answer: so long a slot is held by a host that hangs.
 pub const CHECK_TIMEOUT_MAX: Duration = Duration::from_secs(60);
-/// Octets of the original that a foreign dialect keeps beside a row.
+/// Octets of the original that a foreign dialect keeps beside a row, where it has no bound of its own: minos' is that of
+/// the body.
 pub const ORIGINAL_OCTETS: usize = 16 * 1024;
 /// Keys of the `tags` object of a Lyft registration beside the weight, those merged from earlier ones included.
 pub const LYFT_TAG_KEYS: usize = 64;
 /// Octets of [`ORIGINAL_OCTETS`] that a Lyft registration leaves free, so that a weight always finds room in its tags.
 pub const LYFT_WEIGHT_OCTETS: usize = 64;
+/// Endpoints of a minos registration.
+pub const MINOS_ENDPOINTS: usize = 1024;
+/// Octets of the verb of one.
+pub const MINOS_VERB_OCTETS: usize = 32;
+/// Octets of the path of one: each part of it may be a place of its own in the tree that they are found in.
+pub const MINOS_PATH_OCTETS: usize = 1024;
 /// Shortest lease: a heartbeat of half of it must survive one lost packet.
 pub const LEASE_MIN: Duration = Duration::from_secs(1);
 /// Longest lease.

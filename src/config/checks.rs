@@ -1,4 +1,4 @@
-//! Settings of the check that hosts of Lyft's API get.
+//! Settings of the checks that hosts of an API get without asking for one: those of Lyft's, and of minos'.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,13 +25,43 @@ pub(super) fn set_lyft_check_interval(config: &mut Config, values: &[String], _:
     Ok(())
 }
 
+pub(super) fn set_minos_check(config: &mut Config, values: &[String], _: &Machine) -> Result<(), String> {
+    config.http.minos.check = match one(values)? {
+        "none" => None,
+        text => Some(terms(lenient(own(text)?), config.minos_check_interval)?),
+    };
+    Ok(())
+}
+
+pub(super) fn set_minos_check_interval(config: &mut Config, values: &[String], _: &Machine) -> Result<(), String> {
+    let interval = value::duration(one(values)?, limits::CHECK_INTERVAL_MIN, limits::CHECK_INTERVAL_MAX)?;
+    config.minos_check_interval = interval;
+    if let Some(check) = config.http.minos.check.take() {
+        config.http.minos.check = Some(terms(check.kind.clone(), interval)?);
+    }
+    Ok(())
+}
+
+pub(super) fn set_minos_replace(config: &mut Config, values: &[String], _: &Machine) -> Result<(), String> {
+    config.http.minos.replace = value::boolean(one(values)?)?;
+    Ok(())
+}
+
+/// A host that has no such path is alive: not every service of minos has the convention's.
+fn lenient(kind: CheckKind) -> CheckKind {
+    match kind {
+        CheckKind::Http(check) => CheckKind::Http(Box::new(HttpCheck { absent_passes: true, ..*check })),
+        other => other,
+    }
+}
+
 /// The check as the setting has it.
-pub(super) fn show_lyft_check(config: &Config) -> String {
+pub(super) fn show(check: Option<&Arc<Terms>>) -> String {
     let place = |scheme: &str, endpoint: &Endpoint| match endpoint {
         Endpoint::Own(Some(port)) => format!("{scheme}://:{port}"),
         Endpoint::Own(None) | Endpoint::At(..) => format!("{scheme}:"),
     };
-    let shown = match config.http.lyft_check.as_ref().map(|terms| &terms.kind) {
+    let shown = match check.map(|terms| &terms.kind) {
         Some(CheckKind::Http(check)) => check.url.to_string(),
         Some(CheckKind::Grpc(endpoint, ..)) => place("grpc", endpoint),
         Some(CheckKind::Tcp(endpoint, _)) => place("tcp", endpoint),
@@ -61,6 +91,7 @@ fn own(text: &str) -> Result<CheckKind, String> {
             body: Box::default(),
             tls: Tls::default(),
             follow_redirects: false,
+            absent_passes: false,
         })),
     };
     if kind.endpoint().is_some_and(|endpoint| matches!(endpoint, Endpoint::Own(_))) { Ok(kind) } else { Err(refused()) }

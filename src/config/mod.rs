@@ -41,6 +41,8 @@ pub struct Config {
     pub check_redirects: bool,
     /// Time between two probes of the check that hosts of Lyft's API get, if they get one.
     pub lyft_check_interval: Duration,
+    /// The same of the checks that hosts of minos' API get.
+    pub minos_check_interval: Duration,
     /// Where the table is kept.
     pub store: store::Settings,
     /// The node's name, as the Consul dialect shows it.
@@ -114,6 +116,7 @@ impl Config {
                 check_os_services: false,
                 lyft_host_ttl: Duration::from_secs(600),
                 lyft_check: None,
+                minos: http::minos::Settings::default(),
                 lyft_env: "development".into(),
                 trust_forwarded_for: false,
                 auto_ip_networks: vec![(IpAddr::from([192, 168, 0, 0]), 16)],
@@ -144,6 +147,7 @@ impl Config {
             check_allow: probe::ALLOWED.to_vec(),
             check_redirects: false,
             lyft_check_interval: Duration::from_secs(10),
+            minos_check_interval: http::minos::CHECK_INTERVAL,
             store: store::Settings { kind: store::Kind::File, data_dir: machine.data_dir.clone().unwrap_or_default() },
             node_name: machine.node_name.clone(),
             node_id: None,

@@ -98,13 +98,18 @@ pub(super) const SETTINGS: &[Setting] = &[
     list("check_allow", set_check_allow, |config| value::list(&config.check_allow, network)),
     single("check_redirects", set_check_redirects, |config| config.check_redirects.to_string()),
     single("check_os_services", set_check_os_services, |config| config.http.check_os_services.to_string()),
-    single("lyft_check", checks::set_lyft_check, checks::show_lyft_check),
+    single("lyft_check", checks::set_lyft_check, |config| checks::show(config.http.lyft_check.as_ref())),
     single("lyft_check_interval", checks::set_lyft_check_interval, |config| {
         value::quoted(value::show(config.lyft_check_interval))
     }),
     single("application_env", set_application_env, |config| value::quoted(&config.http.lyft_env)),
     list("auto_ip", set_auto_ip, |config| value::list(&config.http.auto_ip_networks, network)),
     single("trust_forwarded_for", set_trust_forwarded_for, |config| config.http.trust_forwarded_for.to_string()),
+    single("minos_check", checks::set_minos_check, |config| checks::show(config.http.minos.check.as_ref())),
+    single("minos_check_interval", checks::set_minos_check_interval, |config| {
+        value::quoted(value::show(config.minos_check_interval))
+    }),
+    single("minos_replace", checks::set_minos_replace, |config| config.http.minos.replace.to_string()),
     single("node_name", node::set_node_name, |config| value::quoted(&config.node_name)),
     single("node_id", node::set_node_id, |config| value::quoted(config.node_id.as_deref().unwrap_or("auto"))),
     list("node_meta", node::set_node_meta, |config| {

@@ -213,7 +213,7 @@ fn hosts_of_lyfts_api_get_a_check_of_their_own_address() {
     };
     for text in ["none", "http:/healthcheck", "https://:8443/up?x=1", "tcp:", "tcp://:8081", "grpc:", "grpc://:9000"] {
         let config = check(text, "2s").expect(text);
-        assert_eq!(checks::show_lyft_check(&config), format!("\"{text}\""));
+        assert_eq!(checks::show(config.http.lyft_check.as_ref()), format!("\"{text}\""));
         let terms = config.http.lyft_check.map(|terms| (terms.interval, terms.timeout));
         let two = Duration::from_secs(2);
         assert_eq!(terms, (text != "none").then_some((two, two)));

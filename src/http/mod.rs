@@ -4,14 +4,17 @@
 //! merges them, so `/openapi.json` and `/docs` cannot forget one. Around all of them stands one gate
 //! (`gate.rs`) with the bounds on what a request may be, and [`serve`] with those on connections.
 
+mod client;
 pub mod consul;
 mod desk;
 mod docs;
 mod gate;
 mod listen;
+pub mod minos;
 pub mod native;
 mod ops;
 mod percent;
+mod pieces;
 pub mod problem;
 mod progress;
 mod watchers;
@@ -51,6 +54,8 @@ pub struct Settings {
     pub lyft_host_ttl: Duration,
     /// The check that every host of Lyft's API gets.
     pub lyft_check: Option<Arc<Terms>>,
+    /// Those of minos' API.
+    pub minos: minos::Settings,
     /// `env` in Lyft's lists: APPLICATION_ENV.
     pub lyft_env: String,
     /// Whether the last entry of X-Forwarded-For names the client.
@@ -84,6 +89,8 @@ pub struct Shared {
     desk: Option<Arc<dyn Desk>>,
     reloading: Arc<tokio::sync::Mutex<()>>,
     documents: Arc<docs::Documents>,
+    /// Which service has which endpoint, for minos' gateway.
+    endpoints: Arc<minos::Endpoints>,
 }
 
 impl App {
@@ -105,6 +112,7 @@ impl App {
             desk: None,
             reloading: Arc::default(),
             documents: Arc::default(),
+            endpoints: Arc::default(),
         }))
     }
 
@@ -142,6 +150,7 @@ fn routes() -> OpenApiRouter<App> {
         .merge(native::routes())
         .merge(lyft::routes())
         .merge(consul::routes())
+        .merge(minos::routes())
         .merge(ops::routes())
 }
 

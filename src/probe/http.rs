@@ -1,4 +1,5 @@
-//! Asking over HTTP/1.1: 2xx passes, 429 warns, everything else is critical. A redirect is an answer like others unless
+//! Asking over HTTP/1.1: 2xx passes, 429 warns, everything else is critical, but for 404 and 405 where the check says that
+//! a host without its path is alive. A redirect is an answer like others unless
 //! both the check and the setting say that it is followed; each of its addresses is looked at then as the first was.
 //! No proxy is asked.
 
@@ -45,7 +46,9 @@ pub(super) async fn ask(probe: Probe<'_>, check: &HttpCheck, octets: usize) -> R
         let reason = status.canonical_reason().map(|reason| format!(" {reason}")).unwrap_or_default();
         let body = String::from_utf8_lossy(&answer.body);
         let output = format!("HTTP {} {url}: {}{reason} Output: {body}", check.method, status.as_str());
-        return Ok(Heard { status: verdict(status), output });
+        let is_absent = matches!(status, StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED);
+        let status = if is_absent && check.absent_passes { Status::Passing } else { verdict(status) };
+        return Ok(Heard { status, output });
     }
 }
 

@@ -33,6 +33,8 @@ pub(super) struct StoredTerms<'a> {
     body: Option<Cow<'a, str>>,
     #[serde(rename = "f", default, skip_serializing_if = "is_false")]
     follow_redirects: bool,
+    #[serde(rename = "x", default, skip_serializing_if = "is_false")]
+    absent_passes: bool,
     #[serde(rename = "s", default, skip_serializing_if = "Option::is_none")]
     tls: Option<StoredTls>,
     #[serde(rename = "n", borrow, default, skip_serializing_if = "Option::is_none")]
@@ -100,6 +102,7 @@ impl<'a> StoredTerms<'a> {
             headers: Vec::new(),
             body: None,
             follow_redirects: false,
+            absent_passes: false,
             tls: None,
             service: None,
             host: None,
@@ -123,12 +126,13 @@ impl<'a> StoredTerms<'a> {
             CheckKind::Reported => {}
             CheckKind::Ttl(ttl) => self.ttl = micros(*ttl),
             CheckKind::Http(check) => {
-                let HttpCheck { url, method, headers, body, tls, follow_redirects } = &**check;
+                let HttpCheck { url, method, headers, body, tls, follow_redirects, absent_passes } = &**check;
                 self.place = Some(Cow::Owned(url.to_string()));
                 self.method = filled(method).filter(|method| method != "GET");
                 self.headers = headers.iter().map(|(name, value)| ((&**name).into(), (&**value).into())).collect();
                 self.body = filled(body);
                 self.follow_redirects = *follow_redirects;
+                self.absent_passes = *absent_passes;
                 self.tls = (*tls != Tls::default()).then(|| StoredTls::of(tls));
             }
             CheckKind::Udp(endpoint) => self.place = place(endpoint),
@@ -190,6 +194,7 @@ impl<'a> StoredTerms<'a> {
                     body: self.body.unwrap_or_default().into(),
                     tls: tls.unwrap_or_default(),
                     follow_redirects: self.follow_redirects,
+                    absent_passes: self.absent_passes,
                 }))
             }
             Some("tcp") => CheckKind::Tcp(endpoint()?, tls),

@@ -102,6 +102,8 @@ pub struct HttpCheck {
     pub tls: Tls,
     /// Whether a redirect is followed, where the server lets it be.
     pub follow_redirects: bool,
+    /// Whether a host passes that says it has no such path or method (404, 405): it answers, so it is alive.
+    pub absent_passes: bool,
 }
 
 /// How the certificate of a host is checked.

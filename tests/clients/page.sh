@@ -25,14 +25,14 @@ compare() {
 
 # All commands of the page $1.
 run_page() {
-    local inside=no line
+    local inside=no line lines=0
     command= expected=
     while IFS= read -r line; do
         case $inside:$line in
         'no:```console') inside=yes ;;
         'yes:```') compare && inside=no ;;
-        'yes:$ '*) compare && command=${line#'$ '} && expected= ;;
-        yes:*) expected+=${expected:+$'\n'}$line ;;
+        'yes:$ '*) compare && command=${line#'$ '} && expected= lines=0 ;;
+        yes:*) [ $lines -eq 0 ] || expected+=$'\n'; expected+=$line lines=$((lines + 1)) ;;
         esac
     done <"$1"
 }

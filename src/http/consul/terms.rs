@@ -129,6 +129,7 @@ fn http(check: &body::Check, tls: Tls) -> Result<HttpCheck, Invalid> {
         body: check.body.as_str().into(),
         tls,
         follow_redirects: !check.disable_redirects,
+        absent_passes: false,
     })
 }
 

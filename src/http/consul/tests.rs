@@ -49,6 +49,7 @@ impl Server {
             check_os_services: false,
             lyft_host_ttl: Duration::from_secs(600),
             lyft_check: None,
+            minos: Default::default(),
             lyft_env: "test".into(),
             trust_forwarded_for: false,
             auto_ip_networks: Vec::new(),

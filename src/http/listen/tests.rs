@@ -28,6 +28,7 @@ fn app() -> App {
         check_os_services: false,
         lyft_host_ttl: Duration::from_secs(600),
         lyft_check: None,
+        minos: Default::default(),
         lyft_env: "test".into(),
         trust_forwarded_for: false,
         auto_ip_networks: Vec::new(),

@@ -1,32 +1,12 @@
-//! Which address a request speaks of: the one it names, or with `auto_ip` the one it comes from.
+//! Addresses as this API reads them, and the networks of `auto_ip`.
 
-use std::net::{IpAddr, SocketAddr};
-
-use axum::extract::ConnectInfo;
-use axum::http::{Extensions, HeaderMap};
-
-use crate::http::Settings;
-
-/// The header in which a proxy says whom it speaks for.
-const FORWARDED_FOR: &str = "x-forwarded-for";
+use std::net::IpAddr;
 
 /// An address in its one canonical form, so that a host has one id however its address is written.
 ///
 /// IPv4 as `inet_pton` reads it: four decimal parts, no leading zero, no blanks.
 pub(super) fn canonical(text: &str) -> Option<IpAddr> {
     text.parse().ok()
-}
-
-/// The address of the client, if it is known: what the nearest trusted proxy says, else the other end of the connection.
-pub(super) fn client(headers: &HeaderMap, extensions: &Extensions, settings: &Settings) -> Option<IpAddr> {
-    if settings.trust_forwarded_for
-        && let Some(forwarded) = headers.get_all(FORWARDED_FOR).iter().next_back()
-    {
-        // The last entry is the one the proxy itself wrote; those before it are hearsay.
-        return canonical(forwarded.to_str().ok()?.rsplit(',').next()?.trim());
-    }
-    let ConnectInfo(peer) = extensions.get::<ConnectInfo<SocketAddr>>()?;
-    Some(peer.ip().to_canonical())
 }
 
 /// Whether one of the networks, each an address and a prefix length, holds an address.

@@ -14,7 +14,7 @@ use super::fields::{Fields, JsonBody};
 use super::listed::{self, Listed};
 use super::reply::{self, Failure};
 use super::{address, counted, host_of, service_of};
-use crate::http::App;
+use crate::http::{App, client};
 use crate::metrics::Operation;
 use crate::registry::{Snapshot, SubmitError};
 use crate::table::{Dialect, Event, Host, HostId, HostKey, Hosts, Place, Rejection, ServiceName};
@@ -243,7 +243,7 @@ fn loaded(app: &App) -> Result<Arc<Snapshot>, Failure> {
 
 /// The address of the client, if `auto_ip` may register it.
 fn client_of(app: &App, request: &Request) -> Option<std::net::IpAddr> {
-    address::client(request.headers(), request.extensions(), &app.settings)
+    client::address(request.headers(), request.extensions(), &app.settings)
         .filter(|ip| address::within(*ip, &app.settings.auto_ip_networks))
 }
 

@@ -74,6 +74,8 @@ pub(super) struct CheckBody<'a> {
     body: Option<Text<'a>>,
     /// Whether an HTTP check follows redirects; only where the server's setting `check_redirects` allows it.
     follow_redirects: Option<bool>,
+    /// Whether a host passes an HTTP check that answers 404 or 405: it has no such path, and is alive.
+    absent_passes: Option<bool>,
     /// Whether tcp, grpc and h2ping use TLS; `https` does without it.
     tls: Option<bool>,
     /// Whether any certificate will do.
@@ -209,6 +211,7 @@ fn check_fields(before: &str, name: &str, kind: &CheckKind, body: &CheckBody<'_>
         ("headers", body.headers.is_some(), http),
         ("body", body.body.is_some(), http),
         ("follow_redirects", body.follow_redirects.is_some(), http),
+        ("absent_passes", body.absent_passes.is_some(), http),
         ("tls", body.tls.is_some(), connects),
         ("tls_skip_verify", body.tls_skip_verify.is_some(), secure),
         ("tls_server_name", body.tls_server_name.is_some(), secure),
@@ -242,6 +245,7 @@ fn http(before: &str, url: &str, body: &CheckBody<'_>) -> Result<HttpCheck, Inva
         body: text.into(),
         tls: tls(before, body, url.tls)?.unwrap_or_default(),
         follow_redirects: body.follow_redirects == Some(true),
+        absent_passes: body.absent_passes == Some(true),
         url,
     })
 }

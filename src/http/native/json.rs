@@ -218,7 +218,7 @@ fn rule_of(field: &str, part: &str) -> &'static str {
     match (field, part) {
         ("port" | "weight", "") | ("ports", "port") => "must be an integer from 1 to 65535",
         ("priority", "") => "must be an integer from 0 to 65535",
-        ("checks", "tls" | "tls_skip_verify" | "follow_redirects") => "must be true or false",
+        ("checks", "tls" | "tls_skip_verify" | "follow_redirects" | "absent_passes") => "must be true or false",
         (
             "checks",
             "success_before_passing" | "failures_before_warning" | "failures_before_critical" | "output_octets",

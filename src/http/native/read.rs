@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::list::HostList;
+use super::list::host_list;
 use super::query::{Filter, Query, is_passing};
 use super::view::HostView;
 use super::write::{Named, find, host_json, unknown};
@@ -28,7 +28,7 @@ const LIST: [&str; 7] = ["passing", "tag", "namespace", "index", "wait", "limit"
 /// A list of hosts.
 #[derive(ToSchema)]
 #[schema(as = HostList)]
-#[allow(dead_code, reason = "documents what `list::HostList` writes")]
+#[allow(dead_code, reason = "documents what `list::host_list` writes")]
 pub(super) struct HostListView<'a> {
     /// The revision of the table: the next `index`.
     revision: u64,
@@ -225,7 +225,7 @@ fn list<'a>(
         }
         page.push(Arc::clone(host));
     }
-    let list = HostList::new(snapshot.revision, page, next.as_deref());
+    let list = host_list(snapshot.revision, page, next.as_deref());
     Ok(listed(snapshot.revision, list.into_body(), query))
 }
 

@@ -70,6 +70,9 @@ fn http<M: SerializeMap>(map: &mut M, check: &HttpCheck) -> Result<(), M::Error>
     if check.follow_redirects {
         map.serialize_entry("follow_redirects", &true)?;
     }
+    if check.absent_passes {
+        map.serialize_entry("absent_passes", &true)?;
+    }
     if check.url.tls { tls_names(map, &check.tls) } else { Ok(()) }
 }
 

@@ -14,11 +14,12 @@ use bytes::Bytes;
 use tokio::time::timeout;
 
 use super::REVISION;
-use super::list::HostList;
+use super::list::host_list;
 use super::query::Query;
 use super::view::ChangeView;
 use super::wait::{mark, take_place};
 use crate::http::App;
+use crate::http::pieces::Pieces;
 use crate::http::problem::{Document, Problem};
 use crate::http::watchers::Place;
 use crate::limits;
@@ -81,7 +82,7 @@ struct Stream {
     service: Option<String>,
     follower: Follower,
     /// A snapshot that is being sent.
-    list: Option<HostList>,
+    list: Option<Pieces>,
     changes: VecDeque<Change>,
     _place: Place,
 }
@@ -107,7 +108,7 @@ impl Stream {
             None => snapshot.hosts.iter().filter(live).cloned().collect(),
         };
         let before = format!("event: {event}\nid: {}\ndata: ", snapshot.revision);
-        self.list = Some(HostList::new(snapshot.revision, hosts, None).framed(&before, "\n\n"));
+        self.list = Some(host_list(snapshot.revision, hosts, None).framed(&before, "\n\n"));
         self.follower.seek(snapshot.revision);
     }
 

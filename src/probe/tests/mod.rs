@@ -65,6 +65,7 @@ fn http(url: &str) -> HttpCheck {
         body: Box::default(),
         tls: Tls::default(),
         follow_redirects: false,
+        absent_passes: false,
     }
 }
 
@@ -100,6 +101,20 @@ async fn the_status_of_http_is_the_verdict() {
         let body = if line.starts_with("204") { "" } else { "fine" };
         let output = format!("HTTP GET http://{}/health: {line} Output: {body}", target.address);
         assert_eq!(get(&net(), &target, "http:/health").await, (status, output));
+    }
+}
+
+#[tokio::test]
+async fn a_host_without_the_path_is_alive_where_the_check_says_so() {
+    let lenient = |check: HttpCheck| CheckKind::Http(Box::new(HttpCheck { absent_passes: true, ..check }));
+    for (line, status) in [
+        ("404 Not Found", Status::Passing),
+        ("405 Method Not Allowed", Status::Passing),
+        ("403 Forbidden", Status::Critical),
+        ("503 Service Unavailable", Status::Critical),
+    ] {
+        let target = Target::http(format!("HTTP/1.1 {line}\r\ncontent-length: 0\r\n\r\n")).await;
+        assert_eq!(probe(&net(), target.address, lenient(http("http:/health"))).await.0, status, "{line}");
     }
 }
 

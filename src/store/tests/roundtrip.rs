@@ -53,6 +53,7 @@ fn terms() -> impl Strategy<Value = Option<Arc<Terms>>> {
                 body: word.into(),
                 tls,
                 follow_redirects: flag,
+                absent_passes: !flag,
             })),
             4 => CheckKind::Tcp(endpoint, security),
             5 => CheckKind::Udp(endpoint),

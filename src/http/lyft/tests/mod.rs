@@ -80,6 +80,7 @@ impl Server {
             check_os_services: false,
             lyft_host_ttl: HOST_TTL,
             lyft_check: None,
+            minos: Default::default(),
             lyft_env: "development".into(),
             trust_forwarded_for: false,
             auto_ip_networks: vec![("192.168.0.0".parse().expect("an address"), 16)],
