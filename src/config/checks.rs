@@ -49,10 +49,10 @@ pub(super) fn set_minos_replace(config: &mut Config, values: &[String], _: &Mach
 
 /// A host that has no such path is alive: not every service of minos has the convention's.
 fn lenient(kind: CheckKind) -> CheckKind {
-    match kind {
-        CheckKind::Http(check) => CheckKind::Http(Box::new(HttpCheck { absent_passes: true, ..*check })),
-        other => other,
+    if let CheckKind::Http(check) = kind {
+        return CheckKind::Http(Box::new(HttpCheck { absent_passes: true, ..*check }));
     }
+    kind
 }
 
 /// The check as the setting has it.

@@ -145,6 +145,7 @@ pub(super) fn is_bare(key: &str) -> bool {
             | "chaos_identity"
             | "check_os_services"
             | "check_redirects"
+            | "minos_replace"
             | "only_passing"
             | "query_log"
             | "rate_limit"

@@ -68,10 +68,10 @@ pub(super) fn owns(path: &str) -> bool {
 
 /// What the server refuses before any route sees it, in the words of this dialect.
 pub(super) fn problem(problem: &Problem) -> Response {
-    match problem.kind() {
-        Kind::UnknownPath => reply::status(StatusCode::NOT_FOUND),
-        kind => Failure::new(kind.status(), problem.detail()).into_response(),
+    if problem.kind() == Kind::UnknownPath {
+        return reply::status(StatusCode::NOT_FOUND);
     }
+    Failure::new(problem.kind().status(), problem.detail()).into_response()
 }
 
 /// Answers OPTIONS, and 405 to every method that the route has no handler for.

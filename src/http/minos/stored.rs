@@ -33,7 +33,8 @@ pub(super) fn endpoints_of(host: &Host) -> Vec<Endpoint> {
     match host.dialect {
         Dialect::Minos => {
             let original = host.original.as_deref();
-            original.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_else(Stored::default).endpoints
+            let stored: Option<Stored> = original.and_then(|text| serde_json::from_str(text).ok());
+            stored.unwrap_or_default().endpoints
         }
         Dialect::Node => Vec::new(),
         Dialect::Native | Dialect::Lyft | Dialect::Consul => {
