@@ -141,6 +141,8 @@ pub const ZONE_FILE_RDATA_OCTETS: usize = 65_000;
 
 /// Request body (Envoy's EDS request has about 77 kB: its route will have a bound of its own).
 pub const HTTP_BODY_OCTETS: usize = 64 * 1024;
+/// Hosts in one registration of several: each is rendered under one hold of the lock, some ten microseconds each.
+pub const BATCH_HOSTS: usize = 500;
 /// Request line and headers together.
 pub const HTTP_HEADER_OCTETS: usize = 16 * 1024;
 /// Headers in a request.

@@ -111,16 +111,7 @@ impl Config {
     pub fn for_machine(machine: &Machine) -> Config {
         Config {
             http_listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8500)),
-            http: http::Settings {
-                host_ttl: None,
-                check_os_services: false,
-                lyft_host_ttl: Duration::from_secs(600),
-                lyft_check: None,
-                minos: http::minos::Settings::default(),
-                lyft_env: "development".into(),
-                trust_forwarded_for: false,
-                auto_ip_networks: vec![(IpAddr::from([192, 168, 0, 0]), 16)],
-            },
+            http: http::Settings::default(),
             dns: Dns {
                 listen: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 8600))],
                 listeners: dns::Listeners::Own,

@@ -64,6 +64,21 @@ pub struct Settings {
     pub auto_ip_networks: Vec<(std::net::IpAddr, u8)>,
 }
 
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings {
+            host_ttl: None,
+            check_os_services: false,
+            lyft_host_ttl: Duration::from_secs(600),
+            lyft_check: None,
+            minos: minos::Settings::default(),
+            lyft_env: "development".into(),
+            trust_forwarded_for: false,
+            auto_ip_networks: vec![([192, 168, 0, 0].into(), 16)],
+        }
+    }
+}
+
 /// What every handler gets. One pointer: every request clones it several times.
 #[derive(Clone)]
 pub struct App(Arc<Shared>);

@@ -157,6 +157,16 @@ impl Problem {
         self.kind
     }
 
+    /// The same of a field within another.
+    #[must_use]
+    pub(super) fn within(mut self, before: &str) -> Problem {
+        if let Some(field) = &mut self.field {
+            field.insert_str(0, before);
+            self.detail.insert_str(0, before);
+        }
+        self
+    }
+
     /// The sentence about this case.
     pub fn detail(&self) -> &str {
         &self.detail

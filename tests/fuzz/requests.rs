@@ -30,7 +30,7 @@ const EPISODE: u64 = 2000;
 const FRAMES: usize = 64;
 
 const METHODS: [&str; 8] = ["GET", "PUT", "POST", "DELETE", "HEAD", "OPTIONS", "PATCH", "TRACE"];
-const PATHS: [&str; 60] = [
+const PATHS: [&str; 65] = [
     "/v1/hosts/web/a",
     "/v1/hosts/web/b",
     "/v1/hosts/db/a",
@@ -43,6 +43,11 @@ const PATHS: [&str; 60] = [
     "/v1/hosts?service=web&tag=v1&status=passing",
     "/v1/hosts/web?wait=5s&index=1",
     "/v1/services?limit=1",
+    "/v1/hosts",
+    "/microservices/web",
+    "/microservices/%C3%96rder%20x",
+    "/microservices?verb=GET&path=/a/b%7Bc%7D/1",
+    "/endpoints",
     "/v1/watch?service=web",
     "/v1/watch?since=1",
     "/v1/answer?name=web&type=SRV",
@@ -92,7 +97,7 @@ const PATHS: [&str; 60] = [
     "/v1/health/connect/web",
     "/v1/kv/a/b?recurse",
 ];
-const BODIES: [&str; 28] = [
+const BODIES: [&str; 31] = [
     "",
     "{}",
     r#"{"address":"10.0.0.1","port":80}"#,
@@ -120,6 +125,9 @@ const BODIES: [&str; 28] = [
     r#"{"Node":"N2","ID":"40e4a748-2192-161a-0510-9bf59fe950b5","Address":"10.0.0.2","NodeMeta":{"rfc1035-a":"\"é"},"TaggedAddresses":{"lan":"10.0.0.2"},"Service":{"Service":"web","ID":"web-1","Port":80,"Tags":["v1"]},"Checks":[{"Name":"up","Status":"critical"},{"Name":"own","ServiceID":"web-1","Definition":{"TCP":"a:1"}}]}"#,
     r#"{"Node":"n2","SkipNodeUpdate":true,"Check":{"Name":"up","Status":"passing","Output":"o"}}"#,
     r#"{"Node":"n2","CheckID":"up","ServiceID":""}"#,
+    r#"{"hosts":[{"service":"web","id":"a","address":"10.0.0.1","port":80},{"address":"fd00::2","id":"b","tags":["/a"],"service":"db"}]}"#,
+    r#"{"address":"10.0.0.1","port":8080,"endpoints":[["GET","/a/{b}/1"],["*",""],["POST","/health"]]}"#,
+    r#"{"address":"some-box","port":"80","endpoints":[{"method":"GET","url":"/health"}],"status":false,"x":null}"#,
     "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]",
 ];
 const KINDS: [&str; 7] = [
@@ -152,15 +160,7 @@ impl Server {
         let clock = Arc::new(Clock::manual(Timestamp::from_micros(1_800_000_000_000_000)));
         let registry = Arc::new(Registry::new(clock, zones.clone(), Durability::Immediate));
         registry.load([], Revision::default(), 1);
-        let settings = Settings {
-            host_ttl: None,
-            check_os_services: false,
-            lyft_host_ttl: Duration::from_secs(600),
-            lyft_check: None,
-            lyft_env: "test".into(),
-            trust_forwarded_for: true,
-            auto_ip_networks: vec![([192, 168, 0, 0].into(), 16)],
-        };
+        let settings = Settings { trust_forwarded_for: true, ..Settings::default() };
         let metrics = Arc::new(Metrics::new(&registry));
         let desk = rollcall::server::desk(Config::default().dns, &[], &registry, &metrics);
         let app = App::new(Arc::clone(&registry), Arc::new(settings), metrics, Arc::new(Readiness::ready()));

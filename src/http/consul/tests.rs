@@ -44,16 +44,7 @@ impl Server {
         let registry = Arc::new(Registry::new(clock, crate::zone::Zones::default(), Durability::Immediate));
         let settings = Settings { node_name: "n1".into(), ..Settings::default() };
         registry.load([own_node(&settings, None, now)], Revision(100), 1);
-        let http = HttpSettings {
-            host_ttl: None,
-            check_os_services: false,
-            lyft_host_ttl: Duration::from_secs(600),
-            lyft_check: None,
-            minos: Default::default(),
-            lyft_env: "test".into(),
-            trust_forwarded_for: false,
-            auto_ip_networks: Vec::new(),
-        };
+        let http = HttpSettings { lyft_env: "test".into(), ..HttpSettings::default() };
         let metrics = Arc::new(Metrics::new(&registry));
         let app = App::new(registry, Arc::new(http), metrics, Arc::new(Readiness::ready())).with_consul(settings);
         Server { router: router(app.clone()), app }

@@ -23,16 +23,7 @@ struct Running {
 fn app() -> App {
     let registry = Arc::new(Registry::new(Arc::new(Clock::system()), Zones::default(), Durability::Immediate));
     registry.load([], Revision::default(), 1);
-    let settings = Settings {
-        host_ttl: Some(Duration::from_secs(600)),
-        check_os_services: false,
-        lyft_host_ttl: Duration::from_secs(600),
-        lyft_check: None,
-        minos: Default::default(),
-        lyft_env: "test".into(),
-        trust_forwarded_for: false,
-        auto_ip_networks: Vec::new(),
-    };
+    let settings = Settings { host_ttl: Some(Duration::from_secs(600)), ..Settings::default() };
     let metrics = Arc::new(Metrics::new(&registry));
     App::new(registry, Arc::new(settings), metrics, Arc::new(Readiness::ready()))
 }

@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::ConnectInfo;
@@ -29,16 +28,7 @@ impl Server {
     }
 
     fn with(minos: Settings) -> Server {
-        let settings = crate::http::Settings {
-            host_ttl: None,
-            check_os_services: false,
-            lyft_host_ttl: Duration::from_secs(600),
-            lyft_check: None,
-            minos,
-            lyft_env: "development".into(),
-            trust_forwarded_for: false,
-            auto_ip_networks: Vec::new(),
-        };
+        let settings = crate::http::Settings { minos, ..crate::http::Settings::default() };
         let clock = Clock::manual(Timestamp::from_micros(1_795_194_494_758_176));
         let registry = Arc::new(Registry::new(Arc::new(clock), Zones::default(), Durability::Immediate));
         registry.load([], Revision(0), 0);
@@ -163,9 +153,9 @@ async fn hosts_are_asked_by_the_convention_and_where_they_say_they_answer() {
     let checks: Vec<(String, String, bool)> = host
         .checks
         .iter()
-        .filter_map(|check| match check.kind() {
-            CheckKind::Http(http) => Some((check.id.to_string(), http.url.to_string(), http.absent_passes)),
-            _ => None,
+        .filter_map(|check| {
+            let CheckKind::Http(http) = check.kind() else { return None };
+            Some((check.id.to_string(), http.url.to_string(), http.absent_passes))
         })
         .collect();
     let expected = [("system-health", "http:/system/health", true), ("health", "http:/health", false)];

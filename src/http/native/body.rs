@@ -9,6 +9,7 @@ use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaType, Type};
 use super::checks::{self, CheckBody};
 use super::duration;
 use super::json::{self, Object, Pairs, Span, Text};
+use crate::http::Settings;
 use crate::http::problem::Problem;
 use crate::limits;
 use crate::table::{
@@ -132,17 +133,22 @@ fn ttl_schema() -> Schema {
     ObjectBuilder::new().schema_type(SchemaType::from_iter(types)).description(Some(text)).build().into()
 }
 
-/// Reads a registration; `default_ttl` is the lease of one that names none, `os_services` says whether its checks may
-/// ask for services of this machine.
-pub(super) fn registration(
+/// Reads a registration. The settings say which lease one has that names none, and whether its checks may ask for services
+/// of this machine.
+pub(super) fn registration(service: &str, id: &str, body: &[u8], settings: &Settings) -> Result<Registration, Problem> {
+    check_service(service)?;
+    let body = json::parse(body, |text| serde_json::from_str::<Register<'_>>(text).map(drop))?;
+    registered(service, id, body, settings)
+}
+
+/// The same of a body that is read.
+pub(super) fn registered(
     service: &str,
     id: &str,
-    body: &[u8],
-    default_ttl: Option<Duration>,
-    os_services: bool,
+    body: Register<'_>,
+    settings: &Settings,
 ) -> Result<Registration, Problem> {
     check_service(service)?;
-    let body: Register<'_> = json::parse(body, |text| serde_json::from_str::<Register<'_>>(text).map(drop))?;
     Ok(Registration {
         service: ServiceName::parse("service", service)?,
         dialect: Dialect::Native,
@@ -160,8 +166,8 @@ pub(super) fn registration(
         zone: place("zone", body.zone)?,
         region: place("region", body.region)?,
         hostname: body.hostname.map(|text| parse_label("hostname", text.as_str())).transpose()?,
-        ttl: body.ttl.map(ttl).transpose()?.or(default_ttl),
-        checks: body.checks.map(|checks| checks::read(checks, os_services)).transpose()?,
+        ttl: body.ttl.map(ttl).transpose()?.or(settings.host_ttl),
+        checks: body.checks.map(|checks| checks::read(checks, settings.check_os_services)).transpose()?,
         repo: None,
         original: None,
     })
@@ -340,8 +346,8 @@ mod tests {
     use super::*;
 
     fn read(body: &str) -> Result<Registration, String> {
-        registration("web", "a", body.as_bytes(), Some(Duration::from_secs(30)), false)
-            .map_err(|problem| problem.detail().to_owned())
+        let settings = Settings { host_ttl: Some(Duration::from_secs(30)), ..Settings::default() };
+        registration("web", "a", body.as_bytes(), &settings).map_err(|problem| problem.detail().to_owned())
     }
 
     #[test]
@@ -462,7 +468,8 @@ mod tests {
     #[test]
     fn suggests_a_name_that_is_accepted() {
         for (service, suggestion) in [("My_Service", "my-service"), ("a.b", "a-b"), ("WEB", "web"), ("-x-", "x")] {
-            let refused = registration(service, "a", br#"{"address":"10.0.0.1"}"#, None, false).expect_err(service);
+            let refused =
+                registration(service, "a", br#"{"address":"10.0.0.1"}"#, &Settings::default()).expect_err(service);
             assert!(refused.detail().contains(&format!("{suggestion:?}")), "{refused}");
         }
     }

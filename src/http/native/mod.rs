@@ -4,6 +4,7 @@
 //! What is wrong is said as a problem document that names the field and the rule.
 
 mod answer;
+mod batch;
 mod body;
 mod checks;
 mod duration;
@@ -33,7 +34,7 @@ const REVISION: HeaderName = HeaderName::from_static("x-rollcall-revision");
 pub fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(read::services))
-        .routes(routes!(read::hosts))
+        .routes(routes!(read::hosts, batch::register_all))
         .routes(routes!(read::hosts_of_service))
         .routes(routes!(write::register, write::deregister, read::host))
         .routes(routes!(write::renew))

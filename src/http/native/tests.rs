@@ -53,16 +53,7 @@ impl Server {
         let clock = Arc::new(Clock::manual(Timestamp::from_micros(1_800_000_000_000_000)));
         let zones = crate::zone::Zones::default();
         let registry = Arc::new(Registry::new(clock, zones, Durability::Immediate));
-        let settings = Settings {
-            host_ttl: None,
-            check_os_services: false,
-            lyft_host_ttl: Duration::from_secs(600),
-            lyft_check: None,
-            minos: Default::default(),
-            lyft_env: "test".into(),
-            trust_forwarded_for: false,
-            auto_ip_networks: Vec::new(),
-        };
+        let settings = Settings { lyft_env: "test".into(), ..Settings::default() };
         let metrics = Arc::new(Metrics::new(&registry));
         let app = App::new(registry, Arc::new(settings), metrics, Arc::new(Readiness::ready()));
         Server { router: router(app.clone()), app }
@@ -163,6 +154,45 @@ async fn a_bad_registration_changes_nothing() {
     assert_eq!(server.ask(Method::PUT, "/v1/hosts/web/%FF", "{}").await.problem().0, 400);
     assert_eq!(server.ask(Method::PUT, "/v1/hosts/web/a", vec![0xFF, 0xFE]).await.problem().0, 400);
     assert_eq!(server.revision(), 0);
+}
+
+#[tokio::test]
+async fn several_register_in_one_call_or_none_does() {
+    let server = Server::new();
+    let host = |id: &str, address: &str| json!({"service": "web", "id": id, "address": address, "port": 80});
+    let both = json!({"hosts": [host("a", "10.0.0.1"), host("b", "10.0.0.2")]});
+    let post = |body: Value| server.ask(Method::POST, "/v1/hosts", body.to_string());
+    let first = post(both.clone()).await;
+    assert_eq!(first.body, json!({"revision": 2, "created": 2, "updated": 0, "unchanged": 0}));
+    assert_eq!(post(both).await.body, json!({"revision": 2, "created": 0, "updated": 0, "unchanged": 2}));
+    let one = post(json!({"hosts": [host("a", "10.0.0.9"), host("b", "10.0.0.2")]})).await;
+    assert_eq!(one.body, json!({"revision": 3, "created": 0, "updated": 1, "unchanged": 1}));
+    assert_eq!(post(json!({"hosts": []})).await.body["revision"], 3);
+    for (hosts, field) in [
+        (json!([host("c", "10.0.0.3"), host("d", "x y")]), "hosts[1].address"),
+        (json!([host("c", "10.0.0.3"), host("c", "10.0.0.4")]), "hosts[1]"),
+        (json!([host("c", "10.0.0.3"), {"service": "web", "address": "10.0.0.4"}]), "hosts[1].id"),
+        (json!([{"service": "web", "id": 5, "address": "10.0.0.4"}]), "hosts[0].id"),
+        (json!([{"service": "My_Web", "id": "a", "address": "10.0.0.4"}]), "hosts[0].service"),
+        (json!([{"service": "web", "id": "c", "address": "10.0.0.4", "port": "80"}]), "hosts[0].port"),
+        (json!([{"service": "web", "id": "c", "address": "10.0.0.4", "prot": 80}]), "hosts[0].prot"),
+        (json!([host("c", "10.0.0.3"), 7]), "hosts[1].host"),
+        (json!({}), "body"),
+        (json!(vec![host("c", "10.0.0.3"); crate::limits::BATCH_HOSTS + 1]), "hosts"),
+    ] {
+        let reply = post(json!({ "hosts": hosts })).await;
+        assert_eq!((reply.problem().0, &reply.body["field"]), (400, &json!(field)), "{hosts}: {}", reply.body);
+    }
+    for body in [
+        "",
+        "{",
+        "[]",
+        r#"{"hosts":[],"x":1}"#,
+        r#"{"hosts":[{"id":"a","id":"b","service":"w","address":"10.0.0.1"}]}"#,
+    ] {
+        assert_eq!(server.ask(Method::POST, "/v1/hosts", body).await.problem().0, 400, "{body}");
+    }
+    assert_eq!(server.revision(), 3, "what is refused changes nothing");
 }
 
 #[tokio::test]
@@ -444,7 +474,7 @@ async fn operation_and_documentation() {
     let operations = api["paths"].as_object().expect("paths").values().map(|path| {
         path.as_object().expect("operations").values().filter(|operation| operation["responses"].is_object()).count()
     });
-    assert_eq!(operations.sum::<usize>(), 11 + 6 + 10 + 41, "every route is documented");
+    assert_eq!(operations.sum::<usize>(), 12 + 6 + 10 + 41 + 4, "every route is documented");
     let page = server.get("/docs").await;
     assert!(page.headers["content-security-policy"].to_str().expect("text").starts_with("default-src 'none'"));
     let html = page.body.as_str().expect("text");

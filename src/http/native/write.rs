@@ -62,8 +62,7 @@ pub(super) async fn register(
 ) -> Response {
     let result = async {
         Query::parse(query.as_deref(), &[])?;
-        let settings = &app.settings;
-        let registration = body::registration(&service, &id, &bytes, settings.host_ttl, settings.check_os_services)?;
+        let registration = body::registration(&service, &id, &bytes, &app.settings)?;
         check_target(&app, &registration.target)?;
         check_visible(&app, &service)?;
         Ok(app.registry.submit(Event::Register(Box::new(registration))).await?)
@@ -74,7 +73,7 @@ pub(super) async fn register(
 }
 
 /// A host name inside our zones could be the service itself, and what it stands for is no affair of DNS clients.
-fn check_target(app: &App, target: &Target) -> Result<(), Problem> {
+pub(super) fn check_target(app: &App, target: &Target) -> Result<(), Problem> {
     let Target::Name(text) = target else { return Ok(()) };
     let name = Name::parse("address", text, &Name::root())?;
     match app.registry.snapshot().zones.find(name.as_wire()) {
@@ -87,7 +86,7 @@ fn check_target(app: &App, target: &Target) -> Result<(), Problem> {
 }
 
 /// A registration is visible in DNS when it is acknowledged: one that no name would show is refused.
-fn check_visible(app: &App, service: &str) -> Result<(), Problem> {
+pub(super) fn check_visible(app: &App, service: &str) -> Result<(), Problem> {
     match app.registry.snapshot().zones.obstacle(service) {
         None => Ok(()),
         Some(record) => {

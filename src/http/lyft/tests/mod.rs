@@ -75,16 +75,7 @@ impl Server {
     }
 
     fn not_loaded(durability: Durability, adjust: impl FnOnce(&mut Settings)) -> Server {
-        let mut settings = Settings {
-            host_ttl: None,
-            check_os_services: false,
-            lyft_host_ttl: HOST_TTL,
-            lyft_check: None,
-            minos: Default::default(),
-            lyft_env: "development".into(),
-            trust_forwarded_for: false,
-            auto_ip_networks: vec![("192.168.0.0".parse().expect("an address"), 16)],
-        };
+        let mut settings = Settings { lyft_host_ttl: HOST_TTL, ..Settings::default() };
         adjust(&mut settings);
         let registry = Registry::new(Arc::new(Clock::manual(START)), Zones::default(), durability);
         let registry = Arc::new(registry);
