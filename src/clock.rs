@@ -3,12 +3,22 @@
 //! A [`Timestamp`] is the wall time at the start of the program plus the monotonic time since. A step of
 //! the system clock therefore changes no deadline: only the printed times keep the old offset until the
 //! next start. Everything below takes `now` as an argument.
+//!
+//! Time in which the process stood still (stopped, or without a processor) is not counted, but for [`STALL`] of it: a host
+//! could not renew its lease then, however well it is. The clock knows by its [pulse](Clock::pulse), which somebody gives
+//! it every [`PULSE`]; where the last one is longer ago, no reader sees more time than that.
 
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use tokio::sync::watch;
 use tokio::time::Instant;
+
+/// Time from one pulse of the clock to the next.
+pub const PULSE: Duration = Duration::from_millis(50);
+/// Time without a pulse after which the process stands still: a loaded machine is late by less.
+pub const STALL: Duration = Duration::from_millis(500);
 
 /// A moment, in microseconds since the Unix epoch.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -77,8 +87,49 @@ pub struct Clock(Source);
 
 #[derive(Debug)]
 enum Source {
-    System { wall_at_start: u64, start: Instant },
+    System(System),
     Manual(watch::Sender<u64>),
+}
+
+/// Wall time at the start, and what has passed since.
+#[derive(Debug)]
+struct System {
+    wall_at_start: u64,
+    start: Instant,
+    /// Microseconds from the start to the last pulse; 0 before the first, from which on stalls are known.
+    pulse: AtomicU64,
+    /// Microseconds that do not count.
+    lost: AtomicU64,
+}
+
+impl System {
+    fn elapsed(&self) -> u64 {
+        micros(self.start.elapsed())
+    }
+
+    fn now(&self) -> Timestamp {
+        // What was lost up to a pulse is stored before the pulse: read the other way round, time never leaps.
+        let pulse = self.pulse.load(Ordering::Acquire);
+        let counted = counted(self.elapsed(), pulse).saturating_sub(self.lost.load(Ordering::Acquire));
+        Timestamp(self.wall_at_start.saturating_add(counted))
+    }
+
+    fn pulse(&self) -> Duration {
+        let elapsed = self.elapsed();
+        let lost = elapsed - counted(elapsed, self.pulse.load(Ordering::Acquire));
+        self.lost.fetch_add(lost, Ordering::AcqRel);
+        self.pulse.store(elapsed.max(1), Ordering::Release);
+        Duration::from_micros(lost)
+    }
+}
+
+/// How much of the time since the start counts, of which the last pulse came at `pulse`.
+fn counted(elapsed: u64, pulse: u64) -> u64 {
+    if pulse == 0 { elapsed } else { elapsed.min(pulse.saturating_add(micros(STALL))) }
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
 impl Clock {
@@ -86,10 +137,12 @@ impl Clock {
     #[allow(clippy::disallowed_methods, reason = "the one place that reads the clocks")]
     pub fn system() -> Clock {
         let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        Clock(Source::System {
-            wall_at_start: u64::try_from(wall.as_micros()).unwrap_or(u64::MAX),
+        Clock(Source::System(System {
+            wall_at_start: micros(wall),
             start: Instant::now(),
-        })
+            pulse: AtomicU64::new(0),
+            lost: AtomicU64::new(0),
+        }))
     }
 
     /// A clock that stands still until [`Clock::advance`]: for tests and replays.
@@ -100,8 +153,25 @@ impl Clock {
     /// The present moment.
     pub fn now(&self) -> Timestamp {
         match &self.0 {
-            Source::System { wall_at_start, start } => Timestamp(*wall_at_start).after(start.elapsed()),
+            Source::System(system) => system.now(),
             Source::Manual(micros) => Timestamp(*micros.borrow()),
+        }
+    }
+
+    /// Says that the process runs; returns how long it stood still before, beyond [`STALL`]. To be called every [`PULSE`]
+    /// by one thread; a clock that nobody calls it for counts all time.
+    pub fn pulse(&self) -> Duration {
+        match &self.0 {
+            Source::System(system) => system.pulse(),
+            Source::Manual(_) => Duration::ZERO,
+        }
+    }
+
+    /// All the time that did not count.
+    pub fn stood_still(&self) -> Duration {
+        match &self.0 {
+            Source::System(system) => Duration::from_micros(system.lost.load(Ordering::Acquire)),
+            Source::Manual(_) => Duration::ZERO,
         }
     }
 
@@ -115,7 +185,12 @@ impl Clock {
     /// Waits until `at` has come.
     pub async fn sleep_until(&self, at: Timestamp) {
         match &self.0 {
-            Source::System { .. } => tokio::time::sleep(at.since(self.now())).await,
+            Source::System(_) => {
+                // A sleep may end at a time that does not count.
+                while self.now() < at {
+                    tokio::time::sleep(at.since(self.now())).await;
+                }
+            }
             Source::Manual(micros) => {
                 // The sender is this clock: it is there as long as somebody waits.
                 let _ = micros.subscribe().wait_for(|micros| *micros >= at.0).await;
@@ -144,6 +219,37 @@ mod tests {
         assert_eq!(moment.to_python(), "2026-11-20 17:08:14.758176+00:00");
         assert_eq!(Timestamp::from_micros(1_795_194_494_000_000).to_python(), "2026-11-20 17:08:14+00:00");
         assert!(!Timestamp::MAX.to_string().is_empty());
+    }
+
+    #[test]
+    fn time_without_a_pulse_counts_up_to_a_stall() {
+        let stall = micros(STALL);
+        for (elapsed, pulse, expected) in [
+            (10, 0, 10),
+            (10 * stall, 0, 10 * stall),
+            (stall + 5, 5, stall + 5),
+            (stall + 6, 5, stall + 5),
+            (u64::MAX, u64::MAX - 1, u64::MAX),
+        ] {
+            assert_eq!(counted(elapsed, pulse), expected, "{elapsed} {pulse}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stall_is_no_time() {
+        let clock = Clock::system();
+        let start = clock.now();
+        tokio::time::advance(Duration::from_secs(60)).await;
+        assert_eq!(clock.now(), start.after(Duration::from_secs(60)), "before the first pulse all time counts");
+        assert_eq!(clock.pulse(), Duration::ZERO);
+        tokio::time::advance(Duration::from_secs(30)).await;
+        let stopped = start.after(Duration::from_secs(60) + STALL);
+        assert_eq!(clock.now(), stopped, "a reader that is first after the stall sees no more");
+        assert_eq!(clock.pulse(), Duration::from_secs(30) - STALL);
+        assert_eq!(clock.now(), stopped);
+        tokio::time::advance(PULSE).await;
+        assert_eq!((clock.pulse(), clock.now()), (Duration::ZERO, stopped.after(PULSE)));
+        assert_eq!(clock.stood_still(), Duration::from_secs(30) - STALL);
     }
 
     #[test]

@@ -318,6 +318,9 @@ impl Collector for Table {
         let ended = ConstCounter::new(self.0.ended());
         let help = "Hosts whose lease has ended";
         ended.encode(encoder.encode_descriptor("leases_ended", help, None, ended.metric_type())?)?;
+        let still = ConstCounter::new(self.0.clock().stood_still().as_secs_f64());
+        let help = "Time in which the process stood still; no lease lost it";
+        still.encode(encoder.encode_descriptor("stood_still_seconds", help, None, still.metric_type())?)?;
         let mut gauge = |name: &str, help: &str, value: i64| {
             let gauge = ConstGauge::new(value);
             let metric = encoder.encode_descriptor(name, help, None, gauge.metric_type())?;

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::tasks::Tasks;
 use super::{Server, banner, node};
+use crate::clock::{Clock, PULSE};
 use crate::readiness::Condition;
 use crate::registry::{Durability, Registry};
 use crate::store::{self, Store};
@@ -21,6 +22,7 @@ impl Server {
     pub async fn run(self, shutdown: CancellationToken) -> Result<()> {
         let Server { config, registry, metrics, readiness, desk, http_addr, dns_addrs, http, dns } = self;
         raise_descriptors();
+        start_pulse(registry.clock())?;
         let drain = CancellationToken::new();
         let mut tasks = Tasks::default();
 
@@ -130,6 +132,23 @@ fn raise_descriptors() {
     if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: bound.maximum, ..bound }) {
         tracing::debug!(%error, "the bound on descriptors stays");
     }
+}
+
+/// Gives the clock its pulse for as long as anybody has it, from a thread that waits for nothing else.
+fn start_pulse(clock: &Arc<Clock>) -> Result<()> {
+    let clock = Arc::downgrade(clock);
+    let beat = move || {
+        while let Some(clock) = clock.upgrade() {
+            let lost = clock.pulse();
+            if !lost.is_zero() {
+                tracing::warn!(seconds = lost.as_secs_f32(), "the process stood still, and so did every lease");
+            }
+            drop(clock);
+            std::thread::sleep(PULSE);
+        }
+    };
+    std::thread::Builder::new().name("clock".into()).spawn(beat)?;
+    Ok(())
 }
 
 async fn run_checks(prober: probe::Prober, shutdown: CancellationToken) -> Result<()> {
