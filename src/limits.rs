@@ -270,8 +270,8 @@ pub const CLIENT_ANSWER_OCTETS: usize = 256 * 1024 * 1024;
 pub const CLIENT_ERROR_CHARS: usize = 500;
 /// Characters of a cell in a table that a command prints: any IPv6 address fits.
 pub const CLIENT_CELL_CHARS: usize = 40;
-/// Time that `run` gives the server for one answer: a stop waits for two of them at most, and they must not take the
-/// time that an init gives a program to end.
+/// Time that `run` gives the server for one answer: where it hangs, a stop waits for the call under way and one more, and
+/// Docker gives a program 10 s to end.
 pub const RUN_ANSWER_TIME: Duration = Duration::from_secs(3);
 /// Heartbeats of `run` in one lease: two may be lost.
 pub const RUN_BEATS_PER_LEASE: u32 = 3;

@@ -43,6 +43,8 @@ struct Tally {
     told: Option<Status>,
     failures: u16,
     tries: u32,
+    /// Why the program is not well yet, as it was said last.
+    said: String,
 }
 
 /// What follows from an answer.
@@ -56,7 +58,7 @@ enum News {
 
 impl Tally {
     fn new(bound: u16, interval: Duration) -> Tally {
-        Tally { bound, interval, told: None, failures: 0, tries: 0 }
+        Tally { bound, interval, told: None, failures: 0, tries: 0, said: String::new() }
     }
 
     /// Counts an answer. Before the first one that passes, one that warns is a bad one.
@@ -68,12 +70,19 @@ impl Tally {
             return None;
         }
         let Some(told) = self.told else {
-            return match is_bad {
-                true => (self.failures == self.bound).then(|| News::Say(format!("not registered yet: {output}"))),
-                false => Some(self.tell(status, output)),
-            };
+            return if is_bad { self.explain(output) } else { Some(self.tell(status, output)) };
         };
         (told != status).then(|| self.tell(status, output))
+    }
+
+    /// Why the program is not well yet, where that is news. What a page says may differ from answer to answer.
+    fn explain(&mut self, output: &str) -> Option<News> {
+        let words = output.split(" Output: ").next().unwrap_or_default();
+        if self.said == words {
+            return None;
+        }
+        self.said = words.to_owned();
+        Some(News::Say(format!("not registered yet: {words}")))
     }
 
     fn tell(&mut self, status: Status, output: &str) -> News {
@@ -106,7 +115,8 @@ mod tests {
         let mut tally = Tally::new(2, Duration::from_secs(5));
         assert_eq!(tally.take(Critical, "refused"), None);
         assert_eq!(tally.take(Warning, "busy"), Some(News::Say("not registered yet: busy".into())));
-        assert_eq!(tally.take(Critical, "refused"), None);
+        assert_eq!(tally.take(Warning, "busy Output: now"), None);
+        assert_eq!(tally.take(Critical, "refused"), Some(News::Say("not registered yet: refused".into())));
         assert_eq!(tally.take(Passing, "a"), tell(Passing, "a"));
         assert_eq!(tally.take(Passing, "b"), None);
         assert_eq!(tally.take(Critical, "c"), None);

@@ -132,25 +132,26 @@ impl Registrar<'_> {
 
     async fn drain(&mut self) -> bool {
         match self.send(Method::PUT, Some("drain"), Some(json!({"enable": true}))).await {
-            Ok(_) => true,
-            Err(Refusal::Answered(StatusCode::NOT_FOUND, _)) => false,
-            Err(refusal) => {
-                let why = words(refusal);
-                say(&format!("{}: not drained: {why}; it leaves DNS when its lease ends", self.name()));
-                false
-            }
+            Ok(_) => return true,
+            // Whether it is there is asked once more when it is deregistered.
+            Err(Refusal::Answered(..)) => {}
+            // Who is not reached now is not reached in a moment, and those who stop us have no time for two tries.
+            Err(refusal @ (Refusal::NoConnection(_) | Refusal::NoAnswer(_))) => self.cannot_leave(refusal),
         }
+        false
     }
 
     async fn deregister(&mut self) {
         match self.send(Method::DELETE, None, None).await {
             Ok(_) => say(&format!("{}: deregistered", self.name())),
             Err(Refusal::Answered(StatusCode::NOT_FOUND, _)) => {}
-            Err(refusal) => {
-                let why = words(refusal);
-                say(&format!("{}: not deregistered: {why}; it leaves DNS when its lease ends", self.name()));
-            }
+            Err(refusal) => self.cannot_leave(refusal),
         }
+        self.may_be_there = false;
+    }
+
+    fn cannot_leave(&mut self, refusal: Refusal) {
+        say(&format!("{}: not deregistered: {}; it leaves DNS when its lease ends", self.name(), words(refusal)));
         self.may_be_there = false;
     }
 
