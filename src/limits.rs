@@ -279,3 +279,14 @@ pub const CLIENT_ANSWER_OCTETS: usize = 256 * 1024 * 1024;
 pub const CLIENT_ERROR_CHARS: usize = 500;
 /// Characters of a cell in a table that a command prints: any IPv6 address fits.
 pub const CLIENT_CELL_CHARS: usize = 40;
+/// Time that `run` gives the server for one answer: where it hangs, a stop waits for the call under way and one more, and
+/// Docker gives a program 10 s to end.
+pub const RUN_ANSWER_TIME: Duration = Duration::from_secs(3);
+/// Heartbeats of `run` in one lease: two may be lost.
+pub const RUN_BEATS_PER_LEASE: u32 = 3;
+/// First pause of `run` after a call that failed; it doubles with each.
+pub const RUN_RETRY: Duration = Duration::from_secs(1);
+/// Longest pause of the same: a server that is back is told soon.
+pub const RUN_RETRY_MAX: Duration = Duration::from_secs(15);
+/// Verdicts that `run` keeps while the server takes its time: the last counts, and one comes in an interval.
+pub const RUN_ORDERS: usize = 16;

@@ -42,7 +42,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "zone",
         ],
     ),
-    ("cli", &["clock", "config", "limits", "server", "telemetry", "table"]),
+    ("cli", &["clock", "config", "duration", "limits", "probe", "server", "telemetry", "table", "zone"]),
     ("lib", &[]),
     ("main", &[]),
 ];

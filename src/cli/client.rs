@@ -28,6 +28,17 @@ pub(super) struct Answer {
     pub(super) json: Value,
 }
 
+/// Why a request did nothing.
+#[derive(Debug)]
+pub(super) enum Refusal {
+    /// Nobody is there: the server knows nothing of the request.
+    NoConnection(anyhow::Error),
+    /// Nothing came back: whether the server did what was asked is not known.
+    NoAnswer(anyhow::Error),
+    /// The server says no, and why.
+    Answered(StatusCode, String),
+}
+
 /// A server to ask.
 #[derive(Debug)]
 pub(super) struct Client {
@@ -63,9 +74,7 @@ impl Client {
 
     /// Asks for what is there; `segments` are the parts of the path, `query` the names and values behind it.
     pub(super) fn get(&self, segments: &[&str], query: &[(&str, &str)]) -> Result<Answer, Failure> {
-        let pairs: Vec<_> = query.iter().map(|(name, value)| format!("{name}={}", escaped(value))).collect();
-        let query = if pairs.is_empty() { String::new() } else { format!("?{}", pairs.join("&")) };
-        self.ask(Method::GET, &format!("{}{query}", path(segments)), None)
+        self.ask(Method::GET, &with_query(path(segments), query), None)
     }
 
     /// Sends one request that changes something; `segments` are the parts of its path.
@@ -73,20 +82,44 @@ impl Client {
         self.ask(method, &path(segments), body)
     }
 
-    fn ask(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Answer, Failure> {
-        let runtime =
-            tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start the runtime")?;
-        Ok(runtime.block_on(self.exchange(method, path, body))?)
+    /// The same on the runtime of the caller, who is told what kind of refusal it is.
+    pub(super) async fn send(
+        &self,
+        method: Method,
+        segments: &[&str],
+        query: &[(&str, &str)],
+        body: Option<&Value>,
+    ) -> Result<Answer, Refusal> {
+        let (status, octets) = self.exchange(method, &with_query(path(segments), query), body).await?;
+        interpret(status, &octets).map_err(|error| Refusal::Answered(status, error.to_string()))
     }
 
-    async fn exchange(&self, method: Method, path: &str, body: Option<&Value>) -> anyhow::Result<Answer> {
+    /// The same client with another bound for a whole answer.
+    pub(super) fn within(self, answer_time: Duration) -> Client {
+        Client { answer_time, ..self }
+    }
+
+    /// Name or address, and port, of the server.
+    pub(super) fn place(&self) -> (&str, u16) {
+        let name = self.authority.host();
+        let name = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
+        (name, self.authority.port_u16().unwrap_or(80))
+    }
+
+    fn ask(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Answer, Failure> {
+        let (status, octets) =
+            super::runtime()?.block_on(self.exchange(method, path, body)).map_err(anyhow::Error::from)?;
+        Ok(interpret(status, &octets)?)
+    }
+
+    async fn exchange(&self, method: Method, path: &str, body: Option<&Value>) -> Result<(StatusCode, Bytes), Refusal> {
         let url = format!("http://{}{}{path}", self.authority, self.prefix);
         let mut request = Request::builder().method(method).uri(&url).header("accept", "application/json");
         if body.is_some() {
             request = request.header("content-type", "application/json");
         }
         let body = Full::new(Bytes::from(body.map(Value::to_string).unwrap_or_default()));
-        let request = request.body(body).context("cannot make the request")?;
+        let request = request.body(body).context("cannot make the request").map_err(Refusal::NoConnection)?;
         let exchange = async {
             let mut connector = HttpConnector::new();
             connector.set_connect_timeout(Some(limits::CLIENT_CONNECT_TIME));
@@ -95,22 +128,34 @@ impl Client {
             let answer = connections.request(request).await.map_err(|error| self.unreachable(&error))?;
             let (head, body) = answer.into_parts();
             let body = Limited::new(body, limits::CLIENT_ANSWER_OCTETS).collect().await;
-            let body = body.map_err(|error| anyhow!("cannot read the answer: {error}"))?.to_bytes();
-            interpret(head.status, &body)
+            let body = body.map_err(|error| Refusal::NoAnswer(anyhow!("cannot read the answer: {error}")))?;
+            Ok((head.status, body.to_bytes()))
         };
         let bound = self.answer_time;
-        timeout(bound, exchange)
-            .await
-            .unwrap_or_else(|_| Err(anyhow!("{} did not answer within {} s", self.authority, bound.as_secs())))
+        let late = || Refusal::NoAnswer(anyhow!("{} did not answer within {bound:?}", self.authority));
+        timeout(bound, exchange).await.unwrap_or_else(|_| Err(late()))
     }
 
-    fn unreachable(&self, error: &hyper_util::client::legacy::Error) -> anyhow::Error {
+    fn unreachable(&self, error: &hyper_util::client::legacy::Error) -> Refusal {
         let mut cause: &dyn std::error::Error = error;
         while let Some(deeper) = cause.source() {
             cause = deeper;
         }
-        let advice = if error.is_connect() { "; does it run there? `--server URL` names another" } else { "" };
-        anyhow!("cannot ask http://{}: {cause}{advice}", self.authority)
+        if error.is_connect() {
+            let advice = "does it run there? `--server URL` names another";
+            Refusal::NoConnection(anyhow!("cannot ask http://{}: {cause}; {advice}", self.authority))
+        } else {
+            Refusal::NoAnswer(anyhow!("cannot ask http://{}: {cause}", self.authority))
+        }
+    }
+}
+
+impl From<Refusal> for anyhow::Error {
+    fn from(refusal: Refusal) -> anyhow::Error {
+        match refusal {
+            Refusal::NoConnection(error) | Refusal::NoAnswer(error) => error,
+            Refusal::Answered(_, detail) => anyhow!(detail),
+        }
     }
 }
 
@@ -132,6 +177,11 @@ fn interpret(status: StatusCode, body: &[u8]) -> anyhow::Result<Answer> {
 
 fn path(segments: &[&str]) -> String {
     segments.iter().map(|segment| format!("/{}", escaped(segment))).collect()
+}
+
+fn with_query(path: String, query: &[(&str, &str)]) -> String {
+    let pairs: Vec<_> = query.iter().map(|(name, value)| format!("{name}={}", escaped(value))).collect();
+    if pairs.is_empty() { path } else { format!("{path}?{}", pairs.join("&")) }
 }
 
 /// One segment of a path: everything but the unreserved characters is escaped (RFC 3986 2.3).

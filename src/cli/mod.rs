@@ -5,8 +5,11 @@
 
 mod answer;
 mod client;
+mod env;
+mod ignored;
 mod read;
 mod reload;
+mod run;
 mod serve;
 mod table;
 mod write;
@@ -15,9 +18,11 @@ use std::ffi::OsString;
 use std::io::Write as _;
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::{self, Environment};
+use crate::limits;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -26,6 +31,8 @@ Examples:
   rollcall register web --id web-1 --address 10.0.0.1 --port 8080 --ttl 30s
   rollcall hosts web                         who answers, and who does not
   rollcall drain web web-1                   out of DNS, still registered
+  rollcall run --service web --port 8080 --check http:/health -- ./server
+  eval \"$(rollcall env web)\"                 $WEB_SERVICE_HOST, $WEB_SERVICE_PORT
   rollcall answer web                        what DNS says, and why a host is missing
   rollcall reload                            read the zone files anew
   dig @127.0.0.1 -p 8600 web.service.local SRV
@@ -60,6 +67,12 @@ enum Command {
     Deregister(write::Deregister),
     /// Take a host out of the answers without removing it
     Drain(write::Drain),
+    /// Run a program: registered when it is well, out of DNS before it is stopped
+    #[command(after_help = run::AFTER_HELP)]
+    Run(run::Run),
+    /// Print where services are, as environment variables
+    #[command(after_help = env::AFTER_HELP)]
+    Env(env::Env),
     /// Say what DNS answers to a question, and why a host is in the answer or not
     #[command(after_help = answer::EXAMPLES)]
     Answer(answer::Answer),
@@ -82,7 +95,7 @@ enum Failure {
     Usage(String),
     /// Anything else: exit code 1.
     Other(anyhow::Error),
-    /// One of the two whose message is in the log already, with its exit code.
+    /// Anything whose message was given already, with its exit code.
     Logged(u8),
 }
 
@@ -141,6 +154,8 @@ fn dispatch(command: Option<Command>, environment: &Environment) -> Result<(), F
         Some(Command::Register(command)) => command.run(environment),
         Some(Command::Deregister(command)) => command.run(environment),
         Some(Command::Drain(command)) => command.run(environment),
+        Some(Command::Run(command)) => command.run(environment),
+        Some(Command::Env(command)) => command.run(environment),
         Some(Command::Answer(command)) => command.run(environment),
         Some(Command::Reload(command)) => command.run(environment),
     }
@@ -149,6 +164,17 @@ fn dispatch(command: Option<Command>, environment: &Environment) -> Result<(), F
 fn complain(message: &str, code: u8) -> ExitCode {
     let _ = writeln!(std::io::stderr().lock(), "rollcall: {message}");
     ExitCode::from(code)
+}
+
+/// Tells a person something that is neither what was asked for nor the end.
+fn say(message: &str) {
+    let short: String = message.chars().take(limits::CLIENT_ERROR_CHARS).collect();
+    complain(&table::printable(&short), 0);
+}
+
+/// What a command waits with for the network.
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start the runtime")
 }
 
 /// Writes what was asked for.

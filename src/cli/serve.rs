@@ -8,6 +8,7 @@ use clap::Args;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+use super::ignored::is_ignored;
 use super::{Failure, print};
 use crate::config::{self, Environment};
 use crate::server::{Desk, Server, check_zones};
@@ -183,6 +184,9 @@ pub(super) fn check(flags: &Flags, environment: &Environment) -> Result<(), Fail
     print(&loaded.describe())
 }
 
+/// SIGHUP.
+const HANGUP: i32 = 1;
+
 struct Signals {
     stop: Stop,
     /// `None` where whoever started the program had it ignored, as nohup does.
@@ -191,7 +195,7 @@ struct Signals {
 
 impl Signals {
     fn listen() -> std::io::Result<Signals> {
-        let hangup = if ignores_hangup() { None } else { Some(signal(SignalKind::hangup())?) };
+        let hangup = if is_ignored(HANGUP) { None } else { Some(signal(SignalKind::hangup())?) };
         let stop = Stop { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? };
         Ok(Signals { stop, hangup })
     }
@@ -231,14 +235,6 @@ impl Stop {
             _ = self.interrupt.recv() => 130,
         }
     }
-}
-
-/// Whether SIGHUP was ignored before this program listened for it. Linux says so; elsewhere it counts as heard.
-fn ignores_hangup() -> bool {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    // A mask in hexadecimal; SIGHUP is signal 1, the lowest bit.
-    ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 1)
 }
 
 fn signal_name(code: i32) -> &'static str {

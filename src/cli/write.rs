@@ -31,33 +31,11 @@ pub(super) struct Register {
     /// db.example.com, which is in SRV answers only
     #[arg(long, value_name = "IP|NAME", required = true)]
     address: Vec<String>,
-    /// Port, may be repeated with names: http=80, syslog=514/udp
-    #[arg(long, value_name = "[NAME=]PORT[/PROTOCOL]", value_parser = parse_port)]
-    port: Vec<PortFlag>,
-    /// Tag: TAG.SERVICE.service.local finds the host, may be repeated
-    #[arg(long)]
-    tag: Vec<String>,
-    /// Pair that is stored with the host, may be repeated
-    #[arg(long, value_name = "KEY=VALUE", value_parser = parse_pair)]
-    meta: Vec<(String, String)>,
     /// Lease, such as 30s [default: none, or the server's host_ttl]
     #[arg(long, value_name = "DURATION")]
     ttl: Option<String>,
-    /// Share of the clients, 1 to 65535 [default: 1]
-    #[arg(long)]
-    weight: Option<u16>,
-    /// Hosts of a higher number are used when those of a lower one fail [default: 0]
-    #[arg(long)]
-    priority: Option<u16>,
-    /// Namespace, as Kubernetes names have it; a host is in one at a time [default: default]
-    #[arg(long)]
-    namespace: Option<String>,
-    /// Availability zone
-    #[arg(long)]
-    zone: Option<String>,
-    /// Region
-    #[arg(long)]
-    region: Option<String>,
+    #[command(flatten)]
+    traits: Traits,
     /// Print the answer of the server as it is: the host as it is stored, JSON
     #[arg(long)]
     json: bool,
@@ -65,11 +43,41 @@ pub(super) struct Register {
     server: ServerFlag,
 }
 
+/// What is said of a host beside its name, its address and its lease, by every command that registers.
+#[derive(Debug, Args)]
+pub(super) struct Traits {
+    /// Port, may be repeated with names: http=80, syslog=514/udp
+    #[arg(long, value_name = "[NAME=]PORT[/PROTOCOL]", value_parser = parse_port)]
+    pub(super) port: Vec<PortFlag>,
+    /// Tag: TAG.SERVICE.service.local finds the host, may be repeated
+    #[arg(long)]
+    pub(super) tag: Vec<String>,
+    /// Pair that is stored with the host, may be repeated
+    #[arg(long, value_name = "KEY=VALUE", value_parser = parse_pair)]
+    pub(super) meta: Vec<(String, String)>,
+    /// Share of the clients, 1 to 65535 [default: 1]
+    #[arg(long)]
+    pub(super) weight: Option<u16>,
+    /// Hosts of a higher number are used when those of a lower one fail [default: 0]
+    #[arg(long)]
+    pub(super) priority: Option<u16>,
+    /// Namespace, as Kubernetes names have it; a host is in one at a time [default: default]
+    #[arg(long)]
+    pub(super) namespace: Option<String>,
+    /// Availability zone
+    #[arg(long)]
+    pub(super) zone: Option<String>,
+    /// Region
+    #[arg(long)]
+    pub(super) region: Option<String>,
+}
+
+/// A port as it is written in a flag.
 #[derive(Clone, Debug, PartialEq)]
-struct PortFlag {
-    name: Option<String>,
-    protocol: Option<String>,
-    port: u16,
+pub(super) struct PortFlag {
+    pub(super) name: Option<String>,
+    pub(super) protocol: Option<String>,
+    pub(super) port: u16,
 }
 
 impl Register {
@@ -87,6 +95,16 @@ impl Register {
     }
 
     fn body(&self) -> Map<String, Value> {
+        let mut fields = self.traits.fields();
+        fields.insert("addresses".into(), json!(self.address));
+        fields.extend(self.ttl.as_ref().map(|ttl| ("ttl".to_owned(), json!(ttl))));
+        fields
+    }
+}
+
+impl Traits {
+    /// The fields of a registration that they fill.
+    pub(super) fn fields(&self) -> Map<String, Value> {
         let ports = match self.port.as_slice() {
             [PortFlag { name: None, protocol: None, port }] => Some(("port", json!(port))),
             [] => None,
@@ -94,11 +112,9 @@ impl Register {
         };
         let meta: Map<String, Value> = self.meta.iter().map(|(key, value)| (key.clone(), json!(value))).collect();
         let fields = [
-            Some(("addresses", json!(self.address))),
             ports,
             (!self.tag.is_empty()).then(|| ("tags", json!(self.tag))),
             (!meta.is_empty()).then(|| ("meta", json!(meta))),
-            self.ttl.as_ref().map(|ttl| ("ttl", json!(ttl))),
             self.weight.map(|weight| ("weight", json!(weight))),
             self.priority.map(|priority| ("priority", json!(priority))),
             self.namespace.as_ref().map(|namespace| ("namespace", json!(namespace))),

@@ -4,7 +4,7 @@
 //! read, so that its deployments start unchanged.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
 use super::{Error, Given, Origin, settings};
@@ -61,6 +61,11 @@ impl Environment {
     /// The server that the commands speak to: `ROLLCALL_SERVER`.
     pub fn server(&self) -> Result<Option<String>, Error> {
         self.text("ROLLCALL_SERVER")
+    }
+
+    /// Where programs are looked for: `PATH`.
+    pub fn search_path(&self) -> Option<&OsStr> {
+        self.0.get("PATH").map(OsString::as_os_str)
     }
 
     /// What the defaults take from the machine.

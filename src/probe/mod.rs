@@ -32,10 +32,10 @@ use tokio::task::{JoinError, JoinSet};
 use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_util::sync::CancellationToken;
 
-use crate::clock::Timestamp;
+use crate::clock::{Clock, Timestamp};
 use crate::limits;
 use crate::registry::{Follower, Registry};
-use crate::table::{Check, CheckKind, Event, Status};
+use crate::table::{Check, CheckKind, Event, Host, Status, Terms};
 use book::{Book, CheckKey, Job};
 use net::{Failure, Heard, Net, Probe};
 use pace::Budget;
@@ -237,13 +237,37 @@ async fn unharmed(asked: impl Future<Output = Result<Heard, Failure>>) -> Result
     })
 }
 
-/// One probe, with its time-out.
+/// Asks one host, for a program that looks after it and has no table.
+pub struct Asker(Net);
+
+impl Asker {
+    /// Asks whom these settings allow.
+    pub fn new(settings: Settings, clock: Arc<Clock>) -> Asker {
+        Asker(Net::new(settings, clock))
+    }
+
+    /// One probe: the verdict, and what is said with it; `None` where this program lacks what it takes.
+    pub async fn ask(&self, host: &Host, terms: &Terms) -> Option<(Status, String)> {
+        match ask_host(&self.0, host, terms).await {
+            Ok(Heard { status, output }) => Some((status, output)),
+            Err(Failure::Critical(why)) => Some((Status::Critical, why)),
+            Err(Failure::PutOff) => None,
+        }
+    }
+}
+
+/// One probe of a check that is due.
 async fn ask(net: &Net, job: &Job) -> Result<Heard, Failure> {
-    let timeout = job.terms.timeout.clamp(limits::CHECK_TIMEOUT_MIN, limits::CHECK_TIMEOUT_MAX);
+    ask_host(net, &job.host, &job.terms).await
+}
+
+/// One probe, with its time-out.
+async fn ask_host(net: &Net, host: &Host, terms: &Terms) -> Result<Heard, Failure> {
+    let timeout = terms.timeout.clamp(limits::CHECK_TIMEOUT_MIN, limits::CHECK_TIMEOUT_MAX);
     let end = net.clock().now().after(timeout);
-    let (probe, octets) = (Probe { net, host: &job.host, end }, usize::from(job.terms.output_octets));
+    let (probe, octets) = (Probe { net, host, end }, usize::from(terms.output_octets));
     let asked = async {
-        match &job.terms.kind {
+        match &terms.kind {
             CheckKind::Http(check) => http::ask(probe, check, octets).await,
             CheckKind::Tcp(endpoint, tls) => sockets::tcp(probe, endpoint, tls.as_ref()).await,
             CheckKind::Udp(endpoint) => sockets::udp(probe, endpoint).await,

@@ -26,12 +26,18 @@ pub(super) struct Query {
 #[derive(Debug, Default)]
 pub(super) struct Filter {
     passing: bool,
+    served: bool,
     tags: Vec<Tag>,
     namespace: Option<Namespace>,
 }
 
 impl Filter {
-    /// Whether a host is wanted.
+    /// Whether only hosts are wanted that DNS gives.
+    pub(super) fn wants_served(&self) -> bool {
+        self.served
+    }
+
+    /// Whether a host is wanted, as far as the host alone says.
     pub(super) fn takes(&self, host: &Host) -> bool {
         (!self.passing || is_passing(host))
             && self.namespace.as_ref().is_none_or(|namespace| *namespace == host.namespace)
@@ -106,6 +112,10 @@ impl Query {
             "type" => once(&mut self.qtype, name, value),
             "passing" => {
                 self.filter.passing = flag(name, &value)?;
+                Ok(())
+            }
+            "served" => {
+                self.filter.served = flag(name, &value)?;
                 Ok(())
             }
             "tag" => {

@@ -23,7 +23,7 @@ use crate::http::problem::{Document, Problem};
 use crate::registry::Snapshot;
 use crate::table::{Dialect, Host, Hosts, Invalid, Revision};
 
-const LIST: [&str; 7] = ["passing", "tag", "namespace", "index", "wait", "limit", "after"];
+const LIST: [&str; 8] = ["passing", "served", "tag", "namespace", "index", "wait", "limit", "after"];
 
 /// A list of hosts.
 #[derive(ToSchema)]
@@ -132,6 +132,7 @@ impl<'a> ServiceView<'a> {
 #[utoipa::path(get, path = "/v1/hosts", tag = "native",
     params(
         ("passing" = Option<bool>, Query, description = "Only hosts that pass their checks and do not drain."),
+        ("served" = Option<bool>, Query, description = "Only hosts that DNS gives: they do not drain, and neither critical nor, with the setting `only_passing`, warning."),
         ("tag" = Option<String>, Query, description = "Only hosts with this tag; may be given several times, all must be there."),
         ("namespace" = Option<String>, Query, description = "Only hosts of this namespace."),
         ("index" = Option<u64>, Query, description = "Wait for a change newer than this revision."),
@@ -155,6 +156,7 @@ pub(super) async fn hosts(State(app): State<App>, RawQuery(query): RawQuery) -> 
     params(
         ("service" = String, Path),
         ("passing" = Option<bool>, Query, description = "Only hosts that pass their checks and do not drain."),
+        ("served" = Option<bool>, Query, description = "Only hosts that DNS gives: they do not drain, and neither critical nor, with the setting `only_passing`, warning."),
         ("tag" = Option<String>, Query, description = "Only hosts with this tag; may be given several times, all must be there."),
         ("namespace" = Option<String>, Query, description = "Only hosts of this namespace."),
         ("index" = Option<u64>, Query, description = "Wait for a change of the service newer than this revision."),
@@ -211,7 +213,8 @@ fn list<'a>(
     query: &Query,
 ) -> Result<Response, Problem> {
     let now = app.registry.now();
-    let wanted = hosts.filter(|host| host.lease.is_live(now) && query.filter.takes(host));
+    let is_told = |host: &Host| !query.filter.wants_served() || snapshot.serves(host, now);
+    let wanted = hosts.filter(|host| host.lease.is_live(now) && query.filter.takes(host) && is_told(host));
     let mut page: Vec<Arc<Host>> = Vec::new();
     let after = query.after.as_deref().map(read_place).transpose()?;
     let mut next = None;

@@ -1,5 +1,7 @@
 //! The program from outside: exit codes, the two outputs, signals.
 
+mod run;
+
 use std::io::{BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Output, Stdio};
