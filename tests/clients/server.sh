@@ -1,12 +1,14 @@
 # A server for the scripts beside this file, and their count of what passed. To be sourced.
 #
 # ROLLCALL is the program to test; the debug build when it is not set. It runs on free ports of this machine, with
-# the memory store, and ends with the script.
+# the memory store where nothing else is said, and ends with the script.
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 ROLLCALL=${ROLLCALL:-$root/target/debug/rollcall}
 work=$(mktemp -d)
 server=
+store=memory
+http_listen=127.0.0.1:0
 dns_listen=127.0.0.1:0
 passed=0
 failed=0
@@ -25,11 +27,11 @@ finish() {
 }
 trap finish EXIT
 
-# Starts a server with the variables given as NAME=VALUE, which answers at `dns_listen`; sets `http` (a URL),
-# `dns_address` and `dns_port`.
+# Starts a server with the variables given as NAME=VALUE, with the store and the addresses of the variables above; sets `http`
+# (a URL), `dns_address` and `dns_port`.
 start_server() {
     local dns ready=
-    env -i HOME="$work" "$@" "$ROLLCALL" serve --store memory --http 127.0.0.1:0 --dns "$dns_listen" \
+    env -i HOME="$work" "$@" "$ROLLCALL" serve --store "$store" --http "$http_listen" --dns "$dns_listen" \
         >"$work/out" 2>"$work/log" </dev/null &
     server=$!
     for _ in $(seq 1 300); do

@@ -181,19 +181,22 @@ fn choose(tree: &Tree, verb: &str, path: &str, snapshot: &Snapshot, now: Timesta
 }
 
 /// The hosts that serve an endpoint of these rows: the rows themselves, and what other APIs registered under their names.
+/// Capitals make no difference, as in DNS: minos' names have them, the native API's have not.
 fn served(rows: &BTreeSet<HostKey>, snapshot: &Snapshot, now: Timestamp, is_known: &mut bool) -> Vec<Arc<Host>> {
     let mut hosts = Vec::new();
-    let mut last: Option<&ServiceName> = None;
+    let mut names: Vec<&ServiceName> = Vec::new();
     for row in rows {
         let Some(host) = snapshot.hosts.get(row).filter(|host| host.lease.is_live(now)) else { continue };
         *is_known = true;
         if snapshot.serves(host, now) && place_of(host).is_some() {
             hosts.push(Arc::clone(host));
         }
-        // Rows come by service.
-        if last != Some(&row.service) && row.dialect == Dialect::Minos {
-            last = Some(&row.service);
-            let others = snapshot.hosts.of_service(row.service.as_str());
+        let is_asked = |name: &&ServiceName| name.as_str().eq_ignore_ascii_case(row.service.as_str());
+        // Rows come by service, so that the name is mostly the last.
+        if row.dialect == Dialect::Minos && !names.iter().rev().any(is_asked) {
+            names.push(&row.service);
+            let all = snapshot.hosts.any_case(row.service.as_str());
+            let others = all.flat_map(|name| snapshot.hosts.of_service(name.as_str()));
             hosts.extend(others.filter(|host| serves_for(host, snapshot, now)).cloned());
         }
     }

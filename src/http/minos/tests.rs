@@ -16,7 +16,9 @@ use crate::limits;
 use crate::metrics::Metrics;
 use crate::readiness::Readiness;
 use crate::registry::{Durability, Registry};
-use crate::table::{CheckKind, Dialect, Event, Host, HostId, HostKey, Revision, ServiceName, Status};
+use crate::table::{
+    CheckKind, Dialect, Event, Host, HostId, HostKey, Port, Registration, Revision, ServiceName, Status, Target,
+};
 use crate::zone::Zones;
 
 /// A server without sockets.
@@ -208,4 +210,28 @@ async fn hosts_have_their_turns() {
     found.sort_unstable();
     found.dedup();
     assert_eq!(found, ["order 10.0.0.1", "order 10.0.0.3"]);
+}
+
+#[tokio::test]
+async fn hosts_of_other_apis_serve_the_endpoints_of_their_name_whatever_its_capitals() {
+    let server = Server::new();
+    for name in ["Order", "order"] {
+        server.subscribe(name, "10.0.0.1", r#"[["GET","/"]]"#).await;
+    }
+    let native = |service: &str, address: &str| {
+        let service = ServiceName::parse("service", service).expect("a name");
+        let target = Target::parse("address", [address]).expect("an address");
+        let mut host = Registration::new(service, Dialect::Native, HostId::parse("id", "n").expect("an id"), target);
+        host.ports.push(Port::tcp(80));
+        Event::Register(Box::new(host))
+    };
+    for (service, address) in [("order", "10.0.0.2"), ("orders", "10.0.0.3")] {
+        server.0.registry.submit(native(service, address)).await.expect("is accepted");
+    }
+    let mut found = Vec::new();
+    for _ in 0..3 {
+        found.push(server.found("GET", "/").await.expect("a host"));
+    }
+    found.sort_unstable();
+    assert_eq!(found, ["Order 10.0.0.1", "order 10.0.0.1", "order 10.0.0.2"], "each has one turn");
 }

@@ -30,7 +30,7 @@ class DiscoveryClient:
         self.host, self.port, self.route = host, port, f"http://{host}:{port}"
 
 
-# The framework itself cannot be installed with a Python of these days.
+# The framework itself is not for every Python; ../minos.sh has it.
 networks = types.ModuleType("minos.networks")
 networks.DiscoveryClient = DiscoveryClient
 sys.modules.update({"minos": types.ModuleType("minos"), "minos.networks": networks})
