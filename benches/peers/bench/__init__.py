@@ -1,0 +1,1 @@
+"""Measures rollcall beside other servers: see README.md one folder up."""
