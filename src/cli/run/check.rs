@@ -34,6 +34,7 @@ impl Said<'_> {
                 body: Box::default(),
                 tls,
                 follow_redirects: false,
+                absent_passes: false,
             })),
             "tcp" => CheckKind::Tcp(endpoint(rest)?, None),
             "grpc" => CheckKind::Grpc(endpoint(rest)?, "".into(), None),
