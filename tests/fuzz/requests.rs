@@ -157,6 +157,7 @@ impl Server {
             check_os_services: false,
             lyft_host_ttl: Duration::from_secs(600),
             lyft_check: None,
+            minos: http::minos::Settings::default(),
             lyft_env: "test".into(),
             trust_forwarded_for: true,
             auto_ip_networks: vec![([192, 168, 0, 0].into(), 16)],

@@ -162,14 +162,11 @@ async fn hosts_are_asked_by_the_convention_and_where_they_say_they_answer() {
     let server = Server::new();
     server.subscribe("order", "10.0.0.1", r#"[["GET","/health"]]"#).await;
     let host = server.hosts().remove(0);
-    let checks: Vec<(String, String, bool)> = host
-        .checks
-        .iter()
-        .filter_map(|check| match check.kind() {
-            CheckKind::Http(http) => Some((check.id.to_string(), http.url.to_string(), http.absent_passes)),
-            _ => None,
-        })
-        .collect();
+    let checks = host.checks.iter().filter_map(|check| {
+        let CheckKind::Http(http) = check.kind() else { return None };
+        Some((check.id.to_string(), http.url.to_string(), http.absent_passes))
+    });
+    let checks: Vec<(String, String, bool)> = checks.collect();
     let expected = [("system-health", "http:/system/health", true), ("health", "http:/health", false)];
     assert_eq!(checks, expected.map(|(id, url, absent)| (id.to_owned(), url.to_owned(), absent)));
     assert_eq!(host.status(), Status::Passing, "it is in the answers at once");
