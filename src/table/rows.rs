@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use imbl::{OrdMap, OrdSet};
+use smallvec::SmallVec;
 
 use super::change::Revision;
 use super::check::Check;
@@ -178,6 +179,13 @@ impl Hosts {
         let lower = service.to_ascii_lowercase();
         let capitals = self.capitals.get(lower.as_str()).into_iter().flat_map(|names| names.iter());
         self.of_name(&lower).map(|(name, _)| name).into_iter().chain(capitals)
+    }
+
+    /// The rows of the services that have this name, whatever the case: by name, dialect, id.
+    pub fn of_any_case(&self, service: &str) -> impl Iterator<Item = &Arc<Host>> {
+        let mut names: SmallVec<[&ServiceName; 2]> = self.any_case(service).collect();
+        names.sort_unstable();
+        names.into_iter().flat_map(|name| self.of_service(name.as_str()))
     }
 
     /// The revision since which what is known of a service, in whatever case, is the same; it grows with every change of the

@@ -139,7 +139,9 @@ pub(super) async fn list(
     let service = service_of(path)?;
     let snapshot = loaded(&app)?;
     let now = app.registry.now();
-    let hosts = snapshot.hosts.of_service(&service).map(Arc::as_ref);
+    // To this API names differ by their capitals; to the others, as to DNS, they do not.
+    let is_meant = |host: &&Host| host.dialect != Dialect::Lyft || host.service.as_str() == service;
+    let hosts = snapshot.hosts.of_any_case(&service).map(Arc::as_ref).filter(is_meant);
     let hosts = listed::list(hosts.filter(|host| snapshot.serves(host, now)));
     Ok(reply::json(StatusCode::OK, &ServiceList { service, env: app.settings.lyft_env.clone(), hosts }))
 }

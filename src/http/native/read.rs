@@ -177,7 +177,7 @@ pub(super) async fn hosts_of_service(
     let Path(service) = path.map_err(|rejection| Problem::invalid("path", rejection.body_text()))?;
     let query = Query::parse(query.as_deref(), &LIST)?;
     let snapshot = after_wait(&app, Some(&service), &query).await?;
-    list(&app, &snapshot, snapshot.hosts.of_service(&service), &query)
+    list(&app, &snapshot, snapshot.hosts.of_any_case(&service), &query)
 }
 
 /// Shows one host.

@@ -104,7 +104,7 @@ impl Stream {
         let (snapshot, now) = (self.app.registry.snapshot_arc(), self.app.registry.now());
         let live = |host: &&Arc<Host>| host.lease.is_live(now);
         let hosts = match &self.service {
-            Some(service) => snapshot.hosts.of_service(service).filter(live).cloned().collect(),
+            Some(service) => snapshot.hosts.of_any_case(service).filter(live).cloned().collect(),
             None => snapshot.hosts.iter().filter(live).cloned().collect(),
         };
         let before = format!("event: {event}\nid: {}\ndata: ", snapshot.revision);
@@ -142,7 +142,7 @@ impl Stream {
         let mut piece = String::new();
         while piece.len() < limits::HTTP_CHUNK_OCTETS {
             let Some(change) = self.changes.pop_front() else { break };
-            let is_meant = |service: &String| change.host().service.as_str() == service;
+            let is_meant = |service: &String| change.host().service.as_str().eq_ignore_ascii_case(service);
             if change.host().dialect != Dialect::Node && self.service.as_ref().is_none_or(is_meant) {
                 write_change(&mut piece, &change);
             }
