@@ -8,6 +8,7 @@ pub mod consul;
 mod desk;
 mod docs;
 mod gate;
+mod kubernetes;
 mod listen;
 pub mod native;
 mod ops;
@@ -142,6 +143,7 @@ fn routes() -> OpenApiRouter<App> {
         .merge(native::routes())
         .merge(lyft::routes())
         .merge(consul::routes())
+        .merge(kubernetes::routes())
         .merge(ops::routes())
 }
 

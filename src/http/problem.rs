@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{BrokenZones, consul, lyft};
+use super::{BrokenZones, consul, kubernetes, lyft};
 use crate::limits;
 use crate::metrics::Outcome;
 use crate::registry::{CommitError, SubmitError};
@@ -311,6 +311,8 @@ pub(super) fn respond(path: &str, problem: &Problem) -> Response {
         lyft::problem(problem)
     } else if consul::owns(path) {
         consul::problem(problem)
+    } else if kubernetes::owns(path) {
+        kubernetes::problem(problem)
     } else {
         problem.clone().into_response()
     }

@@ -1,0 +1,1 @@
+//! The dialect through its router, request by request.
