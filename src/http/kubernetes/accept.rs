@@ -71,7 +71,10 @@ mod tests {
         assert_eq!(read("application/json; g=meta.k8s.io; v=v1; as=Table"), table);
         assert_eq!(read("application/json;as=Table;v=v1beta1;g=meta.k8s.io"), Some(Form::Table("meta.k8s.io/v1beta1")));
         assert_eq!(read("application/json;as=Table;v=v9;g=meta.k8s.io,application/json"), Some(Form::Objects));
-        assert_eq!(read("application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,*/*"), Some(Form::Objects));
+        assert_eq!(
+            read("application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,*/*"),
+            Some(Form::Objects)
+        );
         assert_eq!(read("application/vnd.kubernetes.protobuf"), None);
         assert_eq!(read(""), None);
     }

@@ -230,7 +230,12 @@ impl Unit {
     }
 
     /// The object; `None` where its hosts are gone since.
-    pub(super) fn object<'a>(&'a self, wanted: &Wanted, snapshot: &'a Snapshot, facts: Facts<'a>) -> Option<Object<'a>> {
+    pub(super) fn object<'a>(
+        &'a self,
+        wanted: &Wanted,
+        snapshot: &'a Snapshot,
+        facts: Facts<'a>,
+    ) -> Option<Object<'a>> {
         match self {
             Unit::Service(service, namespace) => {
                 let rows = snapshot.hosts.of_service(service.as_str()).filter(|host| facts.is_live(host));

@@ -28,7 +28,9 @@ pub(super) fn check_key(key: &str) -> Result<(), String> {
     let (prefix, name) = match key.split_once('/') {
         None => (None, key),
         Some((_, name)) if name.contains('/') => {
-            return Err("a qualified name must consist of a name and an optional DNS subdomain prefix before one '/'".into());
+            return Err(
+                "a qualified name must consist of a name and an optional DNS subdomain prefix before one '/'".into()
+            );
         }
         Some((prefix, name)) => (Some(prefix), name),
     };

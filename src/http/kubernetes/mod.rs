@@ -31,16 +31,16 @@ mod read;
 mod resource;
 mod selector;
 mod status;
+mod table;
 #[cfg(test)]
 mod tests;
-mod table;
 mod watch;
 
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, Method, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::MethodRouter;
+use axum::routing::{MethodRouter, get};
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
 use utoipa_axum::routes;
 
@@ -69,12 +69,19 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(slices_everywhere).map(reads_only))
         .routes(routes!(slices).map(reads_only))
         .routes(routes!(slice).map(reads_only))
+        // Some clients end the paths of documents with a slash.
+        .route("/version/", reads_only(get(version)))
+        .route("/api/", reads_only(get(core_versions)))
+        .route("/apis/", reads_only(get(groups)))
+        .route("/api/v1/", reads_only(get(core_resources)))
+        .route("/apis/discovery.k8s.io/", reads_only(get(group)))
+        .route("/apis/discovery.k8s.io/v1/", reads_only(get(group_resources)))
 }
 
 /// Whether a path is one of this dialect or below one.
 pub(super) fn owns(path: &str) -> bool {
     let below = |own: &str| path.strip_prefix(own).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-    path == "/version" || below("/api") || below("/apis")
+    below("/version") || below("/api") || below("/apis")
 }
 
 /// What the server refuses before any route sees it, as a Status.

@@ -134,7 +134,8 @@ fn number(value: &str) -> Result<Option<i64>, Status> {
     if value.is_empty() {
         return Ok(None);
     }
-    let number = value.parse().map_err(|_| Status::bad(format!("strconv.ParseInt: parsing {value:?}: invalid syntax")))?;
+    let number =
+        value.parse().map_err(|_| Status::bad(format!("strconv.ParseInt: parsing {value:?}: invalid syntax")))?;
     Ok(Some(number))
 }
 
@@ -164,7 +165,8 @@ mod tests {
 
     #[test]
     fn what_is_unknown_is_left_alone() {
-        let options = Options::parse(Some("pretty=true&limit=5&watch&timeoutSeconds=7&resourceVersion=0")).expect("fine");
+        let options =
+            Options::parse(Some("pretty=true&limit=5&watch&timeoutSeconds=7&resourceVersion=0")).expect("fine");
         assert_eq!((options.limit, options.watch, options.revision), (Some(5), true, None));
         assert_eq!(options.timeout, Some(Duration::from_secs(7)));
         for none in ["limit=0", "limit=-1", "limit=", "watch=false", "watch=0", "timeoutSeconds=0", ""] {

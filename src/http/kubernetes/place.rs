@@ -28,10 +28,8 @@ impl Token {
     /// Reads the text of a token.
     pub(super) fn parse(text: &str) -> Result<Token, Status> {
         let read = || {
-            let octets: Option<Vec<u8>> = (0..text.len())
-                .step_by(2)
-                .map(|at| u8::from_str_radix(text.get(at..at + 2)?, 16).ok())
-                .collect();
+            let octets: Option<Vec<u8>> =
+                (0..text.len()).step_by(2).map(|at| u8::from_str_radix(text.get(at..at + 2)?, 16).ok()).collect();
             let text = String::from_utf8(octets?).ok()?;
             let (revision, rest) = text.split_once(' ')?;
             let (length, rest) = rest.split_once(' ')?;

@@ -17,13 +17,8 @@ pub(super) enum Resource {
 
 impl Resource {
     /// Every kind.
-    pub(super) const ALL: [Resource; 5] = [
-        Resource::Endpoints,
-        Resource::Services,
-        Resource::Pods,
-        Resource::EndpointSlices,
-        Resource::Namespaces,
-    ];
+    pub(super) const ALL: [Resource; 5] =
+        [Resource::Endpoints, Resource::Services, Resource::Pods, Resource::EndpointSlices, Resource::Namespaces];
 
     /// The kind of that name in a group; the empty group is the core.
     pub(super) fn find(group: &str, plural: &str) -> Option<Resource> {

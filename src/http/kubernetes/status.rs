@@ -18,25 +18,36 @@ const TOKEN_TOO_OLD: &str = "The provided continue parameter is too old to displ
     results. Continuing with the provided token results in an inconsistent list - objects that were created, modified, or \
     deleted between the time the first chunk was returned and now may show up in the list.";
 
-/// Why a request is refused, as it is sent (`v1.Status`).
-#[derive(Serialize, PartialEq, Debug)]
-#[serde(rename_all = "camelCase")]
+/// Why a request is refused.
+#[derive(PartialEq, Debug)]
 pub(super) struct Status {
-    kind: &'static str,
-    api_version: &'static str,
-    metadata: Metadata,
-    status: &'static str,
     message: String,
     reason: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
     details: Option<Box<Details>>,
+    /// Where a list goes on.
+    next: Option<Box<str>>,
+    code: StatusCode,
+}
+
+/// The same as it is sent (`v1.Status`).
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Sent<'a> {
+    kind: &'static str,
+    api_version: &'static str,
+    metadata: Metadata<'a>,
+    status: &'static str,
+    message: &'a str,
+    reason: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    details: Option<&'a Details>,
     code: u16,
 }
 
-#[derive(Serialize, PartialEq, Debug, Default)]
-struct Metadata {
+#[derive(Serialize)]
+struct Metadata<'a> {
     #[serde(rename = "continue", skip_serializing_if = "Option::is_none")]
-    next: Option<String>,
+    next: Option<&'a str>,
 }
 
 #[derive(Serialize, PartialEq, Debug, Default)]
@@ -64,16 +75,7 @@ struct Cause {
 
 impl Status {
     fn new(code: StatusCode, reason: &'static str, message: impl Into<String>) -> Status {
-        Status {
-            kind: "Status",
-            api_version: "v1",
-            metadata: Metadata::default(),
-            status: "Failure",
-            message: message.into(),
-            reason,
-            details: None,
-            code: code.as_u16(),
-        }
+        Status { message: message.into(), reason, details: None, next: None, code }
     }
 
     fn with(self, details: Details) -> Status {
@@ -123,15 +125,15 @@ impl Status {
 
     /// 410: the table never had this revision; what the client knows is of another one.
     pub(super) fn other_history(asked: Revision, current: Revision) -> Status {
-        let message = format!("too old resource version: {asked}, of another table than this one, which is at {current}");
+        let message =
+            format!("too old resource version: {asked}, of another table than this one, which is at {current}");
         Status::new(StatusCode::GONE, "Expired", message)
     }
 
     /// 410: the list that a token continues is of too old a revision; `next` goes on with the list as it is.
     pub(super) fn token_too_old(next: String) -> Status {
-        let mut status = Status::new(StatusCode::GONE, "Expired", TOKEN_TOO_OLD);
-        status.metadata.next = Some(next);
-        status
+        let status = Status::new(StatusCode::GONE, "Expired", TOKEN_TOO_OLD);
+        Status { next: Some(next.into()), ..status }
     }
 
     /// 504: a list as of a revision that the table has not reached.
@@ -147,8 +149,7 @@ impl Status {
     pub(super) fn forbidden_option(field: &'static str, why: &str) -> Status {
         let message = format!("ListOptions.meta.k8s.io \"\" is invalid: {field}: Forbidden: {why}");
         let cause = Cause { reason: "FieldValueForbidden", message: format!("Forbidden: {why}"), field };
-        let details =
-            Details { group: "meta.k8s.io", kind: "ListOptions", causes: vec![cause], ..Details::default() };
+        let details = Details { group: "meta.k8s.io", kind: "ListOptions", causes: vec![cause], ..Details::default() };
         Status::new(StatusCode::UNPROCESSABLE_ENTITY, "Invalid", message).with(details)
     }
 
@@ -183,15 +184,24 @@ impl Status {
 
     /// As JSON.
     pub(super) fn to_json(&self) -> Vec<u8> {
+        let sent = Sent {
+            kind: "Status",
+            api_version: "v1",
+            metadata: Metadata { next: self.next.as_deref() },
+            status: "Failure",
+            message: &self.message,
+            reason: self.reason,
+            details: self.details.as_deref(),
+            code: self.code.as_u16(),
+        };
         // Strings and numbers serialize.
-        serde_json::to_vec(self).unwrap_or_default()
+        serde_json::to_vec(&sent).unwrap_or_default()
     }
 }
 
 impl IntoResponse for Status {
     fn into_response(self) -> Response {
-        let code = StatusCode::from_u16(self.code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let mut response = (code, self.to_json()).into_response();
+        let mut response = (self.code, self.to_json()).into_response();
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         if let Some(seconds) = self.details.and_then(|details| details.retry_after_seconds) {

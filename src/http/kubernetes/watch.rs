@@ -58,7 +58,7 @@ pub(super) fn start(
         service,
         topic,
         seen: snapshot.revision,
-        snapshot,
+        telling: None,
         initial: Vec::new().into_iter(),
         pending: VecDeque::new(),
         census: None,
@@ -70,7 +70,7 @@ pub(super) fn start(
         ended: false,
         _place: place,
     };
-    stream.begin(options.revision);
+    stream.begin(snapshot, options.revision);
     let pieces = futures_util::stream::unfold(stream, |mut stream| async move {
         let piece = stream.next().await?;
         Some((Ok::<_, Infallible>(piece), stream))
@@ -90,8 +90,9 @@ struct Stream {
     topic: Topic,
     /// The revision up to which it has read; what it read is in `pending`.
     seen: Revision,
-    /// That of the objects which are being told.
-    snapshot: Arc<Snapshot>,
+    /// What the objects are made of which are being told. It is let go when they are told: rows that nobody else needs
+    /// must not wait for one who sleeps.
+    telling: Option<Arc<Snapshot>>,
     /// What there was at the beginning and is not told yet.
     initial: std::vec::IntoIter<Unit>,
     /// What changed since and is not told yet.
@@ -112,22 +113,24 @@ struct Stream {
 
 impl Stream {
     /// Goes to where the client wants to begin.
-    fn begin(&mut self, from: Option<Revision>) {
-        let current = self.snapshot.revision;
+    fn begin(&mut self, snapshot: Arc<Snapshot>, from: Option<Revision>) {
+        let current = snapshot.revision;
         match from {
             None => {
-                let facts = Facts::now(&self.app, &self.snapshot);
-                self.initial = read::initial(&self.wanted, &self.snapshot, facts).into_iter();
+                let facts = Facts::now(&self.app, &snapshot);
+                self.initial = read::initial(&self.wanted, &snapshot, facts).into_iter();
             }
             Some(from) if from > current => self.failure = Some(Status::other_history(from, current)),
             Some(from) => self.seen = from,
         }
-        let is_watched = self.wanted.resource == Resource::Namespaces;
-        match self.changes() {
-            Ok(changes) if is_watched => self.census = Some(Census::before(&self.snapshot, &changes)),
+        match self.changes(current) {
+            Ok(changes) if self.wanted.resource == Resource::Namespaces => {
+                self.census = Some(Census::before(&snapshot, &changes));
+            }
             Ok(_) => {}
             Err(compacted) => self.failure = Some(Status::compacted(compacted)),
         }
+        self.telling = Some(snapshot);
     }
 
     /// The next piece of the stream; `None` ends it.
@@ -148,6 +151,7 @@ impl Stream {
             let now = self.app.registry.now();
             if self.bookmarks && now.since(self.told) >= limits::KUBERNETES_BOOKMARK {
                 self.told = now;
+                self.pass_over();
                 return Some(self.bookmark());
             }
             match self.wait().await? {
@@ -165,18 +169,27 @@ impl Stream {
     /// What is to be told, as much as fits one piece.
     fn take(&mut self) -> Vec<u8> {
         let mut piece = Vec::new();
-        let snapshot = Arc::clone(&self.snapshot);
+        let Some(snapshot) = self.telling.clone() else { return piece };
         let app = self.app.clone();
         let facts = Facts::now(&app, &snapshot);
         while piece.len() < limits::HTTP_CHUNK_OCTETS {
             if let Some(unit) = self.initial.next() {
                 if let Some(object) = unit.object(&self.wanted, &snapshot, facts) {
-                    write_event(&mut piece, Kind::Added, &object, (self.form, self.include, self.has_columns), &self.wanted);
+                    write_event(
+                        &mut piece,
+                        Kind::Added,
+                        &object,
+                        (self.form, self.include, self.has_columns),
+                        &self.wanted,
+                    );
                     self.has_columns = true;
                 }
                 continue;
             }
-            let Some(touched) = self.pending.pop_front() else { break };
+            let Some(touched) = self.pending.pop_front() else {
+                self.telling = None;
+                break;
+            };
             let (form, include, wanted) = (self.form, self.include, &self.wanted);
             let has_columns = &mut self.has_columns;
             delta::tell(&touched, wanted, &snapshot, facts, |kind, object| {
@@ -199,9 +212,8 @@ impl Stream {
         }
     }
 
-    /// The published changes since it has read, of what it is of.
-    fn changes(&self) -> Result<Vec<Change>, Compacted> {
-        let revision = self.snapshot.revision;
+    /// The published changes since it has read up to `revision`, of what it is of.
+    fn changes(&self, revision: Revision) -> Result<Vec<Change>, Compacted> {
         let is_meant = |change: &Change| {
             let host = change.host();
             host.dialect != Dialect::Node
@@ -214,14 +226,15 @@ impl Stream {
     /// Reads the changes up to now.
     fn read_on(&mut self) {
         // The journal has at least what the snapshot has: it is written under the lock that readers of it take.
-        self.snapshot = self.app.registry.snapshot_arc();
-        match self.changes() {
+        let snapshot = self.app.registry.snapshot_arc();
+        match self.changes(snapshot.revision) {
             Ok(changes) => {
                 self.pending = match &mut self.census {
                     Some(census) => census.follow(&changes).into(),
                     None => delta::touched(self.wanted.resource, changes).into(),
                 };
-                self.seen = self.snapshot.revision;
+                self.seen = snapshot.revision;
+                self.telling = Some(snapshot);
             }
             Err(compacted) => self.failure = Some(Status::compacted(compacted)),
         }
@@ -229,10 +242,9 @@ impl Stream {
 
     /// Goes on to the present where nothing changed of what it is of, so that the journal need not reach back further.
     fn pass_over(&mut self) {
-        let snapshot = self.app.registry.snapshot_arc();
+        let snapshot = self.app.registry.snapshot();
         if self.topic.modified(&snapshot) <= self.seen {
             self.seen = self.seen.max(snapshot.revision);
-            self.snapshot = snapshot;
         }
     }
 

@@ -80,6 +80,20 @@ struct ContainerStatus<'a> {
     image: &'static str,
     #[serde(rename = "imageID")]
     image_id: &'static str,
+    started: bool,
+    state: State,
+}
+
+#[derive(Serialize, PartialEq, Debug)]
+struct State {
+    running: Running,
+}
+
+/// Since when is not kept.
+#[derive(Serialize, PartialEq, Debug)]
+#[serde(rename_all = "camelCase")]
+struct Running {
+    started_at: (),
 }
 
 impl Pod<'_> {
@@ -133,7 +147,15 @@ fn body<'a>(host: &'a Host, facts: Facts<'a>) -> Pod<'a> {
             conditions: [Condition { kind: "Ready", status: if ready { "True" } else { "False" } }],
             pod_ip: addresses.first().copied(),
             pod_ips: addresses.iter().map(|ip| PodIp { ip: *ip }).collect(),
-            container_statuses: [ContainerStatus { name, ready, restart_count: 0, image: "", image_id: "" }],
+            container_statuses: [ContainerStatus {
+                name,
+                ready,
+                restart_count: 0,
+                image: "",
+                image_id: "",
+                started: true,
+                state: State { running: Running { started_at: () } },
+            }],
             drains: host.draining,
         },
     }

@@ -51,7 +51,8 @@ struct Conditions {
 
 /// The slices of a service, each with its hosts.
 pub(in crate::http::kubernetes) fn slices<'a>(group: &Group<'a>) -> BTreeMap<SliceKey, Vec<&'a Arc<Host>>> {
-    let mut whole: BTreeMap<(Family, u32), Vec<(u64, &'a Arc<Host>)>> = BTreeMap::new();
+    type Hashed<'a> = Vec<(u64, &'a Arc<Host>)>;
+    let mut whole: BTreeMap<(Family, u32), Hashed<'a>> = BTreeMap::new();
     for host in &group.hosts {
         let ports = ports_hash(&host.ports);
         for family in Family::ALL.into_iter().filter(|family| addresses(host, *family).next().is_some()) {
@@ -68,7 +69,8 @@ pub(in crate::http::kubernetes) fn slices<'a>(group: &Group<'a>) -> BTreeMap<Sli
                 let (first, second) = hosts.split_at(hosts.partition_point(|(hash, _)| *hash < upper.bits));
                 open.extend([(lower, first), (upper, second)].into_iter().filter(|(_, hosts)| !hosts.is_empty()));
             } else {
-                let hosts = hosts.iter().map(|(_, host)| *host).collect();
+                let mut hosts: Vec<&'a Arc<Host>> = hosts.iter().map(|(_, host)| *host).collect();
+                hosts.sort_unstable_by_key(|host| host.order());
                 slices.insert(SliceKey { family, ports, part }, hosts);
             }
         }

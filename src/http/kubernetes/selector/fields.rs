@@ -21,13 +21,11 @@ impl Fields {
     pub(in crate::http::kubernetes) fn parse(text: &str) -> Result<Fields, String> {
         let mut terms = Vec::new();
         for part in split(text).into_iter().filter(|part| !part.is_empty()) {
-            let (field, equal, value) = operator(part)
-                .ok_or_else(|| format!("invalid selector: '{text}'; can't understand '{part}'"))?;
+            let (field, equal, value) =
+                operator(part).ok_or_else(|| format!("invalid selector: '{text}'; can't understand '{part}'"))?;
             let value = unescape(value)?;
             if field != NAME && field != NAMESPACE {
-                return Err(format!(
-                    "{field:?} is not a known field selector: only {NAME:?}, {NAMESPACE:?}"
-                ));
+                return Err(format!("{field:?} is not a known field selector: only {NAME:?}, {NAMESPACE:?}"));
             }
             terms.push(Term { of_name: field == NAME, equal, value });
             if terms.len() > limits::FILTER_MATCHES {

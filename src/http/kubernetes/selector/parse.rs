@@ -14,28 +14,30 @@ const OPERATORS: &str = "in, notin, =, ==, !=, gt, lt";
 pub(super) fn parse(text: &str) -> Result<Vec<Requirement>, String> {
     let mut parser = Parser { words: words(text), at: 0 };
     let mut requirements = Vec::new();
+    let begins = |word: &Word<'_>| matches!(word.token, Token::Identifier | Token::Not);
+    let first = parser.peek_value();
+    if first.token == Token::End {
+        return Ok(requirements);
+    }
+    if !begins(&first) {
+        return Err(format!("found '{}', expected: !, identifier, or 'end of string'", first.text));
+    }
     loop {
-        let next = parser.peek_value();
-        match next.token {
-            Token::Identifier | Token::Not => {}
-            Token::End => return Ok(requirements),
-            _ => return Err(format!("found '{}', expected: !, identifier, or 'end of string'", next.text)),
-        }
         let requirement = parser.requirement().map_err(|why| format!("unable to parse requirement: {why}"))?;
         requirements.push(requirement);
         if requirements.len() > limits::FILTER_MATCHES {
             return Err(format!("must have at most {} requirements", limits::FILTER_MATCHES));
         }
         let next = parser.take_value();
-        match next.token {
-            Token::End => return Ok(requirements),
-            Token::Comma => {
-                let after = parser.peek_value();
-                if !matches!(after.token, Token::Identifier | Token::Not) {
-                    return Err(format!("found '{}', expected: identifier after ','", after.text));
-                }
-            }
-            _ => return Err(format!("found '{}', expected: ',' or 'end of string'", next.text)),
+        if next.token == Token::End {
+            return Ok(requirements);
+        }
+        if next.token != Token::Comma {
+            return Err(format!("found '{}', expected: ',' or 'end of string'", next.text));
+        }
+        let after = parser.peek_value();
+        if !begins(&after) {
+            return Err(format!("found '{}', expected: identifier after ','", after.text));
         }
     }
 }
@@ -60,10 +62,8 @@ impl<'a> Parser<'a> {
     /// The same where no operator can stand: `in` and `notin` are names there.
     fn peek_value(&self) -> Word<'a> {
         let word = self.peek();
-        match word.token {
-            Token::In | Token::NotIn => Word { token: Token::Identifier, ..word },
-            _ => word,
-        }
+        let is_name = matches!(word.token, Token::In | Token::NotIn);
+        if is_name { Word { token: Token::Identifier, ..word } } else { word }
     }
 
     fn take_value(&mut self) -> Word<'a> {
@@ -101,7 +101,9 @@ impl<'a> Parser<'a> {
             Token::NotEquals => Operator::NotIn(BTreeSet::from([self.value(key)?])),
             Token::Greater => Operator::Greater(number(&self.value(key)?)?),
             Token::Less => Operator::Less(number(&self.value(key)?)?),
-            _ => return Err(format!("found '{}', expected: {OPERATORS}", word.text)),
+            Token::Error | Token::End | Token::Close | Token::Comma | Token::Not | Token::Identifier | Token::Open => {
+                return Err(format!("found '{}', expected: {OPERATORS}", word.text));
+            }
         })
     }
 
@@ -127,28 +129,24 @@ impl<'a> Parser<'a> {
         let mut wants_value = true;
         loop {
             let word = self.take_value();
-            match word.token {
-                Token::Identifier if wants_value => {
-                    values.insert(checked(key, word.text)?);
-                    wants_value = false;
+            let ends = word.token == Token::Close;
+            if ends && wants_value && values.is_empty() {
+                return Err("values: Invalid value: []: for 'in', 'notin' operators, values set can't be empty".into());
+            }
+            if word.token == Token::Identifier && wants_value {
+                values.insert(checked(key, word.text)?);
+                wants_value = false;
+            } else if ends || word.token == Token::Comma {
+                if wants_value {
+                    values.insert(String::new());
                 }
-                Token::Comma => {
-                    if wants_value {
-                        values.insert(String::new());
-                    }
-                    wants_value = true;
-                }
-                Token::Close if wants_value && values.is_empty() => {
-                    return Err("values: Invalid value: []: for 'in', 'notin' operators, values set can't be empty".into());
-                }
-                Token::Close => {
-                    if wants_value {
-                        values.insert(String::new());
-                    }
-                    return Ok(values);
-                }
-                _ if wants_value => return Err(format!("found '{}', expected: ',', ')' or identifier", word.text)),
-                _ => return Err(format!("found '{}', expected: ',' or ')'", word.text)),
+                wants_value = true;
+            } else {
+                let wanted = if wants_value { "',', ')' or identifier" } else { "',' or ')'" };
+                return Err(format!("found '{}', expected: {wanted}", word.text));
+            }
+            if ends {
+                return Ok(values);
             }
         }
     }
