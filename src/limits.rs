@@ -191,6 +191,20 @@ pub const WATCHERS: usize = 10_000;
 pub const WATCH_BATCH: usize = 256;
 /// Silence after which an event stream gets a comment, so that proxies keep it open.
 pub const WATCH_KEEPALIVE: Duration = Duration::from_secs(15);
+/// Addresses in one Endpoints object of Kubernetes' API (its own bound); slices hold all of them.
+pub const KUBERNETES_ENDPOINTS: usize = 1000;
+/// Hosts in one EndpointSlice (what its controller does): a change sends one slice anew.
+pub const KUBERNETES_SLICE_ENDPOINTS: usize = 100;
+/// Ports of a service in Kubernetes' API, of all its hosts together.
+pub const KUBERNETES_SERVICE_PORTS: usize = 100;
+/// Labels of a service in Kubernetes' API, of all its hosts together.
+pub const KUBERNETES_LABELS: usize = 256;
+/// Time of a watch of Kubernetes' API that names none (its own least).
+pub const KUBERNETES_WATCH_TIME: Duration = Duration::from_secs(30 * 60);
+/// Longest watch: clients begin anew.
+pub const KUBERNETES_WATCH_TIME_MAX: Duration = Duration::from_secs(3600);
+/// Time after which a watch that wants bookmarks gets one (Kubernetes').
+pub const KUBERNETES_BOOKMARK: Duration = Duration::from_secs(60);
 
 // ---- asking hosts ----
 

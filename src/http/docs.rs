@@ -54,6 +54,10 @@ pub(super) fn preamble() -> OpenApi {
             ),
             tag("lyft", "The API of Lyft's discovery service, with its paths and answers."),
             tag("consul", "The API of Consul's agents and catalog, for its clients as they are. Errors are bare text."),
+            tag(
+                "kubernetes",
+                "The look-ups of Kubernetes' API, for its clients as they are, without a cluster. Errors are Status objects.",
+            ),
             tag("operation", "What orchestrators, monitors and people ask of the server itself."),
         ]))
         .build()
@@ -64,7 +68,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::http::{consul, lyft, native, ops};
+    use crate::http::{consul, kubernetes, lyft, native, ops};
     use crate::limits;
 
     #[test]
@@ -74,6 +78,7 @@ mod tests {
             ("native", native::routes()),
             ("lyft", lyft::routes()),
             ("consul", consul::routes()),
+            ("kubernetes", kubernetes::routes()),
             ("operation", ops::routes()),
         ] {
             let components = routes.into_openapi().components.unwrap_or_default();

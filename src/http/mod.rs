@@ -9,6 +9,7 @@ pub mod consul;
 mod desk;
 mod docs;
 mod gate;
+mod kubernetes;
 mod listen;
 pub mod minos;
 pub mod native;
@@ -166,6 +167,7 @@ fn routes() -> OpenApiRouter<App> {
         .merge(lyft::routes())
         .merge(consul::routes())
         .merge(minos::routes())
+        .merge(kubernetes::routes())
         .merge(ops::routes())
 }
 

@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{BrokenZones, consul, lyft, minos};
+use super::{BrokenZones, consul, kubernetes, lyft, minos};
 use crate::limits;
 use crate::metrics::Outcome;
 use crate::registry::{CommitError, SubmitError};
@@ -323,6 +323,8 @@ pub(super) fn respond(path: &str, problem: &Problem) -> Response {
         consul::problem(problem)
     } else if minos::owns(path) {
         minos::problem(problem)
+    } else if kubernetes::owns(path) {
+        kubernetes::problem(problem)
     } else {
         problem.clone().into_response()
     }

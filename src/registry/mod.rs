@@ -358,6 +358,11 @@ impl Registry {
         Ok(self.core.lock().journal.since(revision)?.take(most).cloned().collect())
     }
 
+    /// The published changes after `revision` that are wanted, oldest first: at most as many as the journal remembers.
+    pub fn changes_that(&self, revision: Revision, wanted: impl Fn(&Change) -> bool) -> Result<Vec<Change>, Compacted> {
+        Ok(self.core.lock().journal.since(revision)?.filter(|change| wanted(change)).cloned().collect())
+    }
+
     /// A reader of the changes from the published revision on.
     pub fn follow(&self) -> Follower {
         Follower::new(self.published.subscribe())

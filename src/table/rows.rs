@@ -146,6 +146,11 @@ impl Hosts {
         rows
     }
 
+    /// All rows of a service and those after it, by service, dialect, id.
+    pub fn from_service(&self, service: &str) -> impl Iterator<Item = &Arc<Host>> {
+        self.rows.range::<_, RowKey<'_>>(RowKey::first_of(service)..).map(|row| &row.0)
+    }
+
     /// The rows of a service, by dialect, id.
     pub fn of_service<'a>(&'a self, service: &'a str) -> impl Iterator<Item = &'a Arc<Host>> {
         self.rows

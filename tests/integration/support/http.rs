@@ -72,9 +72,17 @@ impl Events {
         Events { body: response.into_body(), buffer: String::new() }
     }
 
-    /// The next event, comments passed over; `None` at the end of the stream.
+    /// The next event, comments passed over; `None` at the end of the stream. In streams of Kubernetes' API it is a line.
     pub(crate) async fn next(&mut self) -> Option<Event> {
         loop {
+            if self.buffer.starts_with('{')
+                && let Some((line, rest)) = self.buffer.split_once('\n')
+            {
+                let event: serde_json::Value = serde_json::from_str(line).expect("a line of JSON");
+                self.buffer = rest.to_owned();
+                let name = event["type"].as_str().unwrap_or_default().to_owned();
+                return Some(Event { name, data: event["object"].to_string() });
+            }
             if let Some((block, rest)) = self.buffer.split_once("\n\n") {
                 let (block, rest) = (block.to_owned(), rest.to_owned());
                 self.buffer = rest;
