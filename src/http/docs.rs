@@ -54,6 +54,12 @@ pub(super) fn preamble() -> OpenApi {
             ),
             tag("lyft", "The API of Lyft's discovery service, with its paths and answers."),
             tag("consul", "The API of Consul's agents and catalog, for its clients as they are. Errors are bare text."),
+            tag(
+                "envoy",
+                "Endpoints for Envoy (EDS v3). The same by gRPC on this listener: StreamEndpoints, FetchEndpoints, and \
+                 StreamAggregatedResources for this type of resources.",
+            ),
+            tag("prometheus", "Hosts as targets for Prometheus (http_sd)."),
             tag("operation", "What orchestrators, monitors and people ask of the server itself."),
         ]))
         .build()
@@ -64,7 +70,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::http::{consul, lyft, native, ops};
+    use crate::http::{consul, envoy, lyft, native, ops, prometheus};
     use crate::limits;
 
     #[test]
@@ -74,10 +80,13 @@ mod tests {
             ("native", native::routes()),
             ("lyft", lyft::routes()),
             ("consul", consul::routes()),
+            ("envoy", envoy::routes()),
+            ("prometheus", prometheus::routes()),
             ("operation", ops::routes()),
         ] {
             let components = routes.into_openapi().components.unwrap_or_default();
-            for name in components.schemas.into_keys() {
+            // Problems are the same for all of them.
+            for name in components.schemas.into_keys().filter(|name| name != "Problem") {
                 let other = owners.insert(name.clone(), dialect);
                 assert_eq!(other, None, "{name} is a schema of {dialect} too");
             }

@@ -7,6 +7,7 @@
 pub mod consul;
 mod desk;
 mod docs;
+mod envoy;
 mod gate;
 mod listen;
 pub mod native;
@@ -14,6 +15,7 @@ mod ops;
 mod percent;
 pub mod problem;
 mod progress;
+mod prometheus;
 mod watchers;
 mod worded;
 
@@ -142,6 +144,8 @@ fn routes() -> OpenApiRouter<App> {
         .merge(native::routes())
         .merge(lyft::routes())
         .merge(consul::routes())
+        .merge(envoy::routes())
+        .merge(prometheus::routes())
         .merge(ops::routes())
 }
 

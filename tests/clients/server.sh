@@ -1,13 +1,15 @@
 # A server for the scripts beside this file, and their count of what passed. To be sourced.
 #
 # ROLLCALL is the program to test; the debug build when it is not set. It runs on free ports of this machine, with
-# the memory store, and ends with the script.
+# the memory store unless `store` says another, and ends with the script.
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 ROLLCALL=${ROLLCALL:-$root/target/debug/rollcall}
 work=$(mktemp -d)
 server=
 dns_listen=127.0.0.1:0
+http_listen=127.0.0.1:0
+store=memory
 passed=0
 failed=0
 
@@ -29,7 +31,7 @@ trap finish EXIT
 # `dns_address` and `dns_port`.
 start_server() {
     local dns ready=
-    env -i HOME="$work" "$@" "$ROLLCALL" serve --store memory --http 127.0.0.1:0 --dns "$dns_listen" \
+    env -i HOME="$work" "$@" "$ROLLCALL" serve --store "$store" --http "$http_listen" --dns "$dns_listen" \
         >"$work/out" 2>"$work/log" </dev/null &
     server=$!
     for _ in $(seq 1 300); do

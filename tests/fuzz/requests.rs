@@ -30,7 +30,7 @@ const EPISODE: u64 = 2000;
 const FRAMES: usize = 64;
 
 const METHODS: [&str; 8] = ["GET", "PUT", "POST", "DELETE", "HEAD", "OPTIONS", "PATCH", "TRACE"];
-const PATHS: [&str; 60] = [
+const PATHS: [&str; 65] = [
     "/v1/hosts/web/a",
     "/v1/hosts/web/b",
     "/v1/hosts/db/a",
@@ -91,8 +91,13 @@ const PATHS: [&str; 60] = [
     "/v1/health/state/any?stale",
     "/v1/health/connect/web",
     "/v1/kv/a/b?recurse",
+    "/v3/discovery:endpoints",
+    "/envoy.service.endpoint.v3.EndpointDiscoveryService/StreamEndpoints",
+    "/envoy.service.endpoint.v3.EndpointDiscoveryService/FetchEndpoints",
+    "/v1/prometheus/sd",
+    "/v1/prometheus/sd?service=web&tag=v1&passing&namespace=team",
 ];
-const BODIES: [&str; 28] = [
+const BODIES: [&str; 31] = [
     "",
     "{}",
     r#"{"address":"10.0.0.1","port":80}"#,
@@ -120,15 +125,19 @@ const BODIES: [&str; 28] = [
     r#"{"Node":"N2","ID":"40e4a748-2192-161a-0510-9bf59fe950b5","Address":"10.0.0.2","NodeMeta":{"rfc1035-a":"\"é"},"TaggedAddresses":{"lan":"10.0.0.2"},"Service":{"Service":"web","ID":"web-1","Port":80,"Tags":["v1"]},"Checks":[{"Name":"up","Status":"critical"},{"Name":"own","ServiceID":"web-1","Definition":{"TCP":"a:1"}}]}"#,
     r#"{"Node":"n2","SkipNodeUpdate":true,"Check":{"Name":"up","Status":"passing","Output":"o"}}"#,
     r#"{"Node":"n2","CheckID":"up","ServiceID":""}"#,
+    r#"{"version_info":"x","node":{"id":"e"},"resource_names":["web","team/web:http","WEB",""],"type_url":"type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment","error_detail":{"code":3,"message":"no"}}"#,
+    "\0\0\0\0\x05\x1a\x03web",
+    "\0\0\0\0\x03\x1a\x01b\0\0\0\0\x0a\x1a\x03web2\x032\x01x",
     "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]",
 ];
-const KINDS: [&str; 7] = [
+const KINDS: [&str; 8] = [
     "application/json",
     "application/x-www-form-urlencoded",
     "multipart/form-data; boundary=x",
     "multipart/form-data",
     "text/plain",
     "application/json; charset=utf-16",
+    "application/grpc",
     "",
 ];
 const HEADERS: [(&str, &str); 7] = [
@@ -250,6 +259,9 @@ impl Sent {
             request = request.header(name, value);
         }
         let Ok(mut request) = request.body(Body::from(self.body.clone())) else { return (400, Vec::new()) };
+        if self.kind == "application/grpc" {
+            *request.version_mut() = axum::http::Version::HTTP_2;
+        }
         if dice.once_in(2) {
             let client = std::net::SocketAddr::from(([192, 168, 1, dice.octet()], 4000));
             request.extensions_mut().insert(axum::extract::ConnectInfo(client));
