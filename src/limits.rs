@@ -139,7 +139,7 @@ pub const ZONE_FILE_RDATA_OCTETS: usize = 65_000;
 
 // ---- HTTP ----
 
-/// Request body (Envoy's EDS request has about 77 kB: its route will have a bound of its own).
+/// Request body; discovery requests of Envoy have a bound of their own, [`EDS_REQUEST_OCTETS`].
 pub const HTTP_BODY_OCTETS: usize = 64 * 1024;
 /// Hosts in one registration of several: each is rendered under one hold of the lock, some ten microseconds each.
 pub const BATCH_HOSTS: usize = 500;
@@ -177,6 +177,34 @@ pub const FILTER_MATCHES: usize = 256;
 pub const FILTER_PATTERN_OCTETS: usize = 256 * 1024;
 /// Groups inside each other in the same.
 pub const FILTER_PATTERN_DEPTH: u32 = 64;
+/// Octets of a discovery request of Envoy: its node alone, with the list of its extensions, has about 77 kB.
+pub const EDS_REQUEST_OCTETS: usize = 1024 * 1024;
+/// Resources that one discovery request may name: each is waited for on its own.
+pub const EDS_RESOURCES: usize = 10_000;
+/// Octets of the metadata of one endpoint, names and values; what is more is left out.
+pub const EDS_METADATA_OCTETS: usize = 4096;
+/// Characters of Envoy's reason for a rejection that are logged.
+pub const EDS_REASON_CHARS: usize = 1000;
+/// Streams of one HTTP/2 connection at a time: an Envoy without ADS has one for each of its clusters.
+pub const HTTP2_STREAMS: u32 = 250;
+/// Octets of an HTTP/2 frame (the least that RFC 9113 4.2 allows): no answer holds the connection up for long.
+pub const HTTP2_FRAME_OCTETS: u32 = 16 * 1024;
+/// Octets of a request that one stream may send ahead of what is read of it.
+pub const HTTP2_STREAM_WINDOW_OCTETS: u32 = 256 * 1024;
+/// The same of all streams of a connection.
+pub const HTTP2_CONNECTION_WINDOW_OCTETS: u32 = 1024 * 1024;
+/// Octets of an answer given to a stream at a time; the next are made when it has room.
+pub const HTTP2_PIECE_OCTETS: usize = 16 * 1024;
+/// Streams that a client resets before they were begun; one that resets more is sent away (CVE-2023-44487).
+pub const HTTP2_RESETS: usize = 20;
+/// Streams that are reset for a client's mistakes before its connection is ended.
+pub const HTTP2_MISTAKES: usize = 100;
+/// Time from one PING to the next on an HTTP/2 connection: who is gone is found out also while nothing is to be sent.
+pub const HTTP2_PING_INTERVAL: Duration = Duration::from_secs(30);
+/// Time for the answer to it.
+pub const HTTP2_PING_TIME: Duration = Duration::from_secs(20);
+/// Time without a stream after which an HTTP/2 connection is ended.
+pub const HTTP2_IDLE: Duration = Duration::from_secs(60);
 /// HTTP connections in total.
 pub const HTTP_CONNECTIONS: usize = 8192;
 /// Hosts of which one call says why they are in an answer or not; those that are not come first.

@@ -80,6 +80,50 @@ impl Outcome {
     }
 }
 
+/// What came of a discovery request of Envoy.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Discovery {
+    /// It was answered, or an answer was sent as a service changed.
+    Answered,
+    /// What it has is what there is.
+    Unchanged,
+    /// It says that Envoy uses the last answer.
+    Acknowledged,
+    /// It says that Envoy rejects the last answer.
+    Rejected,
+    /// It speaks of an answer before the last.
+    Stale,
+}
+
+impl Discovery {
+    /// What can come by each transport.
+    const COUNTED: [(&'static str, Discovery); 6] = [
+        ("rest", Discovery::Answered),
+        ("rest", Discovery::Unchanged),
+        ("grpc", Discovery::Answered),
+        ("grpc", Discovery::Acknowledged),
+        ("grpc", Discovery::Rejected),
+        ("grpc", Discovery::Stale),
+    ];
+
+    /// The label.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Discovery::Answered => "answered",
+            Discovery::Unchanged => "unchanged",
+            Discovery::Acknowledged => "acknowledged",
+            Discovery::Rejected => "rejected",
+            Discovery::Stale => "stale",
+        }
+    }
+}
+
+#[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
+struct DiscoveryLabels {
+    transport: &'static str,
+    result: &'static str,
+}
+
 #[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
 struct WriteLabels {
     dialect: &'static str,
@@ -119,6 +163,7 @@ pub struct Metrics {
     families: Mutex<Families>,
     writes: Family<WriteLabels, Counter>,
     requests: Family<RequestLabels, Counter>,
+    discoveries: Family<DiscoveryLabels, Counter>,
     request_seconds: Family<RouteLabels, Histogram>,
     connections: Gauge,
     watchers: Gauge,
@@ -142,6 +187,7 @@ impl Metrics {
             families: Mutex::new(Families::with_prefix("rollcall")),
             writes: Family::default(),
             requests: Family::default(),
+            discoveries: Family::default(),
             request_seconds: Family::new_with_constructor(|| Histogram::new(REQUEST_BUCKETS)),
             connections: Gauge::default(),
             watchers: Gauge::default(),
@@ -164,6 +210,11 @@ impl Metrics {
             "Time from a request's headers to its answer's; long polls and streams left out",
             self.request_seconds.clone(),
         );
+        for (transport, result) in Discovery::COUNTED {
+            drop(self.discoveries.get_or_create(&DiscoveryLabels { transport, result: result.as_str() }));
+        }
+        let help = "Answers with endpoints for Envoy, and what Envoy said of them, by transport and result";
+        families.register("envoy_discoveries", help, self.discoveries.clone());
         families.register("http_connections", "Open HTTP connections", self.connections.clone());
         families.register("watchers", "Long polls and event streams that wait", self.watchers.clone());
         families.register("store_commit_seconds", "Time of one group commit", self.commit_seconds.clone());
@@ -205,6 +256,11 @@ impl Metrics {
             let histogram = self.request_seconds.get_or_create(&RouteLabels { route: labels.route });
             histogram.observe(took.as_secs_f64());
         }
+    }
+
+    /// Counts an answer with endpoints, or what was said of one; `transport` is `rest` or `grpc`.
+    pub fn discovery(&self, transport: &'static str, result: Discovery) {
+        self.discoveries.get_or_create(&DiscoveryLabels { transport, result: result.as_str() }).inc();
     }
 
     /// Counts a connection as open until the guard is dropped.

@@ -340,9 +340,9 @@ fn every_dependency_has_its_reason() {
     none(&complaints);
 }
 
-#[test]
-fn metrics_have_names_in_one_form() {
-    use rollcall::{clock, dns, metrics, probe, registry, zone};
+/// The names of the metrics, without what counters and histograms add to them.
+fn metrics() -> Vec<String> {
+    use rollcall::{clock, dns, metrics, probe, registry, table, zone};
     let clock = Arc::new(clock::Clock::system());
     let hall = registry::Registry::new(clock, zone::Zones::default(), registry::Durability::Immediate);
     let hall = Arc::new(hall);
@@ -350,15 +350,42 @@ fn metrics_have_names_in_one_form() {
     let engine = dns::Engine::new(Arc::clone(&hall), dns::Settings::default(), 0);
     counts.register_collector(Box::new(dns::StatsCollector(Arc::clone(engine.stats()))));
     counts.register_collector(Box::new(probe::StatsCollector(Arc::default())));
+    // A family is shown once something is counted in it.
+    counts.write(table::Dialect::Native, metrics::Operation::Register, metrics::Outcome::Ok);
+    counts.request("/livez", "GET", 200, Some(std::time::Duration::ZERO));
     let text = counts.encode();
-    let named: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()).collect();
-    assert!(named.len() > 10, "{text}");
+    text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()).map(str::to_owned).collect()
+}
+
+#[test]
+fn metrics_have_names_in_one_form() {
+    let named = metrics();
+    assert!(named.len() > 10, "{named:?}");
     let mut seen = BTreeSet::new();
     for name in named {
         let fits = name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
         assert!(name.starts_with("rollcall_") && fits && !name.contains("__") && !name.ends_with('_'), "{name}");
-        assert!(seen.insert(name), "{name} twice");
+        assert!(seen.insert(name.clone()), "{name} twice");
     }
+}
+
+/// What the dashboard and the alerts ask for is there: an expression about nothing is never true and never wrong.
+#[test]
+fn monitoring_names_metrics_that_exist() {
+    let known = metrics();
+    let mut complaints = Vec::new();
+    for file in ["etc/alerts.yml", "etc/grafana-dashboard.json"] {
+        let text = read(&root().join(file));
+        let names: BTreeSet<&str> = text.split(|c| !is_word(c)).filter(|word| word.starts_with("rollcall_")).collect();
+        assert!(names.len() > 10, "{file}: {names:?}");
+        for name in names {
+            let base = ["_total", "_bucket"].iter().find_map(|end| name.strip_suffix(end)).unwrap_or(name);
+            if !known.iter().any(|known| known == base) {
+                complaints.push(format!("{file}: no such metric: {name}"));
+            }
+        }
+    }
+    none(&complaints);
 }
 
 /// Whether a name in the table of requirements is that of a scenario, a script, or a function of `code`.

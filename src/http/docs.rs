@@ -53,11 +53,18 @@ pub(super) fn preamble() -> OpenApi {
                 "rollcall's own API. Errors are problem documents (RFC 9457) that name the field and the rule.",
             ),
             tag("lyft", "The API of Lyft's discovery service, with its paths and answers."),
+            tag("minos", "The API of minos' discovery service, for its framework and its gateway."),
             tag("consul", "The API of Consul's agents and catalog, for its clients as they are. Errors are bare text."),
             tag(
                 "kubernetes",
                 "The look-ups of Kubernetes' API, for its clients as they are, without a cluster. Errors are Status objects.",
             ),
+            tag(
+                "envoy",
+                "Endpoints for Envoy (EDS v3). The same by gRPC on this listener: StreamEndpoints, FetchEndpoints, and \
+                 StreamAggregatedResources for this type of resources.",
+            ),
+            tag("prometheus", "Hosts as targets for Prometheus (http_sd)."),
             tag("operation", "What orchestrators, monitors and people ask of the server itself."),
         ]))
         .build()
@@ -68,7 +75,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::http::{consul, kubernetes, lyft, native, ops};
+    use crate::http::{consul, envoy, kubernetes, lyft, minos, native, ops, prometheus};
     use crate::limits;
 
     #[test]
@@ -78,11 +85,15 @@ mod tests {
             ("native", native::routes()),
             ("lyft", lyft::routes()),
             ("consul", consul::routes()),
+            ("minos", minos::routes()),
             ("kubernetes", kubernetes::routes()),
+            ("envoy", envoy::routes()),
+            ("prometheus", prometheus::routes()),
             ("operation", ops::routes()),
         ] {
             let components = routes.into_openapi().components.unwrap_or_default();
-            for name in components.schemas.into_keys() {
+            // Problems are the same for all of them.
+            for name in components.schemas.into_keys().filter(|name| name != "Problem") {
                 let other = owners.insert(name.clone(), dialect);
                 assert_eq!(other, None, "{name} is a schema of {dialect} too");
             }

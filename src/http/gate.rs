@@ -15,8 +15,8 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use tokio::time::timeout;
 use tower::{Service, ServiceExt as _};
 
-use super::App;
 use super::problem::{self, Kind, Problem};
+use super::{App, envoy};
 use crate::limits;
 
 /// The route of a request that no pattern matched.
@@ -25,6 +25,15 @@ const NO_ROUTE: &str = "none";
 /// An answer that waited for a change on purpose: its time says nothing about the server.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Waited;
+
+/// What the gate does with the body of a request.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum BodyRule {
+    /// Reads all of it, at most so many octets.
+    Whole(usize),
+    /// Leaves it to the route, which bounds each message of it.
+    Messages,
+}
 
 /// The gate before one route. A service of its own because what axum makes of a function boxes and clones more than
 /// a heartbeat does in the table.
@@ -70,7 +79,9 @@ where
     let route = request.extensions().get::<MatchedPath>().cloned();
     let method = request.method().clone();
     let uri = request.uri().clone();
-    let response = match within_bounds(request).await {
+    let rule = envoy::body_rule(route.as_ref().map(MatchedPath::as_str), request.headers());
+    let rule = rule.unwrap_or(BodyRule::Whole(limits::HTTP_BODY_OCTETS));
+    let response = match within_bounds(request, rule).await {
         Ok(request) => {
             let Ok(response) = inner.oneshot(request).await;
             response
@@ -84,13 +95,16 @@ where
     response
 }
 
-async fn within_bounds(request: Request) -> Result<Request, Problem> {
+async fn within_bounds(request: Request, rule: BodyRule) -> Result<Request, Problem> {
     let (parts, body) = request.into_parts();
     check_url(&parts)?;
     check_headers(&parts)?;
     check_encoding(&parts)?;
-    let body = read_body(body).await?;
-    Ok(Request::from_parts(parts, Body::from(body)))
+    let body = match rule {
+        BodyRule::Whole(bound) => Body::from(read_body(body, bound).await?),
+        BodyRule::Messages => body,
+    };
+    Ok(Request::from_parts(parts, body))
 }
 
 fn check_url(parts: &Parts) -> Result<(), Problem> {
@@ -125,12 +139,11 @@ fn check_encoding(parts: &Parts) -> Result<(), Problem> {
     Err(Problem::invalid("Content-Encoding", "must be identity or left out").of_kind(Kind::EncodedBody))
 }
 
-async fn read_body(body: Body) -> Result<Bytes, Problem> {
+async fn read_body(body: Body, bound: usize) -> Result<Bytes, Problem> {
     use axum::body::HttpBody as _;
     if body.is_end_stream() {
         return Ok(Bytes::new());
     }
-    let bound = limits::HTTP_BODY_OCTETS;
     let too_large = || Problem::new(Kind::LargeBody, format!("the body must be at most {bound} octets"));
     // What says itself that it is too large is not read at all.
     if body.size_hint().lower() > bound as u64 {

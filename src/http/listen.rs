@@ -1,5 +1,12 @@
 //! The listener: connections, their bounds, and their end.
+//!
+//! HTTP/1.1 and HTTP/2 share it: who begins with the preface of HTTP/2 speaks that, by prior knowledge (RFC 9113 3.3).
 
+mod http2;
+mod pieces;
+mod preface;
+
+use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -8,6 +15,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
+use axum::response::Response;
 use futures_util::future::{Either, ready};
 use hyper::body::Incoming;
 use hyper::header::HOST;
@@ -98,11 +106,31 @@ where
             None => Either::Right(router.clone().call(request.map(Body::new))),
         }
     });
+    // Until the first octets are there the connection idles: it ends like one that does.
+    let begun = shutdown.run_until_cancelled(timeout(limits::HTTP_HEADER_TIME, preface::read(stream)));
+    let Some(Ok(Ok((is_http2, stream)))) = begun.await else { return };
+    let stream = Progress::new(stream);
+    let ended = if is_http2 {
+        http2::run(stream, service, &shutdown).await
+    } else {
+        run_http1(stream, service, &shutdown).await
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%peer, %error, "connection ended");
+    }
+}
+
+async fn run_http1<S, A>(stream: S, answer: A, shutdown: &CancellationToken) -> hyper::Result<()>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    A: hyper::service::Service<Request<Incoming>, Response = Response, Error = Infallible> + Unpin,
+    A::Future: Unpin,
+{
     let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits::HTTP_HEADER_TIME)
         .max_buf_size(limits::HTTP_READ_BUFFER_OCTETS)
-        .serve_connection(TokioIo::new(Worded::new(Progress::new(stream))), service);
+        .serve_connection(TokioIo::new(Worded::new(stream)), answer);
     let mut stopping = false;
     let ended = loop {
         let run = std::future::poll_fn(|context| connection.poll_without_shutdown(context));
@@ -114,18 +142,17 @@ where
             }
         }
     };
-    if let Err(error) = ended {
-        tracing::debug!(%peer, %error, "connection ended");
-    }
     if !stopping {
         linger(connection.into_parts().io.into_inner()).await;
     }
+    ended
 }
 
-/// A request of HTTP/1.1 has one header `Host`, whatever it says (RFC 9112 3.2).
+/// A request of HTTP/1.1 has one header `Host`, whatever it says (RFC 9112 3.2); one of HTTP/2 may do without, as its
+/// target says the same (RFC 9113 8.3.1).
 fn check_host<B>(request: &Request<B>) -> Result<(), Problem> {
     let hosts = request.headers().get_all(HOST).iter().count();
-    if hosts == 1 || (hosts == 0 && request.version() < Version::HTTP_11) {
+    if hosts == 1 || (hosts == 0 && request.version() != Version::HTTP_11) {
         return Ok(());
     }
     Err(Problem::invalid("Host", format!("must be given once, is given {hosts} times")))

@@ -8,6 +8,7 @@ mod client;
 pub mod consul;
 mod desk;
 mod docs;
+mod envoy;
 mod gate;
 mod kubernetes;
 mod listen;
@@ -18,6 +19,7 @@ mod percent;
 mod pieces;
 pub mod problem;
 mod progress;
+mod prometheus;
 mod watchers;
 mod worded;
 
@@ -168,6 +170,8 @@ fn routes() -> OpenApiRouter<App> {
         .merge(consul::routes())
         .merge(minos::routes())
         .merge(kubernetes::routes())
+        .merge(envoy::routes())
+        .merge(prometheus::routes())
         .merge(ops::routes())
 }
 

@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{BrokenZones, consul, kubernetes, lyft, minos};
+use super::{BrokenZones, consul, envoy, kubernetes, lyft, minos};
 use crate::limits;
 use crate::metrics::Outcome;
 use crate::registry::{CommitError, SubmitError};
@@ -332,7 +332,10 @@ pub(super) fn respond(path: &str, problem: &Problem) -> Response {
 
 /// Answers a path that no dialect has.
 #[allow(clippy::unused_async, reason = "a handler")]
-pub(super) async fn unknown_path(uri: axum::http::Uri) -> Response {
+pub(super) async fn unknown_path(uri: axum::http::Uri, headers: axum::http::HeaderMap) -> Response {
+    if let Some(unimplemented) = envoy::unknown_call(&headers) {
+        return unimplemented;
+    }
     let path: String = uri.path().chars().take(limits::NAME_OCTETS).collect();
     let problem = Problem::new(Kind::UnknownPath, format!("{path:?} is no path of this server; /docs lists them"));
     respond(uri.path(), &problem)

@@ -30,7 +30,7 @@ const EPISODE: u64 = 2000;
 const FRAMES: usize = 64;
 
 const METHODS: [&str; 8] = ["GET", "PUT", "POST", "DELETE", "HEAD", "OPTIONS", "PATCH", "TRACE"];
-const PATHS: [&str; 80] = [
+const PATHS: [&str; 85] = [
     "/v1/hosts/web/a",
     "/v1/hosts/web/b",
     "/v1/hosts/db/a",
@@ -111,8 +111,13 @@ const PATHS: [&str; 80] = [
     "/apis/discovery.k8s.io/v1/endpointslices?watch=1&labelSelector=kubernetes.io/service-name=web&timeoutSeconds=1",
     "/api/v1/services?watch=1&resourceVersion=1&timeoutSeconds=1",
     "/api/v1/endpoints?resourceVersion=3&resourceVersionMatch=Exact",
+    "/v3/discovery:endpoints",
+    "/envoy.service.endpoint.v3.EndpointDiscoveryService/StreamEndpoints",
+    "/envoy.service.endpoint.v3.EndpointDiscoveryService/FetchEndpoints",
+    "/v1/prometheus/sd",
+    "/v1/prometheus/sd?service=web&tag=v1&passing&namespace=team",
 ];
-const BODIES: [&str; 31] = [
+const BODIES: [&str; 34] = [
     "",
     "{}",
     r#"{"address":"10.0.0.1","port":80}"#,
@@ -143,15 +148,19 @@ const BODIES: [&str; 31] = [
     r#"{"hosts":[{"service":"web","id":"a","address":"10.0.0.1","port":80},{"address":"fd00::2","id":"b","tags":["/a"],"service":"db"}]}"#,
     r#"{"address":"10.0.0.1","port":8080,"endpoints":[["GET","/a/{b}/1"],["*",""],["POST","/health"]]}"#,
     r#"{"address":"some-box","port":"80","endpoints":[{"method":"GET","url":"/health"}],"status":false,"x":null}"#,
+    r#"{"version_info":"x","node":{"id":"e"},"resource_names":["web","team/web:http","WEB",""],"type_url":"type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment","error_detail":{"code":3,"message":"no"}}"#,
+    "\0\0\0\0\x05\x1a\x03web",
+    "\0\0\0\0\x03\x1a\x01b\0\0\0\0\x0a\x1a\x03web2\x032\x01x",
     "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]",
 ];
-const KINDS: [&str; 7] = [
+const KINDS: [&str; 8] = [
     "application/json",
     "application/x-www-form-urlencoded",
     "multipart/form-data; boundary=x",
     "multipart/form-data",
     "text/plain",
     "application/json; charset=utf-16",
+    "application/grpc",
     "",
 ];
 const HEADERS: [(&str, &str); 8] = [
@@ -268,6 +277,9 @@ impl Sent {
             request = request.header(name, value);
         }
         let Ok(mut request) = request.body(Body::from(self.body.clone())) else { return (400, Vec::new()) };
+        if self.kind == "application/grpc" {
+            *request.version_mut() = axum::http::Version::HTTP_2;
+        }
         if dice.once_in(2) {
             let client = std::net::SocketAddr::from(([192, 168, 1, dice.octet()], 4000));
             request.extensions_mut().insert(axum::extract::ConnectInfo(client));

@@ -19,6 +19,7 @@ mod wait;
 mod watch;
 mod write;
 
+pub(in crate::http) use query::Query;
 pub(in crate::http) use reload::reload_zones;
 
 use axum::http::HeaderName;

@@ -10,21 +10,21 @@ use crate::table::{Dialect, Host, Invalid, Namespace, Revision, ServiceName, Sta
 
 /// The parameters of a request, read.
 #[derive(Debug, Default)]
-pub(super) struct Query {
+pub(in crate::http) struct Query {
     pub(super) origin: Option<Dialect>,
-    pub(super) service: Option<String>,
+    pub(in crate::http) service: Option<String>,
     pub(super) index: Option<Revision>,
     pub(super) wait: Option<Duration>,
     pub(super) limit: Option<usize>,
     pub(super) after: Option<String>,
     pub(super) name: Option<String>,
     pub(super) qtype: Option<String>,
-    pub(super) filter: Filter,
+    pub(in crate::http) filter: Filter,
 }
 
 /// Which hosts of a list are wanted.
 #[derive(Debug, Default)]
-pub(super) struct Filter {
+pub(in crate::http) struct Filter {
     passing: bool,
     served: bool,
     tags: Vec<Tag>,
@@ -38,7 +38,7 @@ impl Filter {
     }
 
     /// Whether a host is wanted, as far as the host alone says.
-    pub(super) fn takes(&self, host: &Host) -> bool {
+    pub(in crate::http) fn takes(&self, host: &Host) -> bool {
         (!self.passing || is_passing(host))
             && self.namespace.as_ref().is_none_or(|namespace| *namespace == host.namespace)
             && self.tags.iter().all(|tag| host.tags.contains(tag))
@@ -52,7 +52,7 @@ pub(super) fn is_passing(host: &Host) -> bool {
 
 impl Query {
     /// Reads a query of which the route knows the parameters `known`.
-    pub(super) fn parse(query: Option<&str>, known: &[&str]) -> Result<Query, Problem> {
+    pub(in crate::http) fn parse(query: Option<&str>, known: &[&str]) -> Result<Query, Problem> {
         let mut read = Query::default();
         let Some(query) = query.filter(|query| !query.is_empty()) else { return Ok(read) };
         if query.split('&').count() > limits::HTTP_QUERY_PARAMETERS {

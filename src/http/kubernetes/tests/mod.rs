@@ -56,15 +56,7 @@ impl Server {
     }
 
     fn of(registry: Arc<Registry>) -> Server {
-        let settings = Settings {
-            host_ttl: None,
-            check_os_services: false,
-            lyft_host_ttl: Duration::from_secs(600),
-            lyft_check: None,
-            lyft_env: "test".into(),
-            trust_forwarded_for: false,
-            auto_ip_networks: Vec::new(),
-        };
+        let settings = Settings::default();
         let metrics = Arc::new(Metrics::new(&registry));
         let app = App::new(registry, Arc::new(settings), metrics, Arc::new(Readiness::ready()));
         Server { router: router(app.clone()), app }

@@ -1,0 +1,63 @@
+//! Answers and their versions.
+//!
+//! A version is a number made of what the answer says. So it changes when Envoy would see something else and at no other
+//! time: it is the same after a restart, and on another server with the same hosts.
+
+use std::collections::BTreeSet;
+use std::hash::Hasher as _;
+
+use bytes::Bytes;
+use prost::Message as _;
+use siphasher::sip::SipHasher13;
+
+use super::assignment::assignment;
+use super::proto::{Any, ClusterLoadAssignment, TYPE_URL};
+use super::resource::Resource;
+use crate::clock::Timestamp;
+use crate::registry::Snapshot;
+
+/// A resource as it is now.
+pub(super) struct Made {
+    /// What it says.
+    pub(super) assignment: ClusterLoadAssignment,
+    /// The same in wire form.
+    octets: Bytes,
+    /// The number of what it says.
+    pub(super) number: u64,
+}
+
+impl Made {
+    /// The resource of that name.
+    pub(super) fn of(resource: &Resource, snapshot: &Snapshot, now: Timestamp) -> Made {
+        let assignment = assignment(resource, snapshot, now);
+        let octets = Bytes::from(assignment.encode_to_vec());
+        let number = number(&octets);
+        Made { assignment, octets, number }
+    }
+
+    /// The same as a part of an answer over gRPC.
+    pub(super) fn into_any(self) -> Any {
+        Any { type_url: TYPE_URL.to_owned(), value: self.octets }
+    }
+}
+
+/// The resources of those names, each once.
+pub(super) fn make(names: &[String], snapshot: &Snapshot, now: Timestamp) -> Vec<Made> {
+    let distinct: BTreeSet<&String> = names.iter().collect();
+    distinct.into_iter().map(|name| Made::of(&Resource::parse(name), snapshot, now)).collect()
+}
+
+/// The version of an answer, of the numbers of its resources in the order of their names.
+pub(super) fn version(numbers: impl IntoIterator<Item = u64>) -> String {
+    let mut hasher = SipHasher13::new();
+    for number in numbers {
+        hasher.write_u64(number);
+    }
+    format!("{:016x}", hasher.finish())
+}
+
+fn number(octets: &[u8]) -> u64 {
+    let mut hasher = SipHasher13::new();
+    hasher.write(octets);
+    hasher.finish()
+}

@@ -1,0 +1,89 @@
+//! Discovery by polling.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use serde::Serialize;
+
+use super::answer::{Made, make, version};
+use super::proto::{ClusterLoadAssignment, DiscoveryRequest, TYPE_URL};
+use crate::http::App;
+use crate::http::gate::JSON;
+use crate::http::problem::{Document, Kind, Problem};
+use crate::limits;
+use crate::metrics::Discovery;
+
+/// An answer in JSON.
+#[derive(Serialize)]
+struct Answer<'a> {
+    version_info: &'a str,
+    type_url: &'static str,
+    resources: Vec<Resource<'a>>,
+}
+
+#[derive(Serialize)]
+struct Resource<'a> {
+    #[serde(rename = "@type")]
+    type_url: &'static str,
+    #[serde(flatten)]
+    assignment: &'a ClusterLoadAssignment,
+}
+
+/// Gives Envoy the endpoints of its clusters (EDS v3 by polling).
+///
+/// The body is a `DiscoveryRequest` in JSON, the answer a `DiscoveryResponse`: one `ClusterLoadAssignment` for each of
+/// `resource_names`, without endpoints where there is no such service. A name is `[namespace/]service[:port]`. 304 says
+/// that `version_info` of the request is still the newest.
+#[utoipa::path(post, path = "/v3/discovery:endpoints", tag = "envoy",
+    request_body(content = String, content_type = "application/json",
+        example = json!({"version_info": "", "resource_names": ["web"], "type_url": TYPE_URL, "node": {"id": "envoy-1", "cluster": "edge"}})),
+    responses(
+        (status = 200, description = "The endpoints.", body = str, content_type = "application/json"),
+        (status = 304, description = "They are as the request says it has them."),
+        (status = 400, description = "The body is no discovery request, or asks for resources of another type.", body = Document, content_type = "application/problem+json"),
+        (status = 413, description = "The body has more than 1048576 octets.", body = Document, content_type = "application/problem+json"),
+        (status = 503, description = "The table is not loaded yet.", body = Document, content_type = "application/problem+json"),
+    ))]
+#[allow(clippy::unused_async, reason = "a handler")]
+pub(super) async fn endpoints(State(app): State<App>, body: Bytes) -> Result<Response, Problem> {
+    let request = read(&body)?;
+    check(&request)?;
+    let snapshot = app.registry.snapshot_arc();
+    if !snapshot.loaded {
+        // Empty lists would take the hosts from clusters that have some.
+        return Err(Problem::new(Kind::NotReady, "the table is not loaded yet"));
+    }
+    let made = make(&request.resource_names, &snapshot, app.registry.now());
+    let version = version(made.iter().map(|made| made.number));
+    if request.version_info == version {
+        app.metrics.discovery("rest", Discovery::Unchanged);
+        return Ok(StatusCode::NOT_MODIFIED.into_response());
+    }
+    app.metrics.discovery("rest", Discovery::Answered);
+    let resources = made.iter().map(|Made { assignment, .. }| Resource { type_url: TYPE_URL, assignment });
+    let answer = Answer { version_info: &version, type_url: TYPE_URL, resources: resources.collect() };
+    // Texts and numbers serialize.
+    Ok((JSON, serde_json::to_vec(&answer).unwrap_or_default()).into_response())
+}
+
+fn read(body: &[u8]) -> Result<DiscoveryRequest, Problem> {
+    // Serde would take a list, field by field.
+    if !body.trim_ascii_start().starts_with(b"{") {
+        return Err(Problem::invalid("body", "must be a discovery request in JSON: an object"));
+    }
+    serde_json::from_slice(body)
+        .map_err(|error| Problem::invalid("body", format!("must be a discovery request in JSON: {error}")))
+}
+
+fn check(request: &DiscoveryRequest) -> Result<(), Problem> {
+    if !request.type_url.is_empty() && request.type_url != TYPE_URL {
+        return Err(Problem::invalid("type_url", format!("must be {TYPE_URL}, or left out")));
+    }
+    let names = request.resource_names.len();
+    if names > limits::EDS_RESOURCES {
+        let rule = format!("must be at most {} names, are {names}", limits::EDS_RESOURCES);
+        return Err(Problem::invalid("resource_names", rule));
+    }
+    Ok(())
+}

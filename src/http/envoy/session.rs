@@ -1,0 +1,128 @@
+//! One stream's state, without the stream: what is subscribed, what was sent, what was said about it.
+//!
+//! The rules are those of the xDS protocol, state of the world, for resources that may be sent alone:
+//!
+//! * An answer has a nonce. A request with another nonce than that of the last answer is stale and says nothing.
+//! * A request names all that is wanted; what it names no more is wanted no more.
+//! * One answer is under way at a time. The next goes when the last was acknowledged or rejected, and says what there is
+//!   then: a client that is slow gets fewer answers, not older ones.
+//! * What was rejected is not sent again before it is another.
+
+use std::collections::BTreeMap;
+
+use super::answer::{Made, version};
+use super::proto::{DiscoveryRequest, DiscoveryResponse, TYPE_URL};
+use super::resource::Resource;
+use crate::clock::Timestamp;
+use crate::registry::Snapshot;
+use crate::table::Revision;
+
+/// What a request came to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Heard {
+    /// The first of the stream.
+    Begun,
+    /// It speaks of an answer before the last.
+    Stale,
+    /// The last answer is used.
+    Acknowledged,
+    /// It is not, and why.
+    Rejected(String),
+}
+
+/// The state.
+#[derive(Default)]
+pub(super) struct Session {
+    subscribed: BTreeMap<String, Subscription>,
+    /// The number of the last answer; its nonce.
+    sent: u64,
+    /// Whether that was neither acknowledged nor rejected.
+    under_way: bool,
+    has_begun: bool,
+}
+
+/// A resource that is wanted.
+struct Subscription {
+    resource: Resource,
+    /// Whether there may be something to send.
+    is_due: bool,
+    /// What was sent last.
+    number: Option<u64>,
+    /// Since when what it is made of was as it is, when it was looked at last.
+    seen: Revision,
+}
+
+impl Session {
+    /// Takes a request.
+    pub(super) fn hear(&mut self, request: DiscoveryRequest) -> Heard {
+        let is_first = !std::mem::replace(&mut self.has_begun, true);
+        // A first request may speak of an answer of an earlier stream.
+        if !is_first && request.response_nonce != self.nonce() {
+            return Heard::Stale;
+        }
+        let was_under_way = std::mem::take(&mut self.under_way);
+        self.subscribe(request.resource_names);
+        match request.error_detail {
+            _ if is_first => Heard::Begun,
+            Some(status) if was_under_way => Heard::Rejected(status.message),
+            // It says nothing that is new of the answer: only what is wanted may be another.
+            Some(_) | None if !was_under_way => Heard::Begun,
+            Some(_) | None => Heard::Acknowledged,
+        }
+    }
+
+    fn subscribe(&mut self, names: Vec<String>) {
+        let mut before = std::mem::take(&mut self.subscribed);
+        for name in names {
+            let kept = before.remove(&name);
+            let new = || Subscription {
+                resource: Resource::parse(&name),
+                is_due: true,
+                number: None,
+                seen: Revision::default(),
+            };
+            let subscription = kept.unwrap_or_else(new);
+            self.subscribed.entry(name).or_insert(subscription);
+        }
+    }
+
+    /// What there is to send, if anything may be sent and there is something.
+    pub(super) fn answer(&mut self, snapshot: &Snapshot, now: Timestamp) -> Option<DiscoveryResponse> {
+        if self.under_way {
+            return None;
+        }
+        let mut resources = Vec::new();
+        for subscription in self.subscribed.values_mut().filter(|subscription| subscription.is_due) {
+            subscription.is_due = false;
+            subscription.seen = subscription.resource.topic().modified(snapshot);
+            let made = Made::of(&subscription.resource, snapshot, now);
+            if subscription.number.replace(made.number) != Some(made.number) {
+                resources.push(made.into_any());
+            }
+        }
+        if resources.is_empty() {
+            return None;
+        }
+        self.sent += 1;
+        self.under_way = true;
+        let version_info = version(self.subscribed.values().filter_map(|subscription| subscription.number));
+        Some(DiscoveryResponse { version_info, resources, type_url: TYPE_URL.to_owned(), nonce: self.nonce() })
+    }
+
+    /// The resources whose changes are to be waited for, each with since when it is as it was seen.
+    pub(super) fn waits(&self) -> impl Iterator<Item = (&str, &Resource, Revision)> {
+        let waiting = self.subscribed.iter().filter(|(_, subscription)| !subscription.is_due);
+        waiting.map(|(name, subscription)| (name.as_str(), &subscription.resource, subscription.seen))
+    }
+
+    /// A resource may be another now.
+    pub(super) fn changed(&mut self, name: &str) {
+        if let Some(subscription) = self.subscribed.get_mut(name) {
+            subscription.is_due = true;
+        }
+    }
+
+    fn nonce(&self) -> String {
+        if self.sent == 0 { String::new() } else { self.sent.to_string() }
+    }
+}

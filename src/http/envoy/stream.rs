@@ -1,0 +1,199 @@
+//! Discovery by a stream: an answer at once, and another whenever a service that is subscribed to has changed.
+
+use std::collections::HashSet;
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
+use http_body_util::StreamBody;
+use hyper::body::Frame;
+
+use super::answer::{make, version};
+use super::grpc::{self, Code, Messages, Status};
+use super::proto::{DiscoveryRequest, DiscoveryResponse, TYPE_URL};
+use super::session::{Heard, Session};
+use crate::http::App;
+use crate::http::problem::Problem;
+use crate::http::watchers::{self, Place, mark_waited};
+use crate::limits;
+use crate::metrics::Discovery;
+
+/// A place in [`Watch::waits`] of what is waited for no more, before all of them are made anew.
+const WAITS_LEFT_OVER: usize = 64;
+
+/// `StreamEndpoints`, and `StreamAggregatedResources` for the same type of resources.
+pub(super) async fn stream(State(app): State<App>, request: Request) -> Result<Response, Problem> {
+    let (parts, body) = request.into_parts();
+    let messages = grpc::messages(&parts, body)?;
+    let Some(place) = watchers::take_place(&app) else {
+        let message = format!("{} long polls and streams wait, the bound", limits::WATCHERS);
+        return Ok(Status::new(Code::ResourceExhausted, message).into_response());
+    };
+    let watch = Watch {
+        app,
+        messages,
+        session: Session::default(),
+        waits: FuturesUnordered::new(),
+        waited_for: HashSet::new(),
+        is_over: false,
+        _place: place,
+    };
+    let frames = futures_util::stream::unfold(watch, |mut watch| async move {
+        let frame = watch.next().await?;
+        Some((Ok::<_, Infallible>(frame), watch))
+    });
+    let mut response = grpc::answer(Body::new(StreamBody::new(frames)));
+    mark_waited(&mut response);
+    Ok(response)
+}
+
+/// `FetchEndpoints`: one request, one answer.
+pub(super) async fn fetch(State(app): State<App>, request: Request) -> Result<Response, Problem> {
+    let (parts, body) = request.into_parts();
+    let mut messages = grpc::messages(&parts, body)?;
+    Ok(match fetched(&app, &mut messages).await {
+        Ok(message) => {
+            let frames = [Frame::data(message), Frame::trailers(Status::ok().trailers())];
+            grpc::answer(Body::new(StreamBody::new(futures_util::stream::iter(frames.map(Ok::<_, Infallible>)))))
+        }
+        Err(status) => status.into_response(),
+    })
+}
+
+async fn fetched(app: &App, messages: &mut Messages) -> Result<Bytes, Status> {
+    let missing = || Status::new(Code::InvalidArgument, "the request has no message");
+    // Whoever calls without a message is not waited for.
+    let first = tokio::time::timeout(limits::HTTP_BODY_TIME, messages.next::<DiscoveryRequest>()).await;
+    let request = first.map_err(|_| missing())??.ok_or_else(missing)?;
+    check(&request)?;
+    let snapshot = app.registry.snapshot_arc();
+    if !snapshot.loaded {
+        return Err(not_loaded());
+    }
+    let made = make(&request.resource_names, &snapshot, app.registry.now());
+    let version_info = version(made.iter().map(|made| made.number));
+    let resources = made.into_iter().map(super::answer::Made::into_any).collect();
+    app.metrics.discovery("grpc", Discovery::Answered);
+    let answer = DiscoveryResponse { version_info, resources, type_url: TYPE_URL.to_owned(), nonce: String::new() };
+    Ok(grpc::framed(&answer))
+}
+
+fn check(request: &DiscoveryRequest) -> Result<(), Status> {
+    let names = request.resource_names.len();
+    if names > limits::EDS_RESOURCES {
+        let message = format!("resource_names must be at most {} names, are {names}", limits::EDS_RESOURCES);
+        return Err(Status::new(Code::InvalidArgument, message));
+    }
+    if !request.type_url.is_empty() && request.type_url != TYPE_URL {
+        return Err(Status::new(Code::InvalidArgument, format!("type_url must be {TYPE_URL}")));
+    }
+    Ok(())
+}
+
+fn not_loaded() -> Status {
+    Status::new(Code::Unavailable, "the table is not loaded yet")
+}
+
+type Wait = Pin<Box<dyn Future<Output = String> + Send>>;
+
+/// One stream. It is asked for its next frame when the last was taken.
+struct Watch {
+    app: App,
+    messages: Messages,
+    session: Session,
+    /// One for each resource: the name, once it may be another.
+    waits: FuturesUnordered<Wait>,
+    waited_for: HashSet<String>,
+    is_over: bool,
+    _place: Place,
+}
+
+impl Watch {
+    /// The next frame; `None` behind the last.
+    async fn next(&mut self) -> Option<Frame<Bytes>> {
+        if self.is_over {
+            return None;
+        }
+        match self.next_answer().await {
+            Ok(answer) => Some(Frame::data(grpc::framed(&answer))),
+            Err(end) => {
+                self.is_over = true;
+                self.waits.clear();
+                Some(Frame::trailers(end.trailers()))
+            }
+        }
+    }
+
+    /// The next answer, or how the stream ends.
+    async fn next_answer(&mut self) -> Result<DiscoveryResponse, Status> {
+        let app = self.app.clone();
+        loop {
+            {
+                let snapshot = app.registry.snapshot_arc();
+                if !snapshot.loaded {
+                    return Err(not_loaded());
+                }
+                if let Some(answer) = self.session.answer(&snapshot, app.registry.now()) {
+                    app.metrics.discovery("grpc", Discovery::Answered);
+                    return Ok(answer);
+                }
+            }
+            self.wait_for_all();
+            tokio::select! {
+                biased;
+                () = app.stopping.cancelled() => return Err(Status::new(Code::Unavailable, "the server is stopping")),
+                request = self.messages.next::<DiscoveryRequest>() => {
+                    // Envoy ends its side when it wants nothing more.
+                    let request = request?.ok_or_else(Status::ok)?;
+                    check(&request)?;
+                    self.hear(request);
+                }
+                Some(name) = self.waits.next() => {
+                    self.waited_for.remove(&name);
+                    self.session.changed(&name);
+                }
+            }
+        }
+    }
+
+    fn hear(&mut self, request: DiscoveryRequest) {
+        let node = request.node.as_ref().map(|node| node.id.clone()).unwrap_or_default();
+        let heard = self.session.hear(request);
+        tracing::debug!(node, ?heard, "discovery request");
+        match heard {
+            Heard::Begun => {}
+            Heard::Stale => self.app.metrics.discovery("grpc", Discovery::Stale),
+            Heard::Acknowledged => self.app.metrics.discovery("grpc", Discovery::Acknowledged),
+            Heard::Rejected(reason) => {
+                let reason: String = reason.chars().take(limits::EDS_REASON_CHARS).collect();
+                tracing::warn!(reason, "Envoy rejects its endpoints");
+                self.app.metrics.discovery("grpc", Discovery::Rejected);
+            }
+        }
+    }
+
+    /// Waits for each resource that is subscribed to.
+    fn wait_for_all(&mut self) {
+        if self.waits.len() > self.session.waits().count() + WAITS_LEFT_OVER {
+            self.waits.clear();
+            self.waited_for.clear();
+        }
+        for (name, resource, seen) in self.session.waits() {
+            if self.waited_for.contains(name) {
+                continue;
+            }
+            self.waited_for.insert(name.to_owned());
+            let (registry, topic, name) = (Arc::clone(&self.app.registry), resource.topic(), name.to_owned());
+            self.waits.push(Box::pin(async move {
+                registry.changed_after(&topic, seen).await;
+                name
+            }));
+        }
+    }
+}
