@@ -161,6 +161,31 @@ keyboard() {
     check "its exit code comes through" wrote out "exit 7"
 }
 
+# A server that takes connections and says nothing must not keep the program from its end.
+silent_server() {
+    local start
+    free_port
+    spawn silent python3 -c "
+import socket, time
+server = socket.create_server(('127.0.0.1', $port), backlog=64)
+print('listening', flush=True)
+time.sleep(60)"
+    check "somebody listens" until_it grep -qs listening "$work/silent.log"
+    start_run quiet --server "http://127.0.0.1:$port" --drain 0s
+    check "no answer is said to be none" until_it wrote err "did not answer within 3s"
+    start=$SECONDS
+    kill -TERM "$run"
+    check "it ends" ends_with 7
+    check "it ends before an init loses patience" [ $((SECONDS - start)) -lt 9 ]
+}
+
+# What wants a line of the terminal is stopped, and still hears of its end.
+reads_the_terminal() {
+    "$(command -v python3)" "$parts/keyboard.py" "reads from the terminal" "$ROLLCALL" run --service web --drain 0s -- cat \
+        >"$work/run.out" 2>"$work/run.err"
+    check "that it is stopped is said, and it ends" wrote out "exit 130"
+}
+
 # Process 1 of a container gets the orphans of all others: none must stay unburied.
 process_one() {
     local script="(sh -c 'sleep 0.2' & exit); sleep 1; ps -eo pid=,stat=,comm="
@@ -202,6 +227,8 @@ health
 over_tls
 killed
 keyboard
+reads_the_terminal
+silent_server
 process_one
 variables
 server_restarts

@@ -147,7 +147,7 @@ impl Lookup<'_> {
     }
 }
 
-/// A number that differs from call to call; the time of its making alone will do.
+/// A number that differs from call to call.
 fn seed() -> u64 {
     let mut octets = [0; 8];
     // Where the system has none yet every call draws the same lot, and that is all.

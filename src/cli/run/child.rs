@@ -30,6 +30,8 @@ pub(super) struct Child {
     pid: Pid,
     /// Says that a child has ended.
     children: Heard,
+    /// Whether it was stopped, as by a terminal that is not its own.
+    is_stopped: bool,
 }
 
 impl Child {
@@ -44,7 +46,7 @@ impl Child {
             spawn(program(command), variables)
         });
         let pid = spawned.map_err(|error| cannot_start(command, &error))?;
-        Ok(Child { pid, children })
+        Ok(Child { pid, children, is_stopped: false })
     }
 
     /// Waits for the end of the program; gives the exit code that a shell would show. Whoever else ended and has nobody to
@@ -58,21 +60,27 @@ impl Child {
         }
     }
 
-    /// Sends the program a signal. One that has ended gets none.
-    pub(super) fn pass(&self, kind: Kind) {
+    /// Sends the program a signal. One that is stopped hears it when it goes on.
+    pub(super) fn pass(&mut self, kind: Kind) {
         // It may have ended just now.
         let _ = match kind.is_for_all() {
             true => kill_process_group(self.pid, kind.signal),
             false => kill_process(self.pid, kind.signal),
         };
+        if std::mem::take(&mut self.is_stopped) {
+            let _ = kill_process_group(self.pid, Signal::CONT);
+        }
     }
 
-    fn reap(&self) -> Option<u8> {
+    fn reap(&mut self) -> Option<u8> {
         loop {
             match wait(WaitOptions::NOHANG | WaitOptions::UNTRACED) {
                 Ok(Some((pid, status))) if pid == self.pid => match code_of(status) {
                     Some(code) => return Some(code),
-                    None => tell_stopped(status),
+                    None => {
+                        self.is_stopped = true;
+                        tell_stopped(status);
+                    }
                 },
                 Ok(Some(_)) | Err(Errno::INTR) => {}
                 Ok(None) | Err(_) => return None,

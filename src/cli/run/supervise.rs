@@ -92,7 +92,7 @@ impl Supervisor<'_> {
 
 /// The host leaves: out of the answers, a wait for those who have them still, deregistered.
 async fn farewell(plan: &Plan, orders: &Orders, signal: Kind, cut: &Notify) {
-    if orders.drain().await {
+    if orders.drain().await && !plan.drain.is_zero() {
         say(&format!("{signal}: drained; the program gets it in {:?}", plan.drain));
         tokio::select! {
             () = plan.clock.sleep_until(plan.clock.now().after(plan.drain)) => {}
