@@ -5,7 +5,6 @@ mod names;
 mod watches;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
