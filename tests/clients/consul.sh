@@ -6,24 +6,13 @@
 # shows whether they are right themselves. What is downloaded and built is kept in ROLLCALL_CACHE, which is
 # ~/.cache/rollcall-tests when it is not set.
 set -euo pipefail
+source "$(dirname "$0")/parts.sh"
 here=$(dirname "$0")/consul
 [ $# -gt 0 ] || set -- snippets python py-consul-tests blacksmith node go-client consul-template prometheus real-consul \
     differential
 
-good=() bad=() skipped=()
-for name in "$@"; do
-    start=$SECONDS status=0
-    echo "-- $name"
-    "$here/$name.sh" || status=$?
-    echo "   $((SECONDS - start)) s"
-    case $status in
-    0) good+=("$name") ;;
-    77) skipped+=("$name") ;;
-    *) bad+=("$name") ;;
-    esac
-done
+run_part() {
+    "$here/$1.sh"
+}
 
-echo "as it should be: ${good[*]:-none}"
-[ ${#bad[@]} -eq 0 ] || echo "FAILED: ${bad[*]}"
-[ ${#skipped[@]} -eq 0 ] || echo "SKIP SKIP SKIP: not tried: ${skipped[*]}"
-[ ${#bad[@]} -eq 0 ]
+run_parts "as it should be" "$@"

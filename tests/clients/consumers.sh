@@ -3,23 +3,12 @@
 # Each has a script in consumers/, which works alone too. Usage: tests/clients/consumers.sh [NAME]... (ROLLCALL names
 # another program than the debug build).
 set -euo pipefail
+source "$(dirname "$0")/parts.sh"
 here=$(dirname "$0")/consumers
 [ $# -gt 0 ] || set -- unbound dnsmasq libc haproxy nginx prometheus node dnspython
 
-good=() bad=() skipped=()
-for name in "$@"; do
-    start=$SECONDS status=0
-    echo "-- $name"
-    "$here/$name.sh" || status=$?
-    echo "   $((SECONDS - start)) s"
-    case $status in
-    0) good+=("$name") ;;
-    77) skipped+=("$name") ;;
-    *) bad+=("$name") ;;
-    esac
-done
+run_part() {
+    "$here/$1.sh"
+}
 
-echo "found their hosts: ${good[*]:-none}"
-[ ${#bad[@]} -eq 0 ] || echo "FAILED: ${bad[*]}"
-[ ${#skipped[@]} -eq 0 ] || echo "SKIP SKIP SKIP: not tried: ${skipped[*]}"
-[ ${#bad[@]} -eq 0 ]
+run_parts "found their hosts" "$@"

@@ -1,13 +1,11 @@
 # shellcheck shell=bash
-# What the scripts beside this file share, on top of ../consumers/common.sh. To be sourced, by a script that works alone
+# What the scripts beside this file share, on top of ../clients.sh. To be sourced, by a script that works alone
 # as well as called by ../consul.sh.
 #
 # Exit codes: 0 all as it should be, 1 something is not, 77 nothing was tried, as the client cannot run here.
 
-source "$(dirname "${BASH_SOURCE[0]}")/../consumers/common.sh"
+source "$(dirname "${BASH_SOURCE[0]}")/../clients.sh"
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-cache=${ROLLCALL_CACHE:-$HOME/.cache/rollcall-tests}
-mkdir -p "$cache"
 node_id=6f3a2c51-0b7d-4f18-9d6e-2f1b8a94c0de
 
 # Starts what is tested; sets `http` (a URL), `http_port`, `dns_address` and `dns_port`.
@@ -68,43 +66,4 @@ CONF
 # It has elected itself, and its own node is in its catalog as its agent knows it.
 consul_is_ready() {
     curl -s --max-time 5 "$http/v1/health/service/consul" 2>/dev/null | grep '"CheckID":"serfHealth"' | grep -q '"lan_ipv4"'
-}
-
-# ---- clients ----
-
-# Sets `python` to the interpreter of an environment that is kept, with these packages. $1 names the environment.
-make_venv() {
-    local name=$1 maker
-    shift
-    python=$cache/venv-$name/bin/python
-    [ "$(cat "$cache/venv-$name/packages" 2>/dev/null || true)" = "$*" ] && "$python" --version >/dev/null 2>&1 && return
-    rm -rf "$cache/venv-$name"
-    for maker in python3 /usr/bin/python3; do
-        "$maker" -m venv "$cache/venv-$name" >"$work/pip" 2>&1 && break
-        rm -rf "$cache/venv-$name"
-    done
-    [ -x "$python" ] || { cat "$work/pip" && give_up "python3 has no venv"; }
-    "$python" -m pip install --quiet --disable-pip-version-check "$@" >"$work/pip" 2>&1 ||
-        { tail -n 5 "$work/pip" && give_up "$* cannot be installed"; }
-    echo "$*" >"$cache/venv-$name/packages"
-}
-
-# Installs Debian's package of a command that is not there; as root only.
-install_for() {
-    local command=$1 package=$2 policy=/usr/sbin/policy-rc.d
-    command -v "$command" >/dev/null && return
-    [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null || give_up "$command is missing"
-    # None of the daemons in it is started.
-    if [ -e $policy ]; then policy=; else printf '#!/bin/sh\nexit 101\n' >$policy && chmod +x $policy; fi
-    { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$package"; } \
-        >"$work/apt" 2>&1 || true
-    [ -z "$policy" ] || rm -f "$policy"
-    command -v "$command" >/dev/null || { tail -n 5 "$work/apt" && give_up "$package cannot be installed"; }
-}
-
-# Go builds one package at a time, so that they leave room for others on the machine.
-go_build() {
-    local verb=$1
-    shift
-    CGO_ENABLED=0 nice go "$verb" -p 1 "$@"
 }

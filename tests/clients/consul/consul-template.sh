@@ -2,19 +2,7 @@
 # consul-template writes the configuration of a proxy again whenever the instances of a service change.
 set -euo pipefail
 source "$(dirname "$0")/common.sh"
-version=0.41.1
-directory=$cache/consul-template-$version
-
-build() {
-    rm -rf "$directory"
-    mkdir -p "$directory"
-    cd "$directory"
-    printf 'module rollcall.test/template\n\ngo 1.24.4\n' >go.mod
-    printf '//go:build tools\n\npackage template\n\nimport _ "github.com/hashicorp/consul-template"\n' >tools.go
-    go get "github.com/hashicorp/consul-template@v$version" || return
-    go_build build -o consul-template.new github.com/hashicorp/consul-template || return
-    mv consul-template.new consul-template
-}
+source "$(dirname "$0")/../programs.sh"
 
 # $1 number of the instance, then more of the registration.
 register() {
@@ -28,10 +16,7 @@ rendered() {
 }
 
 need curl
-if [ ! -x "$directory/consul-template" ]; then
-    need go
-    (build) >"$work/build" 2>&1 || { tail -n 10 "$work/build" && give_up "consul-template $version cannot be built"; }
-fi
+find_consul_template
 start
 register 1 '"Tags": ["v1"], "Meta": {"zone": "a"}'
 register 2 '"Tags": ["v2"]'
@@ -52,7 +37,7 @@ templates=()
 for name in healthy all some services nodes; do
     templates+=(-template "$work/$name.tpl:$work/$name")
 done
-spawn consul-template "$directory/consul-template" -consul-addr "127.0.0.1:$http_port" -log-level warn -wait 50ms:200ms \
+spawn consul-template "$program" -consul-addr "127.0.0.1:$http_port" -log-level warn -wait 50ms:200ms \
     "${templates[@]}"
 eventually "consul-template writes the instances" 10 "web-1=10.0.0.1:8081 web-2=10.0.0.2:8082" rendered healthy
 eventually "consul-template writes instances by tag" 5 "web-2 web-1" rendered some
