@@ -50,12 +50,12 @@ check_compose_file() {
 # What a reader has who follows the page: the folder, `rollcall` and the program in the path, a machine.
 set_up() {
     local programs=$work/bin
-    cp -r "$root/examples" "$work/examples"
-    cd "$work/examples/$name"
     mkdir "$programs" "$work/home"
     ln -s "$(realpath "$ROLLCALL")" "$programs/rollcall"
     [ -z "$ROLLCALL_BIN" ] || ln -s "$(realpath "$ROLLCALL_BIN")" "$programs/$(basename "$ROLLCALL_BIN")"
     PATH=$programs:$PATH
+    cp -r "$root/examples" "$work/examples"
+    cd "$work/examples/$name"
     export HOME=$work/home
     export -n ROLLCALL ROLLCALL_INSIDE ROLLCALL_CACHE ROLLCALL_BIN
     if [ "$(type -t "set_up_${name//-/_}")" = function ]; then
@@ -98,7 +98,6 @@ prepare() {
 if [ -z "${ROLLCALL_INSIDE:-}" ]; then
     get_programs
     export ROLLCALL_BIN=$bin
-    enter_namespace "$@"
 fi
 enter_namespace "$@"
 set_up
