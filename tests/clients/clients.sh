@@ -42,3 +42,24 @@ go_build() {
     shift
     CGO_ENABLED=0 nice go "$verb" -p 1 "$@"
 }
+
+# Sets `consul_template` to that program, which is built where it is not yet.
+find_consul_template() {
+    local version=0.41.1
+    consul_template=$cache/consul-template-$version/consul-template
+    [ -x "$consul_template" ] && return
+    need go
+    (build_consul_template $version "${consul_template%/*}") >"$work/build" 2>&1 ||
+        { tail -n 10 "$work/build" && give_up "consul-template $version cannot be built"; }
+}
+
+build_consul_template() {
+    rm -rf "$2"
+    mkdir -p "$2"
+    cd "$2"
+    printf 'module rollcall.test/template\n\ngo 1.24.4\n' >go.mod
+    printf '//go:build tools\n\npackage template\n\nimport _ "github.com/hashicorp/consul-template"\n' >tools.go
+    go get "github.com/hashicorp/consul-template@v$1" || return
+    go_build build -o consul-template.new github.com/hashicorp/consul-template || return
+    mv consul-template.new consul-template
+}

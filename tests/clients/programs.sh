@@ -9,20 +9,8 @@ have_program() {
     need go
     rm -rf "$2"
     mkdir -p "$2"
-    ("build_${1//-/_}" "$2" && mv "$program.new" "$program") >"$work/build" 2>&1 ||
+    ("build_$1" "$2" && mv "$program.new" "$program") >"$work/build" 2>&1 ||
         { tail -n 10 "$work/build" && give_up "$1 cannot be built"; }
-}
-
-find_consul_template() {
-    have_program consul-template "$cache/consul-template-0.41.1"
-}
-
-build_consul_template() {
-    cd "$1" || return
-    printf 'module rollcall.test/template\n\ngo 1.24.4\n' >go.mod
-    printf '//go:build tools\n\npackage template\n\nimport _ "github.com/hashicorp/consul-template"\n' >tools.go
-    go get github.com/hashicorp/consul-template@v0.41.1 || return
-    go_build build -o consul-template.new github.com/hashicorp/consul-template
 }
 
 # CoreDNS with the plugins of the example only, which is its documented way to leave some out: the others want the libraries
@@ -41,6 +29,19 @@ build_coredns() {
     } >main.go
     go get github.com/coredns/coredns@v1.14.7 || return
     go_build build -o coredns.new .
+}
+
+# What Docker itself reads a Dockerfile with.
+find_dockerfile() {
+    have_program dockerfile "$cache/dockerfile-0.34.2"
+}
+
+build_dockerfile() {
+    cp "$root/tests/clients/examples/dockerfile.go" "$1/main.go"
+    cd "$1" || return
+    printf 'module rollcall.test/dockerfile\n\ngo 1.26.0\n' >go.mod
+    go get github.com/moby/buildkit/frontend/dockerfile/instructions@v0.34.2 || return
+    go_build build -o dockerfile.new .
 }
 
 # Installed, systemd-resolved would take over the machine's /etc/resolv.conf; unpacked it is just a program. Its library has

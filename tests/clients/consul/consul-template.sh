@@ -2,7 +2,6 @@
 # consul-template writes the configuration of a proxy again whenever the instances of a service change.
 set -euo pipefail
 source "$(dirname "$0")/common.sh"
-source "$(dirname "$0")/../programs.sh"
 
 # $1 number of the instance, then more of the registration.
 register() {
@@ -37,7 +36,7 @@ templates=()
 for name in healthy all some services nodes; do
     templates+=(-template "$work/$name.tpl:$work/$name")
 done
-spawn consul-template "$program" -consul-addr "127.0.0.1:$http_port" -log-level warn -wait 50ms:200ms \
+spawn consul-template "$consul_template" -consul-addr "127.0.0.1:$http_port" -log-level warn -wait 50ms:200ms \
     "${templates[@]}"
 eventually "consul-template writes the instances" 10 "web-1=10.0.0.1:8081 web-2=10.0.0.2:8082" rendered healthy
 eventually "consul-template writes instances by tag" 5 "web-2 web-1" rendered some

@@ -12,13 +12,17 @@ patience=30
 bin=
 
 give_up() {
-    skip "$name: $1: its page is not followed"
+    skip "$name: its page is not followed: $1"
     exit 77
 }
 
 # What must be there before the network is left: the programs. Debian's are installed, others are led to by `bin`.
 get_programs() {
-    need unshare ip curl
+    need unshare ip curl dig python3
+    case $name in
+    # Started by root they change their user, for which a namespace of users has none.
+    nginx | dnsmasq | prometheus | systemd-resolved) [ "$(id -u)" -eq 0 ] || give_up "that takes root" ;;
+    esac
     case $name in
     haproxy | nginx | unbound) install_for "$name" "$name" ;;
     dnsmasq) install_for dnsmasq dnsmasq-base ;;
@@ -27,24 +31,30 @@ get_programs() {
         install_for prometheus prometheus
         install_for jq jq
         ;;
-    consul-template) find_consul_template && bin=$program ;;
+    consul-template) find_consul_template && bin=$consul_template ;;
     coredns) find_coredns && bin=$program ;;
     envoy) find_envoy && bin=$program ;;
     systemd-resolved) find_systemd_resolved && install_for dbus-daemon dbus-daemon && bin=$program ;;
-    docker) check_compose_file && give_up "there is no daemon of Docker to follow the page with" ;;
+    docker) check_containers ;;
     *) give_up "nothing says how to get $name" ;;
     esac
 }
 
-# What can be known of the containers without running them: the files are read as Compose reads them. To follow the page
-# takes a daemon, images of a registry, and a release build; that is for people.
-check_compose_file() {
-    local compose="docker compose"
+# What can be known of the containers without running them: the files are read as Docker and Compose read them. To follow
+# the page takes a daemon, images of a registry, and a release build; that is for people.
+check_containers() {
+    local stage files=$root/examples/docker compose="docker compose"
     $compose version >/dev/null 2>&1 || { compose=docker-compose && install_for docker-compose docker-compose; }
-    if ! $compose -f "$root/examples/docker/compose.yaml" config >"$work/compose" 2>&1; then
+    $compose -f "$files/compose.yaml" config >"$work/compose" 2>&1 ||
         fail "examples/docker/compose.yaml is not what Compose takes" "$(cat "$work/compose")"
-        exit 1
-    fi
+    find_dockerfile
+    "$program" <"$files/Dockerfile" >"$work/stages" 2>&1 ||
+        fail "examples/docker/Dockerfile is not what Docker takes" "$(cat "$work/stages")"
+    for stage in $(sed -n 's/^ *target: //p' "$work/compose"); do
+        grep -qx "$stage" "$work/stages" || fail "examples/docker/Dockerfile has no stage $stage"
+    done
+    [ "$failed" -eq 0 ] || exit 1
+    give_up "its files are good; there is no daemon of Docker to follow the page with"
 }
 
 # What a reader has who follows the page: the folder, `rollcall` and the program in the path, a machine.
