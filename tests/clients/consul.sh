@@ -7,12 +7,6 @@
 # ~/.cache/rollcall-tests when it is not set.
 set -euo pipefail
 source "$(dirname "$0")/parts.sh"
-here=$(dirname "$0")/consul
 [ $# -gt 0 ] || set -- snippets python py-consul-tests blacksmith node go-client consul-template prometheus real-consul \
     differential
-
-run_part() {
-    "$here/$1.sh"
-}
-
-run_parts "as it should be" "$@"
+run_parts "$(dirname "$0")/consul" "as it should be" "$@"

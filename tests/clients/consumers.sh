@@ -4,11 +4,5 @@
 # another program than the debug build).
 set -euo pipefail
 source "$(dirname "$0")/parts.sh"
-here=$(dirname "$0")/consumers
 [ $# -gt 0 ] || set -- unbound dnsmasq libc haproxy nginx prometheus node dnspython
-
-run_part() {
-    "$here/$1.sh"
-}
-
-run_parts "found their hosts" "$@"
+run_parts "$(dirname "$0")/consumers" "found their hosts" "$@"

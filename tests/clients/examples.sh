@@ -11,14 +11,10 @@ if [ $# -eq 0 ]; then
     done
 fi
 
-run_part() {
-    "$here/follow.sh" "$1"
-}
-
 for name in "$@"; do
     if ! grep -qF "]($name/README.md)" "$examples/README.md"; then
         echo "FAILED: examples/README.md does not lead to $name"
         exit 1
     fi
 done
-run_parts "shown as written" "$@"
+run_parts "$here" "shown as written" "$@"

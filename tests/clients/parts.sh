@@ -1,15 +1,16 @@
 # shellcheck shell=bash
-# Runs several parts one after the other, and says at the end which were as they should be. To be sourced by a script that
-# has `run_part NAME`, whose exit codes are: 0 all as it should be, 1 something is not, 77 nothing was tried.
+# Runs the parts of a test, each a script that works alone too, and says how they went. To be sourced.
+#
+# Exit codes of a part: 0 all as it should be, 1 something is not, 77 nothing was tried.
 
-# $1 what is said of those that are good; then the names of the parts.
+# $1 the folder of the scripts, $2 what is said of the parts that went well, then their names.
 run_parts() {
-    local said=$1 name start status good=() bad=() skipped=()
-    shift
+    local folder=$1 said=$2 name start status good=() bad=() skipped=()
+    shift 2
     for name in "$@"; do
         start=$SECONDS status=0
         echo "-- $name"
-        run_part "$name" || status=$?
+        "$folder/$name.sh" || status=$?
         echo "   $((SECONDS - start)) s"
         case $status in
         0) good+=("$name") ;;

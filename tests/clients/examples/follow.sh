@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Follows examples/$1/README.md: types its commands in order, in a copy of the folder, and waits until each prints what stands
-# there. Called by ../examples.sh, and works alone.
+# Follows the page of an example, examples/NAME/README.md: types its commands in order, in a copy of the folder, and waits
+# until each prints what stands there. The name is that by which this script is called: NAME.sh is a link to it.
 set -euo pipefail
 source "$(dirname "$0")/../clients.sh"
 source "$(dirname "$0")/../programs.sh"
 source "$(dirname "$0")/../page.sh"
-name=$1
+name=$(basename "$0" .sh)
 page=$root/examples/$name/README.md
 # Records are kept for five seconds, and somebody looks again after that.
 patience=30
