@@ -277,7 +277,7 @@ fn texts_hold_no_leftovers() {
     // Written in pieces, or this file would hold them.
     let words = [concat!("TO", "DO"), concat!("FIX", "ME"), concat!("XX", "X")];
     let places = [concat!("/wo", "rk/"), concat!("/Us", "ers/"), concat!("/ro", "ot/")];
-    let folders = ["src", "tests", "benches", "docs", "etc", "zones"];
+    let folders = ["src", "tests", "benches", "docs", "etc", "examples", "zones"];
     let endings = [".rs", ".md", ".toml", ".zone", ".service", ".txt"];
     let mut paths: Vec<PathBuf> = folders.iter().flat_map(|folder| files(folder, &endings)).collect();
     let top = fs::read_dir(root()).expect("the project").map(|entry| entry.expect("an entry").path());
@@ -468,7 +468,8 @@ fn documented_commands_exist() {
     let listed = overview.split("Commands:").nth(1).expect("a list of commands");
     let known: BTreeSet<&str> = listed.lines().filter_map(|line| line.strip_prefix("  ")?.split(' ').next()).collect();
     let mut complaints = Vec::new();
-    let documents = files("docs", &[".md"]).into_iter().chain([root().join("README.md")]);
+    let folders = ["docs", "examples"].into_iter().flat_map(|folder| files(folder, &[".md"]));
+    let documents = folders.chain([root().join("README.md")]);
     // A document that is not written yet names nothing wrong.
     for path in documents.filter(|path| path.exists()) {
         for command in commands(&read(&path)) {

@@ -1,6 +1,8 @@
 # Runs the commands of a page in order, and compares what each prints with what stands there. To be sourced after server.sh.
 # Who sources it has `prepare COMMAND`, which says whether a command only gets things ready, and does what it is for; and
-# `steady` where some of what is printed differs from run to run.
+# `steady` where some of what is printed differs from run to run. `patience` is for how many seconds a command that prints
+# something else is run again, as a person would who waits for a change.
+patience=0
 
 # Copies its input, with what differs from run to run made the same.
 steady() {
@@ -9,11 +11,16 @@ steady() {
 
 # Runs the command read last and compares.
 compare() {
-    local found
+    local found start=$SECONDS
     [ -n "$command" ] || return 0
     if ! prepare "$command"; then
-        found=$(eval "$command" 2>&1 | steady) || true
         expected=$(steady <<<"$expected")
+        while :; do
+            found=$(eval "$command" 2>&1 </dev/null | steady) || true
+            [ "$found" = "$expected" ] && break
+            [ $((SECONDS - start)) -lt "$patience" ] || break
+            sleep 0.2
+        done
         if [ "$found" = "$expected" ]; then
             pass
         else
