@@ -143,6 +143,8 @@ pub const ZONE_FILE_RDATA_OCTETS: usize = 65_000;
 pub const HTTP_BODY_OCTETS: usize = 64 * 1024;
 /// Hosts in one registration of several: each is rendered under one hold of the lock, some ten microseconds each.
 pub const BATCH_HOSTS: usize = 500;
+/// Octets of all bodies that are being read: as many as all connections of HTTP/1.1 could have. Streams of HTTP/2 share it.
+pub const HTTP_BODIES_OCTETS: usize = HTTP_CONNECTIONS * HTTP_BODY_OCTETS;
 /// Request line and headers together.
 pub const HTTP_HEADER_OCTETS: usize = 16 * 1024;
 /// Headers in a request.
@@ -178,9 +180,11 @@ pub const FILTER_PATTERN_OCTETS: usize = 256 * 1024;
 /// Groups inside each other in the same.
 pub const FILTER_PATTERN_DEPTH: u32 = 64;
 /// Octets of a discovery request of Envoy: its node alone, with the list of its extensions, has about 77 kB.
-pub const EDS_REQUEST_OCTETS: usize = 1024 * 1024;
+pub const EDS_REQUEST_OCTETS: usize = 512 * 1024;
 /// Resources that one discovery request may name: each is waited for on its own.
 pub const EDS_RESOURCES: usize = 10_000;
+/// Rows looked at for one answer with endpoints: a part of a second. A stream has the rest in the next, a poll is refused.
+pub const EDS_ROWS: usize = 200_000;
 /// Octets of the metadata of one endpoint, names and values; what is more is left out.
 pub const EDS_METADATA_OCTETS: usize = 4096;
 /// Characters of Envoy's reason for a rejection that are logged.

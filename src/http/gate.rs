@@ -22,6 +22,9 @@ use crate::limits;
 /// The route of a request that no pattern matched.
 const NO_ROUTE: &str = "none";
 
+/// Octets in which the room for bodies is counted.
+pub(super) const BODY_UNIT: usize = 1024;
+
 /// An answer that waited for a change on purpose: its time says nothing about the server.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Waited;
@@ -81,7 +84,7 @@ where
     let uri = request.uri().clone();
     let rule = envoy::body_rule(route.as_ref().map(MatchedPath::as_str), request.headers());
     let rule = rule.unwrap_or(BodyRule::Whole(limits::HTTP_BODY_OCTETS));
-    let response = match within_bounds(request, rule).await {
+    let response = match within_bounds(app, request, rule).await {
         Ok(request) => {
             let Ok(response) = inner.oneshot(request).await;
             response
@@ -95,13 +98,13 @@ where
     response
 }
 
-async fn within_bounds(request: Request, rule: BodyRule) -> Result<Request, Problem> {
+async fn within_bounds(app: &App, request: Request, rule: BodyRule) -> Result<Request, Problem> {
     let (parts, body) = request.into_parts();
     check_url(&parts)?;
     check_headers(&parts)?;
     check_encoding(&parts)?;
     let body = match rule {
-        BodyRule::Whole(bound) => Body::from(read_body(body, bound).await?),
+        BodyRule::Whole(bound) => Body::from(read_body(app, body, bound).await?),
         BodyRule::Messages => body,
     };
     Ok(Request::from_parts(parts, body))
@@ -139,7 +142,7 @@ fn check_encoding(parts: &Parts) -> Result<(), Problem> {
     Err(Problem::invalid("Content-Encoding", "must be identity or left out").of_kind(Kind::EncodedBody))
 }
 
-async fn read_body(body: Body, bound: usize) -> Result<Bytes, Problem> {
+async fn read_body(app: &App, body: Body, bound: usize) -> Result<Bytes, Problem> {
     use axum::body::HttpBody as _;
     if body.is_end_stream() {
         return Ok(Bytes::new());
@@ -149,7 +152,15 @@ async fn read_body(body: Body, bound: usize) -> Result<Bytes, Problem> {
     if body.size_hint().lower() > bound as u64 {
         return Err(too_large());
     }
-    match timeout(limits::HTTP_BODY_TIME, Limited::new(body, bound).collect()).await {
+    let most =
+        body.size_hint().upper().and_then(|upper| usize::try_from(upper).ok()).map_or(bound, |most| most.min(bound));
+    let units = u32::try_from(most.div_ceil(BODY_UNIT)).unwrap_or(u32::MAX);
+    let read = async {
+        // Who finds no room waits for it; the semaphore is never closed.
+        let _room = app.bodies.acquire_many(units).await;
+        Limited::new(body, bound).collect().await
+    };
+    match timeout(limits::HTTP_BODY_TIME, read).await {
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
         Ok(Err(error)) => Err(Problem::new(Kind::Invalid, format!("the body cannot be read: {error}"))),

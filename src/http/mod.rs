@@ -103,6 +103,8 @@ pub struct Shared {
     pub stopping: CancellationToken,
     /// Free places for long polls and event streams.
     watchers: Arc<Semaphore>,
+    /// Room for bodies that are being read, in units of [`gate::BODY_UNIT`].
+    bodies: Arc<Semaphore>,
     /// What knows the files; one request at a time has them read.
     desk: Option<Arc<dyn Desk>>,
     reloading: Arc<tokio::sync::Mutex<()>>,
@@ -127,6 +129,7 @@ impl App {
             consul: Arc::default(),
             stopping: CancellationToken::new(),
             watchers: Arc::new(Semaphore::new(limits::WATCHERS)),
+            bodies: Arc::new(Semaphore::new(limits::HTTP_BODIES_OCTETS / gate::BODY_UNIT)),
             desk: None,
             reloading: Arc::default(),
             documents: Arc::default(),

@@ -14,6 +14,7 @@ use super::assignment::assignment;
 use super::proto::{Any, ClusterLoadAssignment, TYPE_URL};
 use super::resource::Resource;
 use crate::clock::Timestamp;
+use crate::limits;
 use crate::registry::Snapshot;
 
 /// A resource as it is now.
@@ -41,10 +42,21 @@ impl Made {
     }
 }
 
+/// More rows than one answer may be made of.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("the services of resource_names must have at most {} hosts together, counted for each name", limits::EDS_ROWS)]
+pub(super) struct TooMany;
+
 /// The resources of those names, each once.
-pub(super) fn make(names: &[String], snapshot: &Snapshot, now: Timestamp) -> Vec<Made> {
+pub(super) fn make(names: &[String], snapshot: &Snapshot, now: Timestamp) -> Result<Vec<Made>, TooMany> {
     let distinct: BTreeSet<&String> = names.iter().collect();
-    distinct.into_iter().map(|name| Made::of(&Resource::parse(name), snapshot, now)).collect()
+    let mut left = limits::EDS_ROWS;
+    let one = |name: &String| {
+        let resource = Resource::parse(name);
+        left = left.checked_sub(resource.rows(snapshot)).ok_or(TooMany)?;
+        Ok(Made::of(&resource, snapshot, now))
+    };
+    distinct.into_iter().map(one).collect()
 }
 
 /// The version of an answer, of the numbers of its resources in the order of their names.

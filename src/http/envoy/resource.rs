@@ -1,7 +1,7 @@
 //! Names of resources: which hosts a cluster means.
 
 use crate::limits;
-use crate::registry::Topic;
+use crate::registry::{Snapshot, Topic};
 use crate::table::{Namespace, Port};
 
 /// What a name means: `[namespace/]service[:port]`.
@@ -37,6 +37,11 @@ impl Resource {
         // No service has a longer name: it need not be kept to know that there is none.
         let service = if service.len() > limits::NAME_OCTETS { "" } else { service };
         Resource { name: name.to_owned(), service: service.to_owned(), namespace, port }
+    }
+
+    /// How many rows are looked at for it.
+    pub(super) fn rows(&self, snapshot: &Snapshot) -> usize {
+        snapshot.hosts.any_case(&self.service).map(|name| snapshot.hosts.count(name.as_str())).sum()
     }
 
     /// What to wait for to hear of its changes.

@@ -42,7 +42,8 @@ struct Resource<'a> {
         (status = 200, description = "The endpoints.", body = str, content_type = "application/json"),
         (status = 304, description = "They are as the request says it has them."),
         (status = 400, description = "The body is no discovery request, or asks for resources of another type.", body = Document, content_type = "application/problem+json"),
-        (status = 413, description = "The body has more than 1048576 octets.", body = Document, content_type = "application/problem+json"),
+        (status = 413, description = "The body has more than 524288 octets.", body = Document, content_type = "application/problem+json"),
+        (status = 429, description = "The services have too many hosts for one answer.", body = Document, content_type = "application/problem+json"),
         (status = 503, description = "The table is not loaded yet.", body = Document, content_type = "application/problem+json"),
     ))]
 #[allow(clippy::unused_async, reason = "a handler")]
@@ -54,7 +55,8 @@ pub(super) async fn endpoints(State(app): State<App>, body: Bytes) -> Result<Res
         // Empty lists would take the hosts from clusters that have some.
         return Err(Problem::new(Kind::NotReady, "the table is not loaded yet"));
     }
-    let made = make(&request.resource_names, &snapshot, app.registry.now());
+    let made = make(&request.resource_names, &snapshot, app.registry.now())
+        .map_err(|too_many| Problem::new(Kind::TooMany, too_many.to_string()))?;
     let version = version(made.iter().map(|made| made.number));
     if request.version_info == version {
         app.metrics.discovery("rest", Discovery::Unchanged);

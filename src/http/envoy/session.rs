@@ -7,6 +7,7 @@
 //! * One answer is under way at a time. The next goes when the last was acknowledged or rejected, and says what there is
 //!   then: a client that is slow gets fewer answers, not older ones.
 //! * What was rejected is not sent again before it is another.
+//! * What takes too long for one answer is divided among several ([`limits::EDS_ROWS`]).
 
 use std::collections::BTreeMap;
 
@@ -14,6 +15,7 @@ use super::answer::{Made, version};
 use super::proto::{DiscoveryRequest, DiscoveryResponse, TYPE_URL};
 use super::resource::Resource;
 use crate::clock::Timestamp;
+use crate::limits;
 use crate::registry::Snapshot;
 use crate::table::Revision;
 
@@ -92,7 +94,12 @@ impl Session {
             return None;
         }
         let mut resources = Vec::new();
+        let mut rows = 0;
         for subscription in self.subscribed.values_mut().filter(|subscription| subscription.is_due) {
+            if rows >= limits::EDS_ROWS {
+                break;
+            }
+            rows += subscription.resource.rows(snapshot);
             subscription.is_due = false;
             subscription.seen = subscription.resource.topic().modified(snapshot);
             let made = Made::of(&subscription.resource, snapshot, now);
@@ -107,6 +114,11 @@ impl Session {
         self.under_way = true;
         let version_info = version(self.subscribed.values().filter_map(|subscription| subscription.number));
         Some(DiscoveryResponse { version_info, resources, type_url: TYPE_URL.to_owned(), nonce: self.nonce() })
+    }
+
+    /// Whether [`Session::answer`] has more to look at than it did in one go, and may.
+    pub(super) fn has_more(&self) -> bool {
+        !self.under_way && self.subscribed.values().any(|subscription| subscription.is_due)
     }
 
     /// The resources whose changes are to be waited for, each with since when it is as it was seen.

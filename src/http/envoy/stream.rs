@@ -76,7 +76,8 @@ async fn fetched(app: &App, messages: &mut Messages) -> Result<Bytes, Status> {
     if !snapshot.loaded {
         return Err(not_loaded());
     }
-    let made = make(&request.resource_names, &snapshot, app.registry.now());
+    let made = make(&request.resource_names, &snapshot, app.registry.now())
+        .map_err(|too_many| Status::new(Code::ResourceExhausted, too_many.to_string()))?;
     let version_info = version(made.iter().map(|made| made.number));
     let resources = made.into_iter().map(super::answer::Made::into_any).collect();
     app.metrics.discovery("grpc", Discovery::Answered);
@@ -143,6 +144,10 @@ impl Watch {
                     app.metrics.discovery("grpc", Discovery::Answered);
                     return Ok(answer);
                 }
+            }
+            if self.session.has_more() {
+                tokio::task::yield_now().await;
+                continue;
             }
             self.wait_for_all();
             tokio::select! {

@@ -2,6 +2,8 @@
 
 use super::super::session::{Heard, Session};
 use super::*;
+use crate::registry::SubmitError;
+use crate::table::{Dialect, Event, HostId, Registration, ServiceName, Target};
 
 fn answer(session: &mut Session, world: &World) -> Option<(String, usize)> {
     let answer = session.answer(&world.app.registry.snapshot(), world.app.registry.now())?;
@@ -29,4 +31,30 @@ async fn a_session_hears_what_the_protocol_says() {
     assert_eq!(answer(&mut session, &world), None, "it is no other");
     assert_eq!(session.hear(request(&[], "v", "2")), Heard::Begun);
     assert_eq!(session.waits().count(), 0);
+}
+
+#[tokio::test]
+async fn many_rows_are_divided_among_answers() {
+    let world = World::new();
+    let text = |text: &str| ServiceName::parse("service", text).expect("a name");
+    let host = |number: usize| {
+        let id = HostId::parse("id", &number.to_string()).expect("an id");
+        let target = Target::parse("address", ["10.0.0.1"]).expect("an address");
+        let host = Registration::new(text("web"), Dialect::Native, id, target);
+        Ok::<_, SubmitError>(Event::Register(Box::new(host)))
+    };
+    let rows = 2000;
+    world.app.registry.submit_with(|_, _| (0..rows).map(host).collect()).await.expect("is taken");
+    let names: Vec<String> = (0..limits::EDS_ROWS / rows + 50).map(|number| format!("web:p{number:03}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let mut session = Session::default();
+    session.hear(request(&names, "", ""));
+    assert_eq!(answer(&mut session, &world), Some(("1".into(), limits::EDS_ROWS / rows)));
+    assert!(!session.has_more(), "one is under way");
+    session.hear(request(&names, "", "1"));
+    assert!(session.has_more());
+    assert_eq!(answer(&mut session, &world), Some(("2".into(), 50)));
+    session.hear(request(&names, "", "2"));
+    assert!(!session.has_more());
+    world.call("POST", POLL, &json!({"resource_names": names}), 429).await;
 }
