@@ -9,6 +9,7 @@
 //! | `poll PATH [\| FIELD ...]`, `polled` | a call that waits; what it brought |
 //! | `watch PATH`, `event [\| FIELD ...]` | a stream of events; its next event |
 //! | `dig NAME TYPE [+tcp] [+noedns] [+bufsize=N] [+ednsver=N] [+class=N] [+opcode=N] [+rd] [+count]` | a question |
+//! | `views SERVICE` | whom each zone and each API has for healthy, at one revision |
 //! | `wait 5s` | time passes, nothing is removed by that |
 //! | `tick` | what is due is removed |
 //! | `restart` | the server stops in good order and starts again |
@@ -17,6 +18,7 @@
 
 mod player;
 mod script;
+mod views;
 
 use std::path::PathBuf;
 

@@ -8,6 +8,7 @@ use serde_json::Value;
 use tokio::task::JoinHandle;
 
 use super::script::{Script, Step};
+use super::views;
 use crate::support::dns::Ask;
 use crate::support::http::{self, Events, Reply};
 use crate::support::{TestServer, in_time};
@@ -56,6 +57,7 @@ impl Player {
             "dig" => return self.dig(rest).await,
             "wait" => self.server.advance(duration(rest)),
             "tick" => self.server.tick(),
+            "views" => return views::views(&self.server, rest).await,
             "restart" => self.server.restart().await,
             "poll" => {
                 let (path, fields) = fields(rest);
