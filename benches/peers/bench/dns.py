@@ -30,6 +30,8 @@ def udp(stage):
     row("UDP, A and SRV: CPU a query / NSD", "nsd", "cpu", "us", 0.70, 0.58)
     row("UDP: CPU a query / floor of recvmmsg and sendmmsg", "floor", "cpu", "us", 1.45, 1.25)
     row("UDP: CPU a query / Knot", "knot", "cpu", "us")
+    row("UDP: CPU a query / CoreDNS, file", "coredns", "cpu", "us")
+    row("UDP: CPU a query / Consul", "consul", "cpu", "us")
     row("queries a second on one core / NSD", "nsd", "rate", "", 1.5, 1.8, True)
     row("queries a second on one core / Consul", "consul", "rate", "", 35, 42, True)
     row("queries a second on one core / CoreDNS, file", "coredns", "rate", "", 18, 23, True)

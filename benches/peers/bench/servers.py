@@ -48,7 +48,7 @@ class Rollcall(Server):
         with tempfile.NamedTemporaryFile("w", dir=self.folder, buffering=1 << 20) as file:
             file.writelines(lines)
             file.flush()
-            options = {"connections": 16, "window": 16, "block": True} | options
+            options = {"connections": 64, "window": 64, "block": True} | options
             return Load("http", self.http, file.name, processors, once=True, **options).result()
 
     def find_batches(self, processors):

@@ -5,6 +5,7 @@ import statistics
 from . import servers
 from .data import Data
 from .load import Load, measure
+from .process import Failed
 from .settings import say
 
 # Queries under way over UDP. More would not fit the receive buffer of a server that leaves it as the system makes it.
@@ -26,11 +27,16 @@ class Stage:
         return self._server(("rollcall", data.services, store, both), lambda processors: self._rollcall(processors, data, store), both)
 
     def peer(self, name, data, both=False):
-        """Another server with the same, or none where it is missing."""
+        """Another server with the same, or none where it is missing or does not start."""
         if not self._is_available(name):
             return None
         make = getattr(self, f"_{name}")
-        return self._server((name, data.services, both), lambda processors: make(processors, data), both)
+        try:
+            return self._server((name, data.services, both), lambda processors: make(processors, data), both)
+        except Failed as failure:
+            say(f"left out: {failure}")
+            self._available[name] = False
+            return None
 
     def empty_rollcall(self, store="memory", kind="empty"):
         return self._server(("rollcall", kind, store), lambda processors: servers.Rollcall(processors, store).start())
