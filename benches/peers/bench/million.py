@@ -26,7 +26,7 @@ def million(stage):
         }
     )
     what = f"{hosts:,} hosts: CPU a query / at {few.services * few.hosts:,}"
-    rows.append(ratio("million", what, figures["many"]["cpu"], figures["few"]["cpu"], "us", 1.35, 1.2, name="few"))
+    rows.append(ratio("million", what, figures["many"]["cpu"], figures["few"]["cpu"], "us", 1.35, 1.2, name="there"))
     rows.append(start_row(stage, server, hosts))
     stage.hold(server)
     rows.append(memory_row("after a start", server.memory() - nothing, hosts))
