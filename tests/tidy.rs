@@ -106,7 +106,8 @@ fn files(below: &str, ends: &[&str]) -> Vec<PathBuf> {
         let Ok(entries) = fs::read_dir(folder) else { continue };
         for entry in entries {
             let path = entry.expect("an entry").path();
-            if path.is_dir() {
+            // What a workspace below has built is not of the project.
+            if path.is_dir() && !path.ends_with("target") {
                 folders.push(path);
             } else if ends.iter().any(|end| path.to_string_lossy().ends_with(end)) {
                 found.push(path);

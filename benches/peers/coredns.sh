@@ -4,7 +4,7 @@
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 version=1.14.7
-directory=${ROLLCALL_CACHE:-$HOME/.cache/rollcall-tests}/coredns-$version
+directory=${ROLLCALL_CACHE:-$HOME/.cache/rollcall-tests}/coredns-file-$version
 
 build() {
     command -v go >/dev/null || { echo "CoreDNS is built with go, which is missing" >&2; exit 1; }

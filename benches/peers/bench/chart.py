@@ -1,4 +1,5 @@
 """The chart: how many queries a second of CPU time answers, as bars. Plain SVG, readable in light and in dark."""
+
 import time
 
 from .machine import describe
@@ -11,7 +12,10 @@ STYLE = """text { font: 13px system-ui, sans-serif; fill: #57606a } .head { font
 
 
 def draw(costs, settings):
-    """Writes the chart of `costs`, microseconds of CPU a query by server; that of a quick run stays in the build directory."""
+    """Writes the chart of `costs`, microseconds of CPU a query by server.
+
+    That of a quick run stays in the build directory.
+    """
     path = (WORK if settings.quick else HERE) / "chart.svg"
     rates = {name: 1e6 / cost for name, cost in costs.items() if cost > 0}
     rows = sorted(rates.items(), key=lambda pair: -pair[1])

@@ -1,4 +1,5 @@
 """dnsperf instead of our generator. It tops out at about 295,000 queries a second, so that only CPU is compared."""
+
 import os
 import re
 import shutil
@@ -18,8 +19,28 @@ def measure(server, data, settings):
     seconds = max(1, round(settings.seconds))
     before = server.cpu()
     ran = subprocess.run(
-        ["dnsperf", "-e", "-s", "127.0.0.1", "-p", str(server.dns), "-d", str(data.path("q-mix")), "-c", "8", "-T", "1", "-q", str(WINDOW), "-l", str(seconds)],
-        capture_output=True, text=True, stdin=subprocess.DEVNULL, preexec_fn=lambda: os.sched_setaffinity(0, settings.generator),
+        [
+            "dnsperf",
+            "-e",
+            "-s",
+            "127.0.0.1",
+            "-p",
+            str(server.dns),
+            "-d",
+            str(data.path("q-mix")),
+            "-c",
+            "8",
+            "-T",
+            "1",
+            "-q",
+            str(WINDOW),
+            "-l",
+            str(seconds),
+        ],
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        preexec_fn=lambda: os.sched_setaffinity(0, settings.generator),
     )
     used = server.cpu() - before
     completed = re.search(r"Queries completed:\s+(\d+)", ran.stdout)

@@ -3,6 +3,7 @@
 NAME.service.local has ten A records and ten SRV records, whose targets have an A record each: the names that rollcall
 makes of its hosts, so that all answer alike. Made once for a size, in the build directory.
 """
+
 import json
 import random
 import shutil
@@ -48,7 +49,9 @@ class Data:
 
     def _write_zone(self, path):
         with open(path, "w", buffering=1 << 20) as zone:
-            zone.write("$ORIGIN service.local.\n$TTL 5\n@ IN SOA ns hostmaster 1 4h 1h 1w 5\n@ IN NS ns\nns IN A 127.0.0.1\n")
+            zone.write(
+                "$ORIGIN service.local.\n$TTL 5\n@ IN SOA ns hostmaster 1 4h 1h 1w 5\n@ IN NS ns\nns IN A 127.0.0.1\n"
+            )
             for service, _, at in self.rows():
                 target = target_of(at)
                 zone.write(f"{service} IN A {at}\n{service} IN SRV 0 1 {PORT} {target}\n{target} IN A {at}\n")

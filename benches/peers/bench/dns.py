@@ -1,4 +1,5 @@
 """The parts that ask: over UDP and TCP, as fast as it goes and at a rate."""
+
 from . import chart, requests
 from .load import Load
 from .rows import Row, ratio
@@ -13,7 +14,14 @@ def absent(part, what, name, gate=None, goal=None, more=False):
 def udp(stage):
     """Half A, half SRV, from one core."""
     data = stage.few
-    names = {"rollcall": "rollcall", "floor": "the floor", "nsd": "NSD", "knot": "Knot", "coredns": "CoreDNS", "consul": "Consul"}
+    names = {
+        "rollcall": "rollcall",
+        "floor": "the floor",
+        "nsd": "NSD",
+        "knot": "Knot",
+        "coredns": "CoreDNS",
+        "consul": "Consul",
+    }
     found = {"rollcall": stage.rollcall(data)} | {name: stage.peer(name, data) for name in list(names)[1:]}
     found = {name: server for name, server in found.items() if server}
     figures = stage.rounds({name: lambda server=server: stage.asked(server, data) for name, server in found.items()})
@@ -30,6 +38,8 @@ def udp(stage):
     row("UDP, A and SRV: CPU a query / NSD", "nsd", "cpu", "us", 0.70, 0.58)
     row("UDP: CPU a query / floor of recvmmsg and sendmmsg", "floor", "cpu", "us", 1.45, 1.25)
     row("UDP: CPU a query / Knot", "knot", "cpu", "us")
+    row("UDP: CPU a query / CoreDNS, file", "coredns", "cpu", "us")
+    row("UDP: CPU a query / Consul", "consul", "cpu", "us")
     row("queries a second on one core / NSD", "nsd", "rate", "", 1.5, 1.8, True)
     row("queries a second on one core / Consul", "consul", "rate", "", 35, 42, True)
     row("queries a second on one core / CoreDNS, file", "coredns", "rate", "", 18, 23, True)
@@ -44,8 +54,17 @@ def changes(stage):
 
     def loaded():
         stage.hold(server)
-        load = Load("http", server.http, file, settings.generator, seconds=settings.seconds + 0.6, rate=requests.CHANGES_A_SECOND,
-                    connections=64, window=64, block=True)
+        load = Load(
+            "http",
+            server.http,
+            file,
+            settings.generator,
+            seconds=settings.seconds + 0.6,
+            rate=requests.CHANGES_A_SECOND,
+            connections=64,
+            window=64,
+            block=True,
+        )
         try:
             report = stage.asked(server, data)
             report["changes"] = load.result()["rate"]
@@ -57,9 +76,34 @@ def changes(stage):
     quiet, busy = figures["quiet"], figures["loaded"]
     what = f"while {busy['changes']:,.0f} registrations a second arrive"
     return [
-        ratio("changes", f"CPU a query of the DNS threads {what} / quiet", busy["dns_cpu"], quiet["dns_cpu"], "us", 1.10, 1.04, name="quiet"),
-        ratio("changes", "the same of the whole server, the registrations' own CPU in it", busy["cpu"], quiet["cpu"], "us", name="quiet"),
-        ratio("changes", "queries a second meanwhile, server and generator paying for both", busy["rate"], quiet["rate"], "", more=True, name="quiet", digits=0),
+        ratio(
+            "changes",
+            f"CPU a query of the DNS threads {what} / quiet",
+            busy["dns_cpu"],
+            quiet["dns_cpu"],
+            "us",
+            1.10,
+            1.04,
+            name="quiet",
+        ),
+        ratio(
+            "changes",
+            "the same of the whole server, the registrations' own CPU in it",
+            busy["cpu"],
+            quiet["cpu"],
+            "us",
+            name="quiet",
+        ),
+        ratio(
+            "changes",
+            "queries a second meanwhile, server and generator paying for both",
+            busy["rate"],
+            quiet["rate"],
+            "",
+            more=True,
+            name="quiet",
+            digits=0,
+        ),
     ]
 
 
@@ -72,7 +116,18 @@ def negative(stage):
         figures = stage.rounds({kind: lambda kind=kind: stage.asked(server, data, kind) for kind in kinds})
         for kind in ("nxdomain", "nodata"):
             what = f"{kind.upper()} at {data.services:,} services: CPU a query / "
-            rows.append(ratio("negative", what + "positive answer", figures[kind]["cpu"], figures["mix"]["cpu"], "us", 1.1, 1.0, name="A and SRV"))
+            rows.append(
+                ratio(
+                    "negative",
+                    what + "positive answer",
+                    figures[kind]["cpu"],
+                    figures["mix"]["cpu"],
+                    "us",
+                    1.1,
+                    1.0,
+                    name="A and SRV",
+                )
+            )
             rows.append(ratio("negative", what + "A alone", figures[kind]["cpu"], figures["a"]["cpu"], "us", name="A"))
     return rows
 
@@ -83,15 +138,31 @@ def tcp(stage):
     shapes = {"one": {"connections": 64, "window": 64}, "many": {"connections": 8, "window": 256}}
     found = {"rollcall": stage.rollcall(data), "nsd": stage.peer("nsd", data)}
     found = {name: server for name, server in found.items() if server}
-    figures = stage.rounds({
-        (name, shape): lambda server=server, options=options: stage.asked(server, data, mode="tcp", **options)
-        for name, server in found.items() for shape, options in shapes.items()
-    })
+    figures = stage.rounds(
+        {
+            (name, shape): lambda server=server, options=options: stage.asked(server, data, mode="tcp", **options)
+            for name, server in found.items()
+            for shape, options in shapes.items()
+        }
+    )
     rows = []
-    for shape, what, gate, goal in (("one", "TCP, one query in flight on 64 connections: CPU a query / NSD", 0.60, 0.48),
-                                    ("many", "TCP, 32 in flight on 8 connections: CPU a query / NSD", 0.15, 0.06)):
+    for shape, what, gate, goal in (
+        ("one", "TCP, one query in flight on 64 connections: CPU a query / NSD", 0.60, 0.48),
+        ("many", "TCP, 32 in flight on 8 connections: CPU a query / NSD", 0.15, 0.06),
+    ):
         if "nsd" in found:
-            rows.append(ratio("tcp", what, figures["rollcall", shape]["cpu"], figures["nsd", shape]["cpu"], "us", gate, goal, name="NSD"))
+            rows.append(
+                ratio(
+                    "tcp",
+                    what,
+                    figures["rollcall", shape]["cpu"],
+                    figures["nsd", shape]["cpu"],
+                    "us",
+                    gate,
+                    goal,
+                    name="NSD",
+                )
+            )
         else:
             rows.append(absent("tcp", what, "NSD", gate, goal))
     return rows
@@ -103,15 +174,29 @@ def openloop(stage):
     found = {"rollcall": stage.rollcall(data), "nsd": stage.peer("nsd", data)}
     found = {name: server for name, server in found.items() if server}
     seconds = max(2.0, stage.settings.seconds * 1.5)
-    figures = stage.rounds({
-        name: lambda server=server: stage.asked(server, data, seconds=seconds, rate=10_000, window=2048)
-        for name, server in found.items()
-    })
+    figures = stage.rounds(
+        {
+            name: lambda server=server: stage.asked(server, data, seconds=seconds, rate=10_000, window=2048)
+            for name, server in found.items()
+        }
+    )
     rows = []
     for key, gate, goal in (("p50", 1.05, 0.95), ("p99", 1.2, 1.0)):
         what = f"10,000 queries a second: {key} / NSD"
         if "nsd" in found:
-            rows.append(ratio("openloop", what, figures["rollcall"][key], figures["nsd"][key], "us", gate, goal, name="NSD", digits=0))
+            rows.append(
+                ratio(
+                    "openloop",
+                    what,
+                    figures["rollcall"][key],
+                    figures["nsd"][key],
+                    "us",
+                    gate,
+                    goal,
+                    name="NSD",
+                    digits=0,
+                )
+            )
         else:
             rows.append(absent("openloop", what, "NSD", gate, goal))
     return rows
@@ -122,7 +207,9 @@ def twocores(stage):
     data = stage.few
     found = {"rollcall": stage.rollcall(data, both=True), "nsd": stage.peer("nsd", data, both=True)}
     found = {name: server for name, server in found.items() if server}
-    figures = stage.rounds({name: lambda server=server: stage.asked(server, data, both=True) for name, server in found.items()})
+    figures = stage.rounds(
+        {name: lambda server=server: stage.asked(server, data, both=True) for name, server in found.items()}
+    )
     what = "two cores shared with the generator: queries a second / NSD"
     if "nsd" not in found:
         return [absent("twocores", what, "NSD", 1.25, 1.4, True)]

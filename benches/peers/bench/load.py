@@ -1,4 +1,5 @@
 """Runs the generator, and counts what the server paid for it."""
+
 import json
 import os
 import signal
@@ -22,7 +23,12 @@ class Load:
     @classmethod
     def visible(cls, server, processors, count):
         load = cls.__new__(cls)
-        load._start([GENERATOR, "visible", f"127.0.0.1:{server.dns}", f"127.0.0.1:{server.http}"], processors, False, {"count": count})
+        load._start(
+            [GENERATOR, "visible", f"127.0.0.1:{server.dns}", f"127.0.0.1:{server.http}"],
+            processors,
+            False,
+            {"count": count},
+        )
         return load
 
     def _start(self, command, processors, priority, options):
@@ -38,8 +44,12 @@ class Load:
                 _take_priority()
 
         self.process = subprocess.Popen(
-            [str(word) for word in command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            text=True, preexec_fn=prepare,
+            [str(word) for word in command],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            preexec_fn=prepare,
         )
 
     def result(self):
@@ -53,7 +63,9 @@ class Load:
             raise Failed(f"the generator failed: {errors.strip()[-400:]}")
         report = json.loads(out)
         if report["bad"]:
-            raise Failed(f"{report['bad']} of {report['received']} answers are not as expected, such as {readable(report['example'])}")
+            raise Failed(
+                f"{report['bad']} of {report['received']} answers are not as expected, such as {readable(report['example'])}"
+            )
         return report
 
     def stop(self):

@@ -1,4 +1,5 @@
 """The machine, in a line."""
+
 import os
 import platform
 import re

@@ -1,4 +1,5 @@
 """The part with a million hosts: memory, start, and what an answer costs."""
+
 import statistics
 
 from . import servers
@@ -18,12 +19,14 @@ def million(stage):
     stage.hold(server)
     rows = [memory_row("registered over HTTP", server.memory() - nothing, hosts)]
     small = stage.rollcall(few)
-    figures = stage.rounds({
-        "many": lambda: stage.asked(server, many),
-        "few": lambda: stage.asked(small, few),
-    })
+    figures = stage.rounds(
+        {
+            "many": lambda: stage.asked(server, many),
+            "few": lambda: stage.asked(small, few),
+        }
+    )
     what = f"{hosts:,} hosts: CPU a query / at {few.services * few.hosts:,}"
-    rows.append(ratio("million", what, figures["many"]["cpu"], figures["few"]["cpu"], "us", 1.35, 1.2, name="few"))
+    rows.append(ratio("million", what, figures["many"]["cpu"], figures["few"]["cpu"], "us", 1.35, 1.2, name="there"))
     rows.append(start_row(stage, server, hosts))
     stage.hold(server)
     rows.append(memory_row("after a start", server.memory() - nothing, hosts))
@@ -32,7 +35,9 @@ def million(stage):
 
 def memory_row(when, octets, hosts):
     each = octets / hosts
-    return Row("million", f"{hosts:,} hosts, {when}: octets a host", f"{octets / 1e6:,.0f} MB", "-", each, 1000, 750, " B")
+    return Row(
+        "million", f"{hosts:,} hosts, {when}: octets a host", f"{octets / 1e6:,.0f} MB", "-", each, 1000, 750, " B"
+    )
 
 
 def start_row(stage, server, hosts):

@@ -1,4 +1,5 @@
 """A server: its processes, their CPU and memory, its ports."""
+
 import os
 import shutil
 import signal
@@ -21,8 +22,12 @@ class Failed(Exception):
 class Server:
     """Started in a process group and a folder of its own; `close` ends one and removes the other."""
 
+    # Those that are not closed, so that none is forgotten whatever fails.
+    living = []
+
     def __init__(self, name, processors):
         self.name, self.processors = name, processors
+        self.living.append(self)
         WORK.mkdir(parents=True, exist_ok=True)
         self.folder = tempfile.mkdtemp(prefix=f"run-{name}-", dir=WORK)
         self.process = None
@@ -33,8 +38,14 @@ class Server:
         self.started = time.monotonic()
         with open(self.log_path, "w") as log:
             self.process = subprocess.Popen(
-                [str(word) for word in command], stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder,
-                env=environment, start_new_session=True, preexec_fn=lambda: os.sched_setaffinity(0, self.processors),
+                [str(word) for word in command],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=self.folder,
+                env=environment,
+                start_new_session=True,
+                preexec_fn=lambda: os.sched_setaffinity(0, self.processors),
             )
 
     @property
@@ -92,6 +103,8 @@ class Server:
     def close(self):
         self.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
+        if self in self.living:
+            self.living.remove(self)
 
     def _signal(self, number):
         if self.process is None:
@@ -168,7 +181,13 @@ def ask(port, question, timeout=0.2):
     labels = b"".join(bytes([len(label)]) + label.encode() for label in name.split("."))
     kind = {"A": 1, "SRV": 33}[kind]
     # EDNS, 1232 octets.
-    query = struct.pack(">HHHHHH", 7, 0, 1, 0, 0, 1) + labels + struct.pack(">BHH", 0, kind, 1) + b"\0\0\x29\x04\xd0" + bytes(6)
+    query = (
+        struct.pack(">HHHHHH", 7, 0, 1, 0, 0, 1)
+        + labels
+        + struct.pack(">BHH", 0, kind, 1)
+        + b"\0\0\x29\x04\xd0"
+        + bytes(6)
+    )
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
         client.settimeout(timeout)
         try:

@@ -1,4 +1,5 @@
 """Files of requests that change the table, played again and again."""
+
 from . import data as forms
 
 CHANGES_A_SECOND = 10_000
@@ -20,11 +21,14 @@ def churn(data):
     """Hosts come and go, two for each service in turn."""
     path = data.path("churn")
     if not path.exists():
-        guests = [(forms.name(service), f"guest-{guest}", forms.address((1 << 21) + service * 2 + guest))
-                  for guest in range(2) for service in range(data.services)]
+        guests = [
+            (forms.name(service), f"guest-{guest}", forms.address((1 << 21) + service * 2 + guest))
+            for guest in range(2)
+            for service in range(data.services)
+        ]
         with open(path, "w", buffering=1 << 20) as file:
             for start in range(0, len(guests), APART):
-                group = guests[start:start + APART]
+                group = guests[start : start + APART]
                 file.writelines(forms.single(*guest) for guest in group)
                 file.writelines(f"DELETE /v1/hosts/{service}/{host}\n" for service, host, _ in group)
     return path

@@ -1,4 +1,5 @@
 """One figure of the table: what it is, what it must be, whether it is that."""
+
 import json
 import time
 from dataclasses import asdict, dataclass
@@ -52,8 +53,17 @@ def _number(value):
 def ratio(part, what, own, other, unit, gate=None, goal=None, more=False, name="", digits=2):
     """A row of two figures of the same unit, by their ratio. `name` is that of the other one."""
     text = [f"{value:,.{digits}f} {unit}".strip() for value in (own, other)]
-    return Row(part, what, text[0], f"{name} {text[1]}".strip(), own / other if other else None, gate, goal, more=more,
-               missing="" if other else "nothing to compare with")
+    return Row(
+        part,
+        what,
+        text[0],
+        f"{name} {text[1]}".strip(),
+        own / other if other else None,
+        gate,
+        goal,
+        more=more,
+        missing="" if other else "nothing to compare with",
+    )
 
 
 def print_table(rows):
@@ -66,7 +76,11 @@ def print_table(rows):
 def keep(part, rows, machine):
     """The rows of a part take the place of its older ones, so that a noisy part can be measured again."""
     kept = load()
-    kept[part] = {"machine": machine, "at": time.strftime("%d %B %Y").lstrip("0"), "rows": [asdict(row) for row in rows]}
+    kept[part] = {
+        "machine": machine,
+        "at": time.strftime("%d %B %Y").lstrip("0"),
+        "rows": [asdict(row) for row in rows],
+    }
     RESULTS.write_text(json.dumps(kept, indent=1))
 
 

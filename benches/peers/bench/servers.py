@@ -1,4 +1,5 @@
 """How each server is configured, started and filled. One function a server."""
+
 import json
 import os
 import re
@@ -27,11 +28,25 @@ class Rollcall(Server):
     def start(self):
         threads = len(self.processors)
         self.spawn(
-            [ROLLCALL, "serve", "--http", "127.0.0.1:0", "--dns", "127.0.0.1:0", "--store", self.store,
-             "--data-dir", os.path.join(self.folder, "table"), "--threads", threads],
+            [
+                ROLLCALL,
+                "serve",
+                "--http",
+                "127.0.0.1:0",
+                "--dns",
+                "127.0.0.1:0",
+                "--store",
+                self.store,
+                "--data-dir",
+                os.path.join(self.folder, "table"),
+                "--threads",
+                threads,
+            ],
             {"HOME": self.folder},
         )
-        ready = self.until("ready", lambda: re.search(r' ready http=\S+:(\d+) dns="[^":]*:(\d+)', self.log()), 120, 0.002)
+        ready = self.until(
+            "ready", lambda: re.search(r' ready http=\S+:(\d+) dns="[^":]*:(\d+)', self.log()), 120, 0.002
+        )
         self.http, self.dns = int(ready[1]), int(ready[2])
         return self
 
@@ -39,7 +54,11 @@ class Rollcall(Server):
         """Registers all hosts, a hundred a request where it can do that."""
         self.find_batches(processors)
         rows = data.rows()
-        lines = (forms.batch(pile) for pile in forms.in_batches(rows)) if self.batches else (forms.single(*row) for row in rows)
+        lines = (
+            (forms.batch(pile) for pile in forms.in_batches(rows))
+            if self.batches
+            else (forms.single(*row) for row in rows)
+        )
         self.register(lines, processors)
         self.until_answered(first_question(data))
 
@@ -48,13 +67,15 @@ class Rollcall(Server):
         with tempfile.NamedTemporaryFile("w", dir=self.folder, buffering=1 << 20) as file:
             file.writelines(lines)
             file.flush()
-            options = {"connections": 16, "window": 16, "block": True} | options
+            options = {"connections": 64, "window": 64, "block": True} | options
             return Load("http", self.http, file.name, processors, once=True, **options).result()
 
     def find_batches(self, processors):
         """Whether there is a call that takes many hosts; `refusal` says why not."""
         try:
-            self.register([forms.batch([("svc-000000", "host-0", forms.address(0))])], processors, connections=1, window=1)
+            self.register(
+                [forms.batch([("svc-000000", "host-0", forms.address(0))])], processors, connections=1, window=1
+            )
             self.batches = True
         except Failed as refusal:
             self.refusal = str(refusal).split("such as HTTP/1.1 ")[-1].splitlines()[0]
@@ -63,7 +84,14 @@ class Rollcall(Server):
 def nsd(processors, data):
     server = Server("nsd", processors)
     server.dns = free_port()
-    server.spawn(["nsd", "-d", "-c", server.write("nsd.conf", f"""server:
+    server.spawn(
+        [
+            "nsd",
+            "-d",
+            "-c",
+            server.write(
+                "nsd.conf",
+                f"""server:
   server-count: {len(processors)}
   ip-address: 127.0.0.1@{server.dns}
   reuseport: yes
@@ -82,7 +110,10 @@ remote-control:
 zone:
   name: service.local
   zonefile: {data.zone}
-""")])
+""",
+            ),
+        ]
+    )
     return server
 
 
@@ -90,7 +121,13 @@ def knot(processors, data):
     server = Server("knot", processors)
     server.dns = free_port()
     threads = len(processors)
-    server.spawn(["knotd", "-c", server.write("knot.conf", f"""server:
+    server.spawn(
+        [
+            "knotd",
+            "-c",
+            server.write(
+                "knot.conf",
+                f"""server:
     rundir: "{server.folder}"
     listen: 127.0.0.1@{server.dns}
     udp-workers: {threads}
@@ -107,33 +144,67 @@ zone:
     file: {data.zone}
     zonefile-sync: -1
     journal-content: none
-""")])
+""",
+            ),
+        ]
+    )
     return server
 
 
 def coredns(processors, data):
     server = Server("coredns", processors)
     server.dns = free_port()
-    corefile = server.write("Corefile", f"service.local:{server.dns} {{\n  bind 127.0.0.1\n  file {data.zone} service.local\n  loadbalance\n}}\n")
+    corefile = server.write(
+        "Corefile",
+        f"service.local:{server.dns} {{\n  bind 127.0.0.1\n  file {data.zone} service.local\n  loadbalance\n}}\n",
+    )
     server.spawn([built("coredns"), "-quiet", "-conf", corefile], os.environ | {"GOMAXPROCS": str(len(processors))})
     return server
 
 
 def consul(processors, data, generator):
-    """One server, its catalog filled by transactions of 32 hosts, the quickest documented way. Its own name for a host is
-    a node's, and `udp_answer_limit` would draw three answers by lot."""
+    """One server, its catalog filled by transactions of 32 hosts, the quickest documented way.
+
+    Its name for a host is that of a node; its `udp_answer_limit` would draw three answers by lot.
+    """
     server = Server("consul", processors)
     port = free_port()
     rpc, gossip = free_port(), free_port()
     server.dns, server.http = port, port + 1
-    configuration = server.write("consul.json", json.dumps({
-        "server": True, "bootstrap": True, "domain": "local", "bind_addr": "127.0.0.1", "client_addr": "127.0.0.1",
-        "data_dir": f"{server.folder}/table", "node_name": "node-1", "log_level": "ERR", "disable_update_check": True,
-        "connect": {"enabled": False}, "performance": {"raft_multiplier": 1}, "dns_config": {"udp_answer_limit": 100},
-        "ports": {"dns": server.dns, "http": server.http, "server": rpc, "serf_lan": gossip, "serf_wan": -1, "grpc": -1, "grpc_tls": -1},
-    }))
-    server.spawn([built("consul"), "agent", "-config-file", configuration], os.environ | {"GOMAXPROCS": str(len(processors))})
-    server.until("a leader", lambda: _get(f"http://127.0.0.1:{server.http}/v1/status/leader") not in (None, b'""'), 60, 0.2)
+    configuration = server.write(
+        "consul.json",
+        json.dumps(
+            {
+                "server": True,
+                "bootstrap": True,
+                "domain": "local",
+                "bind_addr": "127.0.0.1",
+                "client_addr": "127.0.0.1",
+                "data_dir": f"{server.folder}/table",
+                "node_name": "node-1",
+                "log_level": "ERR",
+                "disable_update_check": True,
+                "connect": {"enabled": False},
+                "performance": {"raft_multiplier": 1},
+                "dns_config": {"udp_answer_limit": 100},
+                "ports": {
+                    "dns": server.dns,
+                    "http": server.http,
+                    "server": rpc,
+                    "serf_lan": gossip,
+                    "serf_wan": -1,
+                    "grpc": -1,
+                    "grpc_tls": -1,
+                },
+            }
+        ),
+    )
+    server.spawn(
+        [built("consul"), "agent", "-config-file", configuration], os.environ | {"GOMAXPROCS": str(len(processors))}
+    )
+    server.until(
+        "a leader", lambda: _get(f"http://127.0.0.1:{server.http}/v1/status/leader") not in (None, b'""'), 60, 0.2
+    )
     with open(os.path.join(server.folder, "requests"), "w") as file:
         for pile in forms.in_batches(data.rows(), 32):
             operations = []
@@ -150,7 +221,19 @@ def consul(processors, data, generator):
 def udp_floor(processors, octets_a, octets_srv):
     server = Server("floor", processors)
     server.dns = free_port()
-    server.spawn([PROGRAMS / "udp-floor", "--listen", f"127.0.0.1:{server.dns}", "--threads", len(processors), "--a", octets_a, "--srv", octets_srv])
+    server.spawn(
+        [
+            PROGRAMS / "udp-floor",
+            "--listen",
+            f"127.0.0.1:{server.dns}",
+            "--threads",
+            len(processors),
+            "--a",
+            octets_a,
+            "--srv",
+            octets_srv,
+        ]
+    )
     return server
 
 

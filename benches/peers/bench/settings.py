@@ -1,4 +1,5 @@
 """How long, how often, how many, and on which processors; and where things are."""
+
 import os
 from dataclasses import dataclass, field
 from pathlib import Path

@@ -1,4 +1,5 @@
 """The part that lasts: saturation, with 10,000 changes a second, and the memory meanwhile."""
+
 import time
 
 from . import requests
@@ -17,8 +18,17 @@ def soak(stage):
     # A short one has as many samples as it takes to see something.
     slice_seconds = min(SAMPLE_SECONDS, minutes * 60 / 10)
     samples = []
-    churn = Load("http", server.http, requests.churn(data), settings.generator, seconds=minutes * 60 + slice_seconds,
-                 rate=requests.CHANGES_A_SECOND, connections=64, window=64, block=True)
+    churn = Load(
+        "http",
+        server.http,
+        requests.churn(data),
+        settings.generator,
+        seconds=minutes * 60 + slice_seconds,
+        rate=requests.CHANGES_A_SECOND,
+        connections=64,
+        window=64,
+        block=True,
+    )
     print(f"\nSoak: {minutes:g} minutes, {requests.CHANGES_A_SECOND:,} changes a second wanted\n")
     print("| seconds | resident MiB | queries/s | lost |\n| --- | --- | --- | --- |", flush=True)
     start = time.monotonic()
@@ -26,7 +36,10 @@ def soak(stage):
         while time.monotonic() - start < minutes * 60:
             report = stage.asked(server, data, seconds=slice_seconds, answers=f"{data.hosts}-{data.hosts + 2}")
             samples.append((time.monotonic() - start, server.memory()))
-            print(f"| {samples[-1][0]:.0f} | {samples[-1][1] / 2**20:.1f} | {report['rate']:,.0f} | {report['lost']} |", flush=True)
+            print(
+                f"| {samples[-1][0]:.0f} | {samples[-1][1] / 2**20:.1f} | {report['rate']:,.0f} | {report['lost']} |",
+                flush=True,
+            )
         done = churn.result()["rate"]
     finally:
         churn.stop()

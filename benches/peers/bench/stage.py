@@ -1,10 +1,12 @@
 """The servers of a run: started when first needed, held still while another is measured, ended at the end."""
+
 import random
 import statistics
 
 from . import servers
 from .data import Data
 from .load import Load, measure
+from .process import Failed, Server
 from .settings import say
 
 # Queries under way over UDP. More would not fit the receive buffer of a server that leaves it as the system makes it.
@@ -23,14 +25,21 @@ class Stage:
 
     def rollcall(self, data, store="memory", both=False):
         """rollcall with that data; `both`: on the processors of the generator too."""
-        return self._server(("rollcall", data.services, store, both), lambda processors: self._rollcall(processors, data, store), both)
+        return self._server(
+            ("rollcall", data.services, store, both), lambda processors: self._rollcall(processors, data, store), both
+        )
 
     def peer(self, name, data, both=False):
-        """Another server with the same, or none where it is missing."""
+        """Another server with the same, or none where it is missing or does not start."""
         if not self._is_available(name):
             return None
         make = getattr(self, f"_{name}")
-        return self._server((name, data.services, both), lambda processors: make(processors, data), both)
+        try:
+            return self._server((name, data.services, both), lambda processors: make(processors, data), both)
+        except Failed as failure:
+            say(f"left out: {failure}")
+            self._available[name] = False
+            return None
 
     def empty_rollcall(self, store="memory", kind="empty"):
         return self._server(("rollcall", kind, store), lambda processors: servers.Rollcall(processors, store).start())
@@ -41,9 +50,18 @@ class Stage:
     def _server(self, key, make, both=False):
         if key not in self._servers:
             self.hold()
-            server = make(self.settings.both if both else self.settings.server)
-            self._servers[key] = server
+            try:
+                self._servers[key] = make(self.settings.both if both else self.settings.server)
+            except BaseException:
+                self._close_strays()
+                raise
         return self._servers[key]
+
+    def _close_strays(self):
+        """Ends what was started and never got ready."""
+        for server in list(Server.living):
+            if server not in self._servers.values():
+                server.close()
 
     def drop(self, server):
         """Ends one that is not needed any more."""
@@ -51,9 +69,8 @@ class Stage:
         server.close()
 
     def close(self):
-        for server in self._servers.values():
-            server.close()
         self._servers = {}
+        self._close_strays()
 
     def hold(self, *but):
         """Holds all still but these."""
@@ -66,8 +83,9 @@ class Stage:
     def _rollcall(self, processors, data, store):
         data.make()
         say(f"starting rollcall with {data.services * data.hosts} hosts")
-        server = servers.Rollcall(processors, store)
-        return self._prepared(server, lambda: server.start().fill(data, self.settings.generator))
+        server = servers.Rollcall(processors, store).start()
+        server.fill(data, self.settings.generator)
+        return server
 
     def _nsd(self, processors, data):
         return self._loaded(servers.nsd(processors, data.make()), data)
@@ -90,14 +108,7 @@ class Stage:
 
     def _loaded(self, server, data):
         say(f"starting {server.name}")
-        return self._prepared(server, lambda: server.until_answered(servers.first_question(data)))
-
-    def _prepared(self, server, prepare):
-        try:
-            prepare()
-        except BaseException:
-            server.close()
-            raise
+        server.until_answered(servers.first_question(data))
         return server
 
     def _is_available(self, name):
@@ -140,5 +151,7 @@ class Stage:
 
 def medians(reports):
     """The median of each number, by itself."""
-    numbers = [key for key, value in reports[0].items() if isinstance(value, (int, float)) and not isinstance(value, bool)]
+    numbers = [
+        key for key, value in reports[0].items() if isinstance(value, (int, float)) and not isinstance(value, bool)
+    ]
     return {key: statistics.median(report[key] for report in reports) for key in numbers}

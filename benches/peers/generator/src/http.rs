@@ -54,8 +54,8 @@ mod tests {
     #[test]
     fn an_answer_ends_where_it_says() {
         let answered = b"HTTP/1.1 201 Created\r\nContent-Length: 2\r\n\r\n{}HTTP/1.1 ";
-        assert_eq!(answer(answered), Some((201, 43)));
-        assert_eq!(answer(&answered[..42]), None);
+        assert_eq!(answer(answered), Some((201, 45)));
+        assert_eq!(answer(&answered[..44]), None);
         assert_eq!(answer(b"HTTP/1.1 204 No Content\r\n\r\n"), Some((204, 27)));
         let chunks = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n";
         assert_eq!(answer(chunks), Some((200, chunks.len())));

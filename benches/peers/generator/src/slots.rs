@@ -1,7 +1,7 @@
 //! The queries under way on one socket.
 //!
-//! The id of a query is its slot and how often the slot was used, so that an answer that comes too late is not taken for
-//! that of the query after it.
+//! The id of a query is its slot and how often the slot was used, so that an answer that comes too late is not taken
+//! for that of the query after it.
 
 use std::collections::VecDeque;
 
