@@ -53,6 +53,9 @@ else it has its default. These have a variable and a key in the file, no flag:
   ROLLCALL_APPLICATION_ENV      env in Lyft's answers [development]
   ROLLCALL_AUTO_IP              networks for auto_ip [192.168.0.0/16]
   ROLLCALL_TRUST_FORWARDED_FOR  believe X-Forwarded-For [false]
+  ROLLCALL_MINOS_CHECK          check of hosts of minos' API [http:/system/health]
+  ROLLCALL_MINOS_CHECK_INTERVAL time between its probes [10s]
+  ROLLCALL_MINOS_REPLACE        a name of minos' API holds one host [false]
   ROLLCALL_NODE_NAME            node in Consul's API [the host name]
   ROLLCALL_NODE_ID              its UUID there [made of machine and name]
   ROLLCALL_NODE_META            what it carries there: key=value,...
