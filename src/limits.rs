@@ -145,6 +145,10 @@ pub const HTTP_BODY_OCTETS: usize = 64 * 1024;
 pub const BATCH_HOSTS: usize = 500;
 /// Octets of all bodies that are being read: as many as all connections of HTTP/1.1 could have. Streams of HTTP/2 share it.
 pub const HTTP_BODIES_OCTETS: usize = HTTP_CONNECTIONS * HTTP_BODY_OCTETS;
+/// Octets of such a registration.
+pub const BATCH_OCTETS: usize = 512 * 1024;
+/// Octets of a minos registration: its endpoints at their bounds would be more, those of a large service are a tenth.
+pub const MINOS_OCTETS: usize = 256 * 1024;
 /// Request line and headers together.
 pub const HTTP_HEADER_OCTETS: usize = 16 * 1024;
 /// Headers in a request.

@@ -79,7 +79,18 @@ impl Client {
 
     /// Sends one request that changes something; `segments` are the parts of its path.
     pub(super) fn call(&self, method: Method, segments: &[&str], body: Option<&Value>) -> Result<Answer, Failure> {
-        self.ask(method, &path(segments), body)
+        self.call_with(method, segments, &[], body)
+    }
+
+    /// The same with names and values behind the path.
+    pub(super) fn call_with(
+        &self,
+        method: Method,
+        segments: &[&str],
+        query: &[(&str, &str)],
+        body: Option<&Value>,
+    ) -> Result<Answer, Failure> {
+        self.ask(method, &with_query(path(segments), query), body)
     }
 
     /// The same on the runtime of the caller, who is told what kind of refusal it is.

@@ -147,6 +147,9 @@ pub(super) struct Deregister {
     /// Name of the host
     #[arg(value_parser = NonEmptyStringValueParser::new())]
     id: String,
+    /// API that registered it, as `rollcall hosts` shows it: native, lyft, consul, minos
+    #[arg(long, default_value = "native")]
+    origin: String,
     #[command(flatten)]
     server: ServerFlag,
 }
@@ -154,7 +157,8 @@ pub(super) struct Deregister {
 impl Deregister {
     pub(super) fn run(&self, environment: &Environment) -> Result<(), Failure> {
         let client = Client::new(&self.server, environment)?;
-        client.call(Method::DELETE, &["v1", "hosts", &self.service, &self.id], None)?;
+        let path = ["v1", "hosts", &self.service, &self.id];
+        client.call_with(Method::DELETE, &path, &[("origin", &self.origin)], None)?;
         print(&format!("deregistered {} from {}\n", printable(&self.id), printable(&self.service)))
     }
 }

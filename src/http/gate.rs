@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{MatchedPath, Request};
+use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use axum::http::request::Parts;
 use axum::response::Response;
@@ -16,7 +17,7 @@ use tokio::time::timeout;
 use tower::{Service, ServiceExt as _};
 
 use super::problem::{self, Kind, Problem};
-use super::{App, envoy};
+use super::{App, envoy, minos, native};
 use crate::limits;
 
 /// The route of a request that no pattern matched.
@@ -82,8 +83,7 @@ where
     let route = request.extensions().get::<MatchedPath>().cloned();
     let method = request.method().clone();
     let uri = request.uri().clone();
-    let rule = envoy::body_rule(route.as_ref().map(MatchedPath::as_str), request.headers());
-    let rule = rule.unwrap_or(BodyRule::Whole(limits::HTTP_BODY_OCTETS));
+    let rule = body_rule(route.as_ref().map(MatchedPath::as_str), request.headers());
     let response = match within_bounds(app, request, rule).await {
         Ok(request) => {
             let Ok(response) = inner.oneshot(request).await;
@@ -96,6 +96,15 @@ where
     let route = route.as_ref().map_or(NO_ROUTE, MatchedPath::as_str);
     app.metrics.request(route, method.as_str(), response.status().as_u16(), took);
     response
+}
+
+/// What is done with the body of a request to a route.
+fn body_rule(route: Option<&str>, headers: &HeaderMap) -> BodyRule {
+    if let Some(rule) = envoy::body_rule(route, headers) {
+        return rule;
+    }
+    let own = route.and_then(|route| native::body_octets(route).or(minos::body_octets(route)));
+    BodyRule::Whole(own.unwrap_or(limits::HTTP_BODY_OCTETS))
 }
 
 async fn within_bounds(app: &App, request: Request, rule: BodyRule) -> Result<Request, Problem> {

@@ -260,7 +260,7 @@ impl<'a> Stored<'a> {
         let place = |field, place: Option<Text<'_>>| place.map(|text| Place::parse(field, &text.0)).transpose();
         at_most("ports", self.ports.len(), limits::PORTS)?;
         at_most("checks", self.checks.len(), limits::CHECKS)?;
-        at_most("original", self.original.as_ref().map_or(0, |text| text.0.len()), limits::HTTP_BODY_OCTETS)?;
+        at_most("original", self.original.as_ref().map_or(0, |text| text.0.len()), limits::MINOS_OCTETS)?;
         // A lease out of the range of registrations is kept: a bound that moved must not make rows disappear.
         let ttl = (self.lease != 0).then(|| Duration::from_micros(self.lease));
         Ok(Host {

@@ -54,7 +54,7 @@ pub(super) struct Env {
     /// How they are printed: commands for a shell, safe to eval, or lines NAME=VALUE as Docker and systemd read them
     #[arg(long, value_enum, default_value = "export")]
     form: Form,
-    /// Only hosts in this namespace
+    /// Hosts in this namespace [default: default, as in DNS]
     #[arg(long, value_name = "NS")]
     namespace: Option<String>,
     /// Leave out names without a host instead of printing nothing and ending with 1
@@ -119,9 +119,12 @@ impl Lookup<'_> {
         let mut found: Vec<Variable> = Vec::new();
         let mut missing = Vec::new();
         let mut random = Random::new(seed());
-        for wanted in self.names {
-            let mut query = vec![("served", "true")];
-            query.extend(self.namespace.map(|namespace| ("namespace", namespace)));
+        for (place, wanted) in self.names.iter().enumerate() {
+            if self.names[..place].contains(wanted) {
+                continue;
+            }
+            // As in DNS a name without a namespace is one of `default`.
+            let query = [("served", "true"), ("namespace", self.namespace.unwrap_or("default"))];
             let answer = client.get(&["v1", "hosts", &wanted.service], &query)?;
             let hosts = choose::Offer::all(&answer.json);
             let Some(chosen) = choose::one(&hosts, random.next_u64()) else {

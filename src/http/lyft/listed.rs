@@ -6,7 +6,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::stored::{Stored, Tags, WEIGHT, WEIGHTS};
-use crate::table::{Dialect, Host};
+use crate::table::{Dialect, Host, Namespace, Protocol};
 
 /// The weight of a row that nobody gave one.
 const WEIGHT_DEFAULT: u16 = 1;
@@ -33,8 +33,12 @@ pub(super) struct Listed {
 }
 
 impl Listed {
-    /// A row as this API shows it; `None` for one without an address or a port, which no client of it can use.
+    /// A row as this API shows it; `None` for one without an address or a TCP port, which no client of it can use, and for
+    /// one of another namespace than `default`, which is another service's.
     pub(super) fn of(host: &Host) -> Option<Listed> {
+        if host.namespace != Namespace::DEFAULT {
+            return None;
+        }
         let mut stored = Stored::of(host);
         // The row knows better than the tag: its weight may have been set through another API.
         if stored.weight().unwrap_or(WEIGHT_DEFAULT) != host.weight {
@@ -43,7 +47,7 @@ impl Listed {
         Some(Listed {
             ip_address: host.target.addresses().first()?.to_string(),
             last_check_in: host.lease.renewed().to_python(),
-            port: host.ports.first()?.number,
+            port: host.ports.iter().find(|port| port.protocol == Protocol::Tcp)?.number,
             revision: stored.revision,
             service: host.service.as_str().to_owned(),
             service_repo_name: stored.service_repo_name,

@@ -1,8 +1,6 @@
 //! What the gateway asks: who has an endpoint, and what there is.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::extract::{RawQuery, State};
 use axum::http::{StatusCode, Uri};
@@ -12,13 +10,13 @@ use utoipa::ToSchema;
 
 use super::reply::Failure;
 use super::stored::{Endpoint, endpoints_of};
-use super::tree::{self, Tree};
+use super::tree::{self, Rows, Tree};
 use crate::clock::Timestamp;
 use crate::http::App;
 use crate::http::gate::JSON;
 use crate::http::pieces::Pieces;
 use crate::registry::{Snapshot, SubmitError};
-use crate::table::{Dialect, Host, HostKey, ServiceName};
+use crate::table::{Dialect, Host, Namespace, Protocol, ServiceName};
 
 /// A host with its endpoints.
 #[derive(Serialize, ToSchema)]
@@ -62,13 +60,17 @@ impl<'a> Shown<'a> {
     }
 }
 
-/// Where a host is reached: the name that it registered, else its first address.
+/// Where a host is reached: the name that it registered, else its first address, and its first TCP port. A host of another
+/// namespace than that of minos' hosts, `default`, is another service's.
 fn place_of(host: &Host) -> Option<(String, u16)> {
+    if host.namespace != Namespace::DEFAULT {
+        return None;
+    }
     let address = match host.target.name() {
         Some(name) => name.to_string(),
         None => host.target.addresses().first()?.to_string(),
     };
-    Some((address, host.ports.first()?.number))
+    Some((address, host.ports.iter().find(|port| port.protocol == Protocol::Tcp)?.number))
 }
 
 /// Finds a host that has an endpoint.
@@ -92,8 +94,7 @@ pub(super) async fn find(State(app): State<App>, uri: Uri) -> Result<Response, F
     let (verb, path) = parameters(&uri)?;
     let snapshot = loaded(&app)?;
     let now = app.registry.now();
-    let chosen =
-        app.endpoints.look(&app.registry, &snapshot, |tree| choose(tree, &verb, &path, &snapshot, now, turn()));
+    let chosen = app.endpoints.look(&app.registry, &snapshot, |tree| choose(tree, &verb, &path, &snapshot, now));
     let host = match chosen {
         Chosen::One(host) => host,
         Chosen::None => return Err(Failure::of(StatusCode::NOT_FOUND)),
@@ -149,12 +150,6 @@ fn parameters(uri: &Uri) -> Result<(String, String), Failure> {
     value("verb").zip(path).ok_or_else(missing)
 }
 
-/// The number of a look-up: hosts of one endpoint have their turns by it.
-fn turn() -> usize {
-    static TURN: AtomicUsize = AtomicUsize::new(0);
-    TURN.fetch_add(1, Ordering::Relaxed)
-}
-
 /// What a look-up came to.
 enum Chosen {
     One(Arc<Host>),
@@ -164,7 +159,7 @@ enum Chosen {
 }
 
 /// The host whose turn it is, of those that serve the best match. Another match is not asked: a path means one thing.
-fn choose(tree: &Tree, verb: &str, path: &str, snapshot: &Snapshot, now: Timestamp, turn: usize) -> Chosen {
+fn choose(tree: &Tree, verb: &str, path: &str, snapshot: &Snapshot, now: Timestamp) -> Chosen {
     let mut chosen = Chosen::None;
     tree.visit(verb, path, &mut |rows| {
         let mut is_known = false;
@@ -172,7 +167,7 @@ fn choose(tree: &Tree, verb: &str, path: &str, snapshot: &Snapshot, now: Timesta
         if is_known {
             chosen = match served.len() {
                 0 => Chosen::Ill,
-                hosts => Chosen::One(Arc::clone(&served[turn % hosts])),
+                hosts => Chosen::One(Arc::clone(&served[rows.turn() % hosts])),
             };
         }
         is_known
@@ -182,10 +177,10 @@ fn choose(tree: &Tree, verb: &str, path: &str, snapshot: &Snapshot, now: Timesta
 
 /// The hosts that serve an endpoint of these rows: the rows themselves, and what other APIs registered under their names.
 /// Capitals make no difference, as in DNS: minos' names have them, the native API's have not.
-fn served(rows: &BTreeSet<HostKey>, snapshot: &Snapshot, now: Timestamp, is_known: &mut bool) -> Vec<Arc<Host>> {
+fn served(rows: &Rows, snapshot: &Snapshot, now: Timestamp, is_known: &mut bool) -> Vec<Arc<Host>> {
     let mut hosts = Vec::new();
     let mut names: Vec<&ServiceName> = Vec::new();
-    for row in rows {
+    for row in &rows.keys {
         let Some(host) = snapshot.hosts.get(row).filter(|host| host.lease.is_live(now)) else { continue };
         *is_known = true;
         if snapshot.serves(host, now) && place_of(host).is_some() {

@@ -11,8 +11,8 @@
 //!
 //! * The framework's client tries again for ever after any answer from 400 on. What is unknown is no error where it leaves:
 //!   DELETE is 200 always; and nothing that can be stored is refused.
-//! * A name holds as many hosts as there are addresses and ports. DELETE takes out those at the address of the client; where
-//!   none is, all of the name. The setting `minos_replace` has a name hold one host, as in the original.
+//! * A name holds as many hosts as there are addresses and ports. DELETE takes out the one at the address of the client; where
+//!   that is none or several, those that do not answer. The setting `minos_replace` has a name hold one host, as in the original.
 //! * Endpoints of a host are those of its last POST.
 //! * Of two endpoints that match a path the one with fewer parts in braces counts, and of its hosts, in turn, those that
 //!   DNS answers with; where none does, 503, which the gateway passes on as 502.
@@ -43,6 +43,7 @@ use utoipa_axum::routes;
 
 use super::App;
 use super::problem::{Kind, Problem};
+use crate::limits;
 use reply::Failure;
 
 pub use endpoints::Endpoints;
@@ -57,6 +58,11 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         )
         .routes(routes!(lookup::find).map(|router| others_refused(router, "GET, HEAD, OPTIONS")))
         .routes(routes!(lookup::list).map(|router| others_refused(router, "GET, HEAD, OPTIONS")))
+}
+
+/// The bound on the body of a request to a route, where it is not that of all.
+pub(super) fn body_octets(route: &str) -> Option<usize> {
+    (route == "/microservices/{name}").then_some(limits::MINOS_OCTETS)
 }
 
 /// Whether a path is one of this dialect or below one.

@@ -18,13 +18,15 @@ use super::stored::{Endpoint, Stored};
 use crate::http::{App, client};
 use crate::metrics::{Operation, Outcome};
 use crate::table::{
-    CheckDefinition, Dialect, Event, HostId, HostKey, Hosts, Port, Registration, ServiceName, Status, Target, Terms,
+    CheckDefinition, Dialect, Event, Host, HostId, Hosts, Port, Registration, ServiceName, Status, Target, Terms,
 };
 
 /// Where a service of minos may say more of its health.
 const HEALTH: &str = "/health";
 /// The id of the check of every host.
 const SYSTEM_CHECK: &str = "system-health";
+/// The id of what it says of itself where it has none.
+const STATUS_CHECK: &str = "status";
 /// The id of that of [`HEALTH`].
 const HEALTH_CHECK: &str = "health";
 
@@ -82,7 +84,9 @@ pub(super) async fn subscribe(
     counted(&app, Operation::Register, result)
 }
 
-/// Unsubscribes: the hosts of the name at the address of the client, or all of it where there are none.
+/// Unsubscribes the host of the name at the address of the client.
+///
+/// Where several or none are there, those that do not answer their checks; where nobody is asked, all of them.
 #[utoipa::path(
     delete,
     path = "/microservices/{name}",
@@ -148,8 +152,13 @@ fn registration(
 /// The checks of a host. It is in the answers at once, as its client believes when it is told 201, unless it says itself
 /// that it is not well.
 fn checks(endpoints: &[Endpoint], status: Option<bool>, settings: &Settings) -> Vec<CheckDefinition> {
-    let Some(check) = &settings.check else { return Vec::new() };
     let begins = if status == Some(false) { Status::Critical } else { Status::Passing };
+    let Some(check) = &settings.check else {
+        // Nobody is asked: what the host says of itself holds until it says something else.
+        let said =
+            status.map(|_| CheckDefinition { status: Some(begins), ..CheckDefinition::new(STATUS_CHECK.into(), None) });
+        return said.into_iter().collect();
+    };
     let defined = |id: &str, terms: Arc<Terms>| CheckDefinition {
         status: Some(begins),
         ..CheckDefinition::new(id.into(), Some(terms))
@@ -168,12 +177,18 @@ fn others_of(hosts: &Hosts, registration: &Registration) -> Vec<Event> {
     others.map(|host| Event::Deregister(host.key())).collect()
 }
 
-/// What a client takes out that leaves.
+/// What a client takes out that leaves: the host at its address. Where that is several or none (two on one machine, a proxy
+/// between), nobody knows which of them leaves, and one taken out by mistake would never come back: those go that do not
+/// answer, and the check takes the others out of the answers when they stop. Where nobody is asked, all go.
 fn leaving(hosts: &Hosts, service: &ServiceName, client: Option<IpAddr>) -> Vec<Event> {
-    let of_name = || hosts.of_service(service.as_str()).filter(|host| host.dialect == Dialect::Minos);
+    let of_name: Vec<&Arc<Host>> =
+        hosts.of_service(service.as_str()).filter(|host| host.dialect == Dialect::Minos).collect();
     let is_its_own = |address: &IpAddr| Some(*address) == client;
-    let own: Vec<HostKey> =
-        of_name().filter(|host| host.target.addresses().iter().any(is_its_own)).map(|host| host.key()).collect();
-    let keys = if own.is_empty() { of_name().map(|host| host.key()).collect() } else { own };
-    keys.into_iter().map(Event::Deregister).collect()
+    let mut own: Vec<&Arc<Host>> = of_name.clone();
+    own.retain(|host| host.target.addresses().iter().any(is_its_own));
+    let mut leaving = if own.is_empty() { of_name } else { own };
+    if leaving.len() > 1 && leaving.iter().all(|host| host.checks.iter().any(|check| check.kind().is_asked())) {
+        leaving.retain(|host| host.status() == Status::Critical);
+    }
+    leaving.into_iter().map(|host| Event::Deregister(host.key())).collect()
 }

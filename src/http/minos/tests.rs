@@ -101,15 +101,30 @@ async fn hosts_of_one_name_stand_side_by_side_or_replace_each_other() {
 }
 
 #[tokio::test]
-async fn what_leaves_is_at_the_address_of_the_client_or_all_of_the_name() {
-    for (client, left) in [("10.0.0.1", vec!["10.0.0.2:80"]), ("10.0.0.9", vec![])] {
-        let server = Server::new();
+async fn what_leaves_is_at_the_address_of_the_client_or_does_not_answer() {
+    for (client, check, left) in [
+        ("10.0.0.1", true, vec!["10.0.0.2:80"]),
+        ("10.0.0.1", false, vec!["10.0.0.2:80"]),
+        ("10.0.0.9", true, vec!["10.0.0.1:80", "10.0.0.2:80"]),
+        ("10.0.0.9", false, vec![]),
+    ] {
+        let asked = Settings::default();
+        let server = Server::with(Settings { check: asked.check.filter(|_| check), replace: false });
         server.subscribe("order", "10.0.0.1", "[]").await;
         server.subscribe("order", "10.0.0.2", "[]").await;
         let gone = || server.call_from(client, "DELETE", "/microservices/order", "");
         assert_eq!(gone().await, (200, "200: OK".into()));
-        assert_eq!(server.ids(), left, "{client}");
+        assert_eq!(server.ids(), left, "{client} {check}");
     }
+    // Behind a proxy those leave that do not answer.
+    let server = Server::new();
+    server.subscribe("order", "10.0.0.1", "[]").await;
+    let ill = r#"{"address":"10.0.0.2","port":80,"endpoints":[],"status":false}"#;
+    server.call("POST", "/microservices/order", ill).await;
+    server.call_from("10.0.0.9", "DELETE", "/microservices/order", "").await;
+    assert_eq!(server.ids(), ["10.0.0.1:80"]);
+    server.call_from("10.0.0.9", "DELETE", "/microservices/order", "").await;
+    assert_eq!(server.ids(), [""; 0], "the only one is meant");
     let server = Server::new();
     for name in ["order", "%0A", &"x".repeat(300)] {
         assert_eq!(server.call("DELETE", &format!("/microservices/{name}"), "").await.0, 200, "{name}");
@@ -170,6 +185,8 @@ async fn hosts_are_asked_by_the_convention_and_where_they_say_they_answer() {
     let nobody = Server::with(Settings { check: None, ..Settings::default() });
     nobody.subscribe("order", "10.0.0.1", r#"[["GET","/health"]]"#).await;
     assert!(nobody.hosts()[0].checks.is_empty());
+    nobody.call("POST", "/microservices/order", ill).await;
+    assert_eq!(nobody.hosts()[1].status(), Status::Critical, "what it says of itself holds");
 }
 
 #[tokio::test]
@@ -210,6 +227,14 @@ async fn hosts_have_their_turns() {
     found.sort_unstable();
     found.dedup();
     assert_eq!(found, ["order 10.0.0.1", "order 10.0.0.3"]);
+    // Whatever else is looked up between.
+    server.subscribe("other", "10.0.0.4", r#"[["GET","/other"]]"#).await;
+    let mut found = Vec::new();
+    for _ in 0..2 {
+        found.push(server.found("GET", "/").await.expect("a host"));
+        server.found("GET", "/other").await.expect("a host");
+    }
+    assert_ne!(found[0], found[1]);
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 //! by the number of endpoints.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::stored::ANY;
 use crate::table::HostKey;
@@ -13,7 +14,23 @@ pub(super) struct Tree {
     /// A part in braces, whatever its name.
     generic: Option<Box<Tree>>,
     /// The rows of the endpoints that end here, by verb.
-    rows: BTreeMap<Box<str>, BTreeSet<HostKey>>,
+    rows: BTreeMap<Box<str>, Rows>,
+}
+
+/// The rows of one endpoint.
+#[derive(Default, Debug)]
+pub(super) struct Rows {
+    /// Who they are.
+    pub(super) keys: BTreeSet<HostKey>,
+    /// How many look-ups came by: hosts have their turns by it.
+    turns: AtomicUsize,
+}
+
+impl Rows {
+    /// The number of this look-up.
+    pub(super) fn turn(&self) -> usize {
+        self.turns.fetch_add(1, Ordering::Relaxed)
+    }
 }
 
 impl Tree {
@@ -27,7 +44,7 @@ impl Tree {
                 place.parts.entry(part.into()).or_default()
             };
         }
-        place.rows.entry(verb.into()).or_default().insert(row.clone());
+        place.rows.entry(verb.into()).or_default().keys.insert(row.clone());
     }
 
     /// Takes an endpoint of a row out, and the places that nothing is left at.
@@ -38,8 +55,8 @@ impl Tree {
     fn remove_below(&mut self, verb: &str, path: Option<&str>, row: &HostKey) {
         let Some(path) = path else {
             if let Some(rows) = self.rows.get_mut(verb) {
-                rows.remove(row);
-                if rows.is_empty() {
+                rows.keys.remove(row);
+                if rows.keys.is_empty() {
                     self.rows.remove(verb);
                 }
             }
@@ -65,7 +82,7 @@ impl Tree {
     }
 
     /// The rows of each endpoint that matches, those with fewer parts in braces at the beginning first, until `enough` says so.
-    pub(super) fn visit(&self, verb: &str, path: &str, enough: &mut impl FnMut(&BTreeSet<HostKey>) -> bool) -> bool {
+    pub(super) fn visit(&self, verb: &str, path: &str, enough: &mut impl FnMut(&Rows) -> bool) -> bool {
         let (part, rest) = match path.split_once('/') {
             Some((part, rest)) => (part, Some(rest)),
             None => (path, None),
@@ -102,7 +119,7 @@ mod tests {
     fn found(tree: &Tree, verb: &str, path: &str) -> Vec<String> {
         let mut found = Vec::new();
         tree.visit(verb, path, &mut |rows| {
-            found.extend(rows.iter().map(|row| row.service.as_str().to_owned()));
+            found.extend(rows.keys.iter().map(|row| row.service.as_str().to_owned()));
             false
         });
         found

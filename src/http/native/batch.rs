@@ -11,7 +11,7 @@ use bytes::Bytes;
 use serde::de::value::{BorrowedStrDeserializer, MapAccessDeserializer, StringDeserializer};
 use serde::de::{DeserializeSeed, Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::REVISION;
@@ -147,7 +147,10 @@ fn explain(octets: &[u8], settings: &Settings) -> Problem {
         return problem;
     }
     for (place, host) in hosts.into_iter().enumerate() {
-        if let Err(problem) = read_alone(host, settings) {
+        let Value::Object(fields) = host else {
+            return Problem::invalid(format!("hosts[{place}]"), "must be an object with service, id and address");
+        };
+        if let Err(problem) = read_alone(fields, settings) {
             return problem.within(&format!("hosts[{place}]."));
         }
     }
@@ -155,10 +158,7 @@ fn explain(octets: &[u8], settings: &Settings) -> Problem {
     Problem::invalid("body", "must have every field once")
 }
 
-fn read_alone(host: Value, settings: &Settings) -> Result<(), Problem> {
-    let Value::Object(mut fields) = host else {
-        return Err(Problem::invalid("host", "must be an object with service, id and address"));
-    };
+fn read_alone(mut fields: Map<String, Value>, settings: &Settings) -> Result<(), Problem> {
     let mut text = |name: &str| match fields.remove(name) {
         Some(Value::String(text)) => Ok(text),
         Some(_) => Err(Problem::invalid(name, "must be a string")),

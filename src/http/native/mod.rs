@@ -27,9 +27,15 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::App;
+use crate::limits;
 
 /// The revision of the table that an answer was made of.
 const REVISION: HeaderName = HeaderName::from_static("x-rollcall-revision");
+
+/// The bound on the body of a request to a route, where it is not that of all.
+pub(in crate::http) fn body_octets(route: &str) -> Option<usize> {
+    (route == "/v1/hosts").then_some(limits::BATCH_OCTETS)
+}
 
 /// The routes of the dialect.
 pub fn routes() -> OpenApiRouter<App> {

@@ -176,7 +176,7 @@ async fn several_register_in_one_call_or_none_does() {
         (json!([{"service": "My_Web", "id": "a", "address": "10.0.0.4"}]), "hosts[0].service"),
         (json!([{"service": "web", "id": "c", "address": "10.0.0.4", "port": "80"}]), "hosts[0].port"),
         (json!([{"service": "web", "id": "c", "address": "10.0.0.4", "prot": 80}]), "hosts[0].prot"),
-        (json!([host("c", "10.0.0.3"), 7]), "hosts[1].host"),
+        (json!([host("c", "10.0.0.3"), 7]), "hosts[1]"),
         (json!({}), "body"),
         (json!(vec![host("c", "10.0.0.3"); crate::limits::BATCH_HOSTS + 1]), "hosts"),
     ] {

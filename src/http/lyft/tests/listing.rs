@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::table::{HostId, Port, Registration, ServiceName, Status, Target, Weights, parse_meta, parse_tags};
+use crate::table::{
+    HostId, Namespace, Port, Registration, ServiceName, Status, Target, Weights, parse_meta, parse_tags,
+};
 
 #[tokio::test]
 async fn nothing_is_an_empty_list() {
@@ -139,6 +141,8 @@ async fn hosts_of_other_apis_are_listed_in_its_words() {
     foreign(&server, "twice", "10.0.0.2", |_| {}).await;
     foreign(&server, "no-port", "10.0.0.3", |host| host.ports.clear()).await;
     foreign(&server, "named", "db.example.org", |_| {}).await;
+    foreign(&server, "elsewhere", "10.0.0.4", |host| host.namespace = Namespace::parse("n", "prod").expect("a label"))
+        .await;
     foreign(&server, "web-1", "10.0.0.10", |host| {
         let pairs = [("canary", "maybe"), ("load_balancing_weight", "huge"), ("team", "a"), ("version", "v7")];
         host.meta = parse_meta("meta", pairs).expect("pairs");
