@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::check;
 use super::signals::Kind;
 use crate::cli::client::Client;
-use crate::cli::write::Traits;
+use crate::cli::write::{PortFlag, Traits};
 use crate::cli::{Failure, say};
 use crate::clock::Clock;
 use crate::server::reachable_addresses;
@@ -89,6 +89,13 @@ impl Said<'_> {
         }
         if port.len() > 1 && port.iter().filter(|port| port.name.is_none()).count() > 1 {
             return Err(Invalid::new("port", "must have a name where there are several, as in http=8080"));
+        }
+        let what = |flag: &PortFlag| {
+            let name = flag.name.as_deref().map(str::to_ascii_lowercase);
+            (name, flag.protocol.as_deref().unwrap_or("tcp").to_ascii_lowercase())
+        };
+        if (1..port.len()).any(|at| port[..at].iter().any(|other| what(other) == what(&port[at]))) {
+            return Err(Invalid::new("port", "must differ from the others in name or protocol"));
         }
         parse_tags("tag", tag.iter().map(String::as_str))?;
         parse_meta("meta", meta.iter().map(|(key, value)| (key.as_str(), value.as_str())))?;
