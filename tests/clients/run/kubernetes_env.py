@@ -1,8 +1,12 @@
 """The class of a page on patterns finds a service by the variables of a pod. Prints what it found.
 
-Its constructor wants the files of a pod; what is tried here needs none of them."""
-import kubernetes_snippet
+Its constructor wants a configuration of a cluster; what is tried here needs none."""
+import pathlib
+import sys
 
-found = kubernetes_snippet.KubernetesServiceDiscovery.__new__(kubernetes_snippet.KubernetesServiceDiscovery)
+sys.path.append(str(pathlib.Path(__file__).parent.parent / "kubernetes/snippets"))
+from patterns_kubernetes import KubernetesServiceDiscovery  # noqa: E402  pylint: disable=wrong-import-position
+
+found = KubernetesServiceDiscovery.__new__(KubernetesServiceDiscovery)
 found.namespace = "default"
 print(found.get_service_url_env("user-v1"), found.get_service_url_env("nobody"))
