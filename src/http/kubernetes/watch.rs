@@ -48,7 +48,6 @@ pub(super) fn start(
         // Of a name that is nobody's yet it is not known what service it will be of.
         Among::All | Among::None => None,
     };
-    let topic = service.as_deref().map_or(Topic::Everything, Topic::service);
     let told = app.registry.now();
     let mut stream = Stream {
         app,
@@ -56,7 +55,7 @@ pub(super) fn start(
         form,
         include: options.include,
         service,
-        topic,
+        topic: Topic::Everything,
         seen: snapshot.revision,
         telling: None,
         initial: Vec::new().into_iter(),
@@ -87,6 +86,7 @@ struct Stream {
     include: Include,
     /// The service that everything wanted is of.
     service: Option<String>,
+    /// What it waits for, as of `seen`.
     topic: Topic,
     /// The revision up to which it has read; what it read is in `pending`.
     seen: Revision,
@@ -130,7 +130,19 @@ impl Stream {
             Ok(_) => {}
             Err(compacted) => self.failure = Some(Status::compacted(compacted)),
         }
+        if self.seen == current {
+            self.topic = self.topic_in(&snapshot);
+        }
         self.telling = Some(snapshot);
+    }
+
+    /// What to wait for after a snapshot: its service. One of several spellings waits for anything, as nothing is left to
+    /// say so where one of them loses its last host.
+    fn topic_in(&self, snapshot: &Snapshot) -> Topic {
+        match self.service.as_deref() {
+            Some(service) if snapshot.hosts.any_case(service).nth(1).is_none() => Topic::service(service),
+            Some(_) | None => Topic::Everything,
+        }
     }
 
     /// The next piece of the stream; `None` ends it.
@@ -218,7 +230,7 @@ impl Stream {
             let host = change.host();
             host.dialect != Dialect::Node
                 && change.revision <= revision
-                && self.service.as_deref().is_none_or(|service| host.service.as_str() == service)
+                && self.service.as_deref().is_none_or(|service| host.service.as_str().eq_ignore_ascii_case(service))
         };
         self.app.registry.changes_that(self.seen, is_meant)
     }
@@ -234,6 +246,7 @@ impl Stream {
                     None => delta::touched(self.wanted.resource, changes).into(),
                 };
                 self.seen = snapshot.revision;
+                self.topic = self.topic_in(&snapshot);
                 self.telling = Some(snapshot);
             }
             Err(compacted) => self.failure = Some(Status::compacted(compacted)),
@@ -245,6 +258,7 @@ impl Stream {
         let snapshot = self.app.registry.snapshot();
         if self.topic.modified(&snapshot) <= self.seen {
             self.seen = self.seen.max(snapshot.revision);
+            self.topic = self.topic_in(&snapshot);
         }
     }
 
