@@ -293,6 +293,9 @@ impl Hosts {
                     self.capitals.remove(lower.as_str());
                 }
             }
+            // Other spellings of the name stay, and what is known of it is another.
+            let others: SmallVec<[ServiceName; 2]> = self.any_case(&lower).cloned().collect();
+            others.iter().for_each(|name| self.touch(name, revision));
         }
     }
 

@@ -32,7 +32,7 @@ pub(super) enum Among {
 /// An object that is to be made.
 #[derive(Debug)]
 pub(super) enum Unit {
-    /// Of all hosts of a service in a namespace.
+    /// Of all hosts of a service in a namespace. The name is the first of its spellings.
     Service(ServiceName, Arc<str>),
     /// A host.
     Pod(Arc<Host>),
@@ -46,9 +46,17 @@ pub(super) enum Unit {
 #[derive(Debug)]
 pub(super) struct SliceUnit {
     key: SliceKey,
+    /// The first of the spellings.
+    service: ServiceName,
     hosts: Vec<Arc<Host>>,
     /// The labels of the slices of its service.
     labels: Arc<Vec<(String, String)>>,
+}
+
+impl SliceUnit {
+    fn name(&self) -> String {
+        self.key.name(&names::service(self.service.as_str()))
+    }
 }
 
 impl Wanted {
@@ -83,18 +91,19 @@ impl Wanted {
         self.selector.takes(metadata.namespace.unwrap_or_default(), &metadata.name, &metadata.labels)
     }
 
-    /// The hosts of one service, by namespace: of those that can be wanted.
+    /// The hosts of one service in all its spellings, by namespace: of those that can be wanted.
     pub(super) fn groups<'a>(
         &self,
         service: &'a str,
         hosts: impl Iterator<Item = &'a Arc<Host>>,
         facts: Facts<'_>,
     ) -> Vec<Group<'a>> {
+        let service = names::service(service);
         let mut groups: BTreeMap<&str, Vec<&Arc<Host>>> = BTreeMap::new();
         for host in hosts.filter(|host| facts.is_live(host) && self.takes_namespace(host.namespace.as_str())) {
             groups.entry(host.namespace.as_str()).or_default().push(host);
         }
-        groups.into_iter().map(|(namespace, hosts)| Group { service, namespace, hosts }).collect()
+        groups.into_iter().map(|(namespace, hosts)| Group { service: service.clone(), namespace, hosts }).collect()
     }
 
     /// The objects of a list, at most `limit`, those after a place; and whether there are more.
@@ -111,7 +120,7 @@ impl Wanted {
             Among::None => {}
             _ if self.resource == Resource::Namespaces => self.collect_namespaces(hosts, facts, &mut page),
             Among::One(service) => {
-                let rows: Vec<&Arc<Host>> = hosts.of_service(&service).collect();
+                let rows: Vec<&Arc<Host>> = hosts.of_any_case(&service).collect();
                 self.collect_service(&rows, facts, &mut page);
             }
             Among::All => {
@@ -119,7 +128,7 @@ impl Wanted {
                 let mut rows: Vec<&Arc<Host>> = Vec::new();
                 for host in hosts.from_service(from) {
                     if rows.first().is_some_and(|first| first.service != host.service) {
-                        self.collect_service(&rows, facts, &mut page);
+                        self.collect_spelling(hosts, &rows, facts, &mut page);
                         rows.clear();
                     }
                     if page.more {
@@ -127,16 +136,33 @@ impl Wanted {
                     }
                     rows.push(host);
                 }
-                self.collect_service(&rows, facts, &mut page);
+                self.collect_spelling(hosts, &rows, facts, &mut page);
             }
         }
         (page.units, page.more)
     }
 
+    /// Adds what is wanted of a service in one spelling. What is made of all of them stands where the first one is.
+    fn collect_spelling(&self, hosts: &Hosts, rows: &[&Arc<Host>], facts: Facts<'_>, page: &mut Page<'_>) {
+        let Some(service) = rows.first().map(|host| &host.service) else { return };
+        if self.resource == Resource::Pods {
+            return self.collect_service(rows, facts, page);
+        }
+        // The one without capitals comes first here and is the last in order; the others are in order.
+        let mut spellings = hosts.any_case(service.as_str()).take(2);
+        match (spellings.next(), spellings.next()) {
+            (Some(one), Some(other)) if one.min(other) == service => {
+                let rows: Vec<&Arc<Host>> = hosts.of_any_case(service.as_str()).collect();
+                self.collect_service(&rows, facts, page);
+            }
+            (Some(_), Some(_)) => {}
+            _ => self.collect_service(rows, facts, page),
+        }
+    }
+
     /// Adds what is wanted of one service, in order.
     fn collect_service(&self, rows: &[&Arc<Host>], facts: Facts<'_>, page: &mut Page<'_>) {
         let Some(first) = rows.first() else { return };
-        let service = first.service.as_str();
         if self.resource == Resource::Pods {
             let live = rows.iter().filter(|host| facts.is_live(host) && self.takes_namespace(host.namespace.as_str()));
             for host in live {
@@ -150,29 +176,30 @@ impl Wanted {
             }
             return;
         }
-        for group in self.groups(service, rows.iter().copied(), facts) {
+        for group in self.groups(first.service.as_str(), rows.iter().copied(), facts) {
             // Labels of many hosts are gathered only where somebody looks at them.
             let needs_labels = !self.selector.labels.is_empty() || self.resource == Resource::EndpointSlices;
             let labels = if needs_labels { labels_of(self.resource, &group) } else { LabelMap::new() };
             if self.resource == Resource::EndpointSlices {
-                self.collect_slices(&group, &labels, page);
+                self.collect_slices(&group, &first.service, &labels, page);
             } else {
                 let unit = || Unit::Service(first.service.clone(), group.namespace.into());
-                page.push_if(|| self.selector.takes(group.namespace, service, &labels), unit);
+                page.push_if(|| self.selector.takes(group.namespace, &group.service, &labels), unit);
             }
         }
     }
 
-    fn collect_slices(&self, group: &Group<'_>, labels: &LabelMap<'_>, page: &mut Page<'_>) {
+    fn collect_slices(&self, group: &Group<'_>, service: &ServiceName, labels: &LabelMap<'_>, page: &mut Page<'_>) {
         let kept = labels.iter().map(|(key, value)| ((*key).to_owned(), value.clone().into_owned())).collect();
         let kept: Arc<Vec<(String, String)>> = Arc::new(kept);
         let mut known: Vec<(String, SliceKey, Vec<&Arc<Host>>)> =
-            slices(group).into_iter().map(|(key, hosts)| (key.name(group.service), key, hosts)).collect();
+            slices(group).into_iter().map(|(key, hosts)| (key.name(&group.service), key, hosts)).collect();
         known.sort_by(|one, other| one.0.cmp(&other.0));
         for (name, key, hosts) in known {
             let unit = || {
                 let hosts = hosts.into_iter().cloned().collect();
-                Unit::Slice(Box::new(SliceUnit { key, hosts, labels: Arc::clone(&kept) }))
+                let (service, labels) = (service.clone(), Arc::clone(&kept));
+                Unit::Slice(Box::new(SliceUnit { key, service, hosts, labels }))
             };
             page.push_if(|| self.selector.takes(group.namespace, &name, labels), unit);
         }
@@ -219,10 +246,8 @@ impl Unit {
             Unit::Service(service, namespace) => (service.as_str(), namespace.to_string()),
             Unit::Pod(host) => (host.service.as_str(), format!("{}{}", host.dialect as u8, host.id)),
             Unit::Slice(slice) => {
-                let host = slice.hosts.first();
-                let service = host.map_or("", |host| host.service.as_str());
-                let namespace = host.map_or("", |host| host.namespace.as_str());
-                (service, format!("{namespace}/{}", slice.key.name(service)))
+                let namespace = slice.hosts.first().map_or("", |host| host.namespace.as_str());
+                (slice.service.as_str(), format!("{namespace}/{}", slice.name()))
             }
             Unit::Namespace(name) => ("", name.clone()),
         };
@@ -238,10 +263,11 @@ impl Unit {
     ) -> Option<Object<'a>> {
         match self {
             Unit::Service(service, namespace) => {
-                let rows = snapshot.hosts.of_service(service.as_str()).filter(|host| facts.is_live(host));
+                let rows = snapshot.hosts.of_any_case(service.as_str()).filter(|host| facts.is_live(host));
                 let hosts: Vec<_> = rows.filter(|host| host.namespace.as_str() == &**namespace).collect();
                 let first = hosts.first()?;
-                let group = Group { service: service.as_str(), namespace: first.namespace.as_str(), hosts };
+                let namespace = first.namespace.as_str();
+                let group = Group { service: names::service(service.as_str()), namespace, hosts };
                 let object = match wanted.resource {
                     Resource::Services => Object::service(&group, facts),
                     Resource::Endpoints | Resource::Pods | Resource::EndpointSlices | Resource::Namespaces => {
@@ -254,9 +280,9 @@ impl Unit {
             Unit::Slice(slice) => {
                 let hosts: Vec<&Arc<Host>> = slice.hosts.iter().filter(|host| facts.is_live(host)).collect();
                 let first = hosts.first()?;
-                let (service, namespace) = (first.service.as_str(), first.namespace.as_str());
+                let (service, namespace) = (slice.service.as_str(), first.namespace.as_str());
                 let labels = slice.labels.iter().map(|(key, value)| (key.as_str(), value.as_str().into())).collect();
-                let object = Object::slice(service, namespace, slice.key, &hosts, labels, facts);
+                let object = Object::slice(&names::service(service), namespace, slice.key, &hosts, labels, facts);
                 Some(object.at(snapshot.hosts.modified(service)))
             }
             Unit::Namespace(name) => Some(Object::namespace(name).at(snapshot.revision)),

@@ -8,11 +8,11 @@ use std::sync::Arc;
 
 use super::collect::Wanted;
 use super::labels::LabelMap;
-use super::names::SliceKey;
+use super::names::{self, SliceKey};
 use super::object::{Facts, Group, Object, labels_of, slices};
 use super::resource::Resource;
 use crate::registry::Snapshot;
-use crate::table::{Change, Dialect, Host, HostId, HostKey, Revision, ServiceName};
+use crate::table::{Change, Dialect, Host, HostKey, Revision};
 
 /// What became of an object.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -36,8 +36,8 @@ impl Kind {
 /// Something that changed, and what its rows were before.
 #[derive(Debug)]
 pub(super) enum Touched {
-    /// A service.
-    Service { service: ServiceName, before: Vec<(HostKey, Option<Arc<Host>>)>, last: Revision },
+    /// A service, in all its spellings.
+    Service { service: String, before: Vec<(HostKey, Option<Arc<Host>>)>, last: Revision },
     /// A host.
     Pod { key: HostKey, before: Option<Arc<Host>>, last: Revision },
     /// A namespace got its first host, or lost its last.
@@ -55,8 +55,8 @@ impl Touched {
 
 /// What `changes` touched, in the order of the last changes.
 pub(super) fn touched(resource: Resource, changes: Vec<Change>) -> Vec<Touched> {
-    type Rows = HashMap<(Dialect, HostId), Option<Arc<Host>>>;
-    let mut services: HashMap<ServiceName, (Rows, Revision)> = HashMap::new();
+    type Rows = HashMap<HostKey, Option<Arc<Host>>>;
+    let mut services: HashMap<String, (Rows, Revision)> = HashMap::new();
     let mut pods: HashMap<HostKey, (Option<Arc<Host>>, Revision)> = HashMap::new();
     for change in changes {
         let key = change.key();
@@ -64,16 +64,16 @@ pub(super) fn touched(resource: Resource, changes: Vec<Change>) -> Vec<Touched> 
             // The first `before` is that of the time before all of them.
             pods.entry(key).or_insert((change.before, change.revision)).1 = change.revision;
         } else {
-            let (rows, last) = services.entry(key.service).or_default();
-            rows.entry((key.dialect, key.id)).or_insert(change.before);
+            let service = names::service(key.service.as_str()).into_owned();
+            let (rows, last) = services.entry(service).or_default();
+            rows.entry(key).or_insert(change.before);
             *last = change.revision;
         }
     }
     let pods = pods.into_iter().map(|(key, (before, last))| Touched::Pod { key, before, last });
     let services = services.into_iter().map(|(service, (rows, last))| {
-        let key = |(dialect, id)| HostKey { service: service.clone(), dialect, id };
-        let before = rows.into_iter().map(|(row, before)| (key(row), before)).collect();
-        Touched::Service { before, last, service: service.clone() }
+        let before = rows.into_iter().collect();
+        Touched::Service { service, before, last }
     });
     let mut touched: Vec<Touched> = pods.chain(services).collect();
     touched.sort_by_key(Touched::last);
@@ -166,8 +166,8 @@ pub(super) fn tell(
         }
         Touched::Service { service, before, .. } => {
             let rows_before = rows_before(snapshot, service, before);
-            let old = wanted.groups(service.as_str(), rows_before.values().copied(), facts.before());
-            let new = wanted.groups(service.as_str(), snapshot.hosts.of_service(service.as_str()), facts);
+            let old = wanted.groups(service, rows_before.values().copied(), facts.before());
+            let new = wanted.groups(service, snapshot.hosts.of_any_case(service), facts);
             for (old, new) in pairs(old, new) {
                 compare_groups(wanted, old.as_ref(), new.as_ref(), facts, &mut event);
             }
@@ -178,21 +178,20 @@ pub(super) fn tell(
     }
 }
 
-type RowOrder<'a> = (Dialect, &'a str);
+type RowOrder<'a> = (&'a str, Dialect, &'a str);
 
 /// The rows of a service as they were.
 fn rows_before<'a>(
     snapshot: &'a Snapshot,
-    service: &'a ServiceName,
+    service: &str,
     before: &'a [(HostKey, Option<Arc<Host>>)],
 ) -> BTreeMap<RowOrder<'a>, &'a Arc<Host>> {
-    let now = snapshot.hosts.of_service(service.as_str());
-    let mut rows: BTreeMap<RowOrder<'a>, &Arc<Host>> =
-        now.map(|host| ((host.dialect, host.id.as_str()), host)).collect();
+    let now = snapshot.hosts.of_any_case(service);
+    let mut rows: BTreeMap<RowOrder<'a>, &Arc<Host>> = now.map(|host| (host.order(), host)).collect();
     for (key, before) in before {
         match before {
-            Some(host) => rows.insert((key.dialect, key.id.as_str()), host),
-            None => rows.remove(&(key.dialect, key.id.as_str())),
+            Some(host) => rows.insert(host.order(), host),
+            None => rows.remove(&(key.service.as_str(), key.dialect, key.id.as_str())),
         };
     }
     rows
@@ -247,7 +246,7 @@ fn compare_slices<'a>(
     let (old_labels, new_labels) = (old.map(labels).unwrap_or_default(), new.map(labels).unwrap_or_default());
     let (old, new) = (old.map(slices).unwrap_or_default(), new.map(slices).unwrap_or_default());
     let made = |key: &SliceKey, hosts: &Vec<&'a Arc<Host>>, labels: &LabelMap<'a>, facts| {
-        Object::slice(either.service, either.namespace, *key, hosts, labels.clone(), facts)
+        Object::slice(&either.service, either.namespace, *key, hosts, labels.clone(), facts)
     };
     let gone = old.keys().filter(|key| !new.contains_key(key));
     for key in gone.chain(new.keys()) {

@@ -1,12 +1,13 @@
 //! Labels: what hosts carry, as Kubernetes has it.
 //!
 //! A host's labels are its tags of the form `key=value` and its meta pairs, each where it is a valid label; a pair goes
-//! before a tag of the same key. `app` is the name of the service where the host says no other. A service has a label
+//! before a tag of the same key. `app` is the name of the service, without capitals, where the host says no other. A service has a label
 //! where all of its hosts that say it agree.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use super::names;
 use crate::limits;
 use crate::table::{Host, is_label};
 
@@ -83,12 +84,12 @@ fn said(host: &Host) -> impl Iterator<Item = (&str, &str)> {
 /// The labels of a host.
 pub(super) fn of_host(host: &Host) -> LabelMap<'_> {
     let mut labels: LabelMap<'_> = said(host).map(|(key, value)| (key, Cow::Borrowed(value))).collect();
-    default_app(&mut labels, host.service.as_str());
+    default_app(&mut labels, names::service(host.service.as_str()));
     labels
 }
 
 /// The labels of a service that has these hosts.
-pub(super) fn of_service<'a>(service: &'a str, hosts: impl Iterator<Item = &'a Host>) -> LabelMap<'a> {
+pub(super) fn of_service<'a>(service: Cow<'a, str>, hosts: impl Iterator<Item = &'a Host>) -> LabelMap<'a> {
     // `None` where the hosts do not agree.
     let mut known: BTreeMap<&str, Option<&str>> = BTreeMap::new();
     for host in hosts {
@@ -112,8 +113,8 @@ pub(super) fn of_service<'a>(service: &'a str, hosts: impl Iterator<Item = &'a H
     labels
 }
 
-fn default_app<'a>(labels: &mut LabelMap<'a>, service: &'a str) {
-    if check_value(service).is_ok() {
-        labels.entry(APP).or_insert(Cow::Borrowed(service));
+fn default_app<'a>(labels: &mut LabelMap<'a>, service: Cow<'a, str>) {
+    if check_value(&service).is_ok() {
+        labels.entry(APP).or_insert(service);
     }
 }

@@ -1,19 +1,21 @@
 //! Names of objects that hosts have none for: pods and slices.
 //!
 //! Both can be read: what a name says leads to the service, so that one object is found without a look at the others.
+//! Services are without capitals in all names ([`service`]).
 //!
 //! | object | name |
 //! | --- | --- |
 //! | pod | `<service>-<id>-<hash>`, without the service where the id begins with it; the hash is of service, API and id |
 //! | slice | `<service>-<ipv4, ipv6 or fqdn>-<hash of the ports>`, then `-` and the part, where there are several |
 
+use std::borrow::Cow;
 use std::fmt;
 use std::hash::Hasher;
 use std::sync::Arc;
 
 use siphasher::sip128::{Hasher128, SipHasher24};
 
-use crate::table::{Dialect, Host, Hosts, Port, is_label};
+use crate::table::{Dialect, Host, Hosts, Port, ServiceName, is_label};
 
 /// Hex digits of the hash at the end of a pod's name.
 const HASH_DIGITS: usize = 8;
@@ -21,6 +23,15 @@ const HASH_DIGITS: usize = 8;
 const NAME_OCTETS: usize = 253;
 /// What pods of services are called whose own name cannot be part of one.
 const NAMELESS: &str = "rollcall";
+
+/// What a service is called here: without capitals, as names are in Kubernetes. Its spellings are one service.
+pub(super) fn service(name: &str) -> Cow<'_, str> {
+    if name.bytes().any(|octet| octet.is_ascii_uppercase()) {
+        Cow::Owned(name.to_ascii_lowercase())
+    } else {
+        Cow::Borrowed(name)
+    }
+}
 
 /// A hash that is the same on every machine and after every start.
 fn hash(parts: &[&[u8]]) -> u128 {
@@ -51,9 +62,9 @@ pub(super) fn uid(parts: &[&str]) -> String {
 
 /// The name of a host as a pod.
 pub(super) fn pod(host: &Host) -> String {
-    let service = host.service.as_str();
+    let service = &*service(host.service.as_str());
     let id = clean(host.own_id());
-    let mut base = if !can_be_part(service) {
+    let mut base = if !is_label(service) {
         NAMELESS.to_owned()
     } else if id.is_empty() {
         service.to_owned()
@@ -72,14 +83,14 @@ pub(super) fn find_pod<'a>(hosts: &'a Hosts, name: &str) -> Option<&'a Arc<Host>
     let (base, hash) = name.rsplit_once('-')?;
     let hash = u32::from_str_radix(hash, 16).ok().filter(|_| hash.len() == HASH_DIGITS)?;
     let fits = |host: &&'a Arc<Host>| (host_hash(host) >> 32) as u32 == hash && pod(host) == name;
-    let odd = hosts.services().map(|(service, _)| service.as_str()).filter(|service| !can_be_part(service));
+    let odd = hosts.services().map(|(service, _)| service.as_str()).filter(|service| !is_label(service));
     if base == NAMELESS
         && let Some(found) = odd.flat_map(|service| hosts.of_service(service)).find(fits)
     {
         return Some(found);
     }
     let ends = base.match_indices('-').map(|(at, _)| at).chain([base.len()]);
-    let services = || ends.clone().map(|end| &base[..end]).filter(|service| hosts.count(service) > 0);
+    let services = || ends.clone().flat_map(|end| hosts.any_case(&base[..end])).map(ServiceName::as_str);
     let direct = services().flat_map(|service| {
         let id = base.get(service.len() + 1..).unwrap_or_default();
         [id, base].into_iter().flat_map(move |id| Dialect::ALL.into_iter().map(move |dialect| (service, dialect, id)))
@@ -92,11 +103,6 @@ pub(super) fn find_pod<'a>(hosts: &'a Hosts, name: &str) -> Option<&'a Arc<Host>
 fn find_in<'a>(hosts: &'a Hosts, service: &str, fits: impl Fn(&&'a Arc<Host>) -> bool) -> Option<&'a Arc<Host>> {
     let from = hosts.from_service(service);
     from.take_while(|host| host.service.as_str() == service).find(fits)
-}
-
-/// Whether a service's name can be the beginning of a pod's.
-fn can_be_part(service: &str) -> bool {
-    is_label(service) && !service.bytes().any(|octet| octet.is_ascii_uppercase())
 }
 
 /// An id with what no name holds made `-`; no label of it is empty, or has a hyphen at an end.

@@ -1,6 +1,7 @@
 //! Places in lists, and the tokens that lead back to them.
 //!
-//! Lists are ordered by the name of the service, then by what an object is called within it. A token holds the revision of
+//! Lists are ordered by the name of the service, then by what an object is called within it. A service of several spellings
+//! is one object, which stands where the first of them does. A token holds the revision of
 //! the list's first page: a watch from there tells what changed while the pages were read.
 
 use super::status::Status;

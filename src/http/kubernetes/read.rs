@@ -80,16 +80,20 @@ fn body(object: &Object<'_>, wanted: &Wanted, form: Form, include: Include) -> V
 /// The object of a name.
 fn find<'a>(snapshot: &'a Snapshot, wanted: &Wanted, name: &'a str, facts: Facts<'a>) -> Option<Object<'a>> {
     let hosts = &snapshot.hosts;
-    let group = |service: &'a str| wanted.groups(service, hosts.of_service(service), facts).pop();
+    // Names have no capitals: of other spellings there is nothing.
+    let group = |service: &'a str| {
+        let group = wanted.groups(service, hosts.of_any_case(service), facts).pop();
+        group.filter(|group| group.service == service)
+    };
     let object = match wanted.resource {
         Resource::Endpoints => Object::endpoints(&group(name)?, facts).at(hosts.modified(name)),
         Resource::Services => Object::service(&group(name)?, facts).at(hosts.modified(name)),
         Resource::EndpointSlices => {
             let group = group(SliceKey::service_of(name)?)?;
-            let (key, members) = slices(&group).into_iter().find(|(key, _)| key.name(group.service) == name)?;
+            let (key, members) = slices(&group).into_iter().find(|(key, _)| key.name(&group.service) == name)?;
             let labels = labels_of(wanted.resource, &group);
-            let object = Object::slice(group.service, group.namespace, key, &members, labels, facts);
-            object.at(hosts.modified(group.service))
+            let object = Object::slice(&group.service, group.namespace, key, &members, labels, facts);
+            object.at(hosts.modified(&group.service))
         }
         Resource::Pods => {
             let host = names::find_pod(hosts, name)?;

@@ -218,7 +218,7 @@ impl Stream {
             let host = change.host();
             host.dialect != Dialect::Node
                 && change.revision <= revision
-                && self.service.as_deref().is_none_or(|service| host.service.as_str() == service)
+                && self.service.as_deref().is_none_or(|service| host.service.as_str().eq_ignore_ascii_case(service))
         };
         self.app.registry.changes_that(self.seen, is_meant)
     }

@@ -67,7 +67,7 @@ pub(super) fn object<'a>(group: &Group<'a>, facts: Facts<'a>) -> Object<'a> {
         ports: gathered.ports.iter().flat_map(|host| &host.ports).map(PortView::of).collect(),
     };
     let body = Endpoints { subsets: subsets.into_values().map(subset).collect() };
-    let name = Cow::Borrowed(group.service);
+    let name = group.service.clone();
     let labels = labels_of(Resource::Endpoints, group);
     let mut object = Object::new(Resource::Endpoints, Some(group.namespace), name, labels, Body::Endpoints(body));
     if !whole {

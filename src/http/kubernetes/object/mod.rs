@@ -25,19 +25,20 @@ pub(super) use slice::slices;
 /// The hosts of a service in one namespace.
 #[derive(Clone, Debug)]
 pub(super) struct Group<'a> {
-    pub(super) service: &'a str,
+    /// Without capitals: the hosts are those of all spellings.
+    pub(super) service: Cow<'a, str>,
     pub(super) namespace: &'a str,
     pub(super) hosts: Vec<&'a Arc<Host>>,
 }
 
 /// The labels of an object that is made of all hosts of a service, or of a part of them.
 pub(super) fn labels_of<'a>(resource: Resource, group: &Group<'a>) -> LabelMap<'a> {
-    let mut labels = super::labels::of_service(group.service, group.hosts.iter().map(|host| &***host));
+    let mut labels = super::labels::of_service(group.service.clone(), group.hosts.iter().map(|host| &***host));
     if matches!(resource, Resource::Endpoints | Resource::EndpointSlices) {
         labels.insert("service.kubernetes.io/headless", Cow::Borrowed(""));
     }
     if resource == Resource::EndpointSlices {
-        labels.insert(SERVICE_NAME, Cow::Borrowed(group.service));
+        labels.insert(SERVICE_NAME, group.service.clone());
         labels.insert("endpointslice.kubernetes.io/managed-by", Cow::Borrowed("rollcall"));
     }
     labels

@@ -29,7 +29,7 @@ pub(in crate::http::kubernetes) struct Spec<'a> {
 
 #[derive(Serialize, PartialEq, Debug)]
 struct Container<'a> {
-    name: &'a str,
+    name: Cow<'a, str>,
     image: &'static str,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     ports: Vec<ContainerPort<'a>>,
@@ -74,7 +74,7 @@ struct PodIp {
 #[derive(Serialize, PartialEq, Debug)]
 #[serde(rename_all = "camelCase")]
 struct ContainerStatus<'a> {
-    name: &'a str,
+    name: Cow<'a, str>,
     ready: bool,
     restart_count: u32,
     image: &'static str,
@@ -129,7 +129,7 @@ pub(super) fn object<'a>(host: &'a Host, facts: Facts<'a>) -> Object<'a> {
 
 fn body<'a>(host: &'a Host, facts: Facts<'a>) -> Pod<'a> {
     let ready = facts.is_ready(host);
-    let name = host.service.as_str();
+    let name = names::service(host.service.as_str());
     let port = |port: &'a crate::table::Port| ContainerPort {
         name: port.name.as_deref(),
         container_port: port.number,
@@ -138,7 +138,7 @@ fn body<'a>(host: &'a Host, facts: Facts<'a>) -> Pod<'a> {
     let addresses = host.target.addresses();
     Pod {
         spec: Spec {
-            containers: [Container { name, image: "", ports: host.ports.iter().map(port).collect() }],
+            containers: [Container { name: name.clone(), image: "", ports: host.ports.iter().map(port).collect() }],
             hostname: host.hostname.as_deref(),
             node_name: facts.node_of(host),
         },

@@ -1,7 +1,5 @@
 //! Services: headless ones, as rollcall has no virtual addresses.
 
-use std::borrow::Cow;
-
 use serde::Serialize;
 
 use super::{Body, Facts, Group, Object, labels_of, protocol};
@@ -78,7 +76,7 @@ pub(super) fn object<'a>(group: &Group<'a>, facts: Facts<'a>) -> Object<'a> {
     };
     let body = Body::Service(Service { spec, status: Status { load_balancer: Empty {} } });
     let labels = labels_of(Resource::Services, group);
-    Object::new(Resource::Services, Some(group.namespace), Cow::Borrowed(group.service), labels, body)
+    Object::new(Resource::Services, Some(group.namespace), group.service.clone(), labels, body)
 }
 
 /// One port for each name and transport; the number is that of the first host that has it, those in the answers first.

@@ -93,7 +93,7 @@ fn addresses(host: &Host, family: Family) -> impl Iterator<Item = String> {
 impl<'a> Object<'a> {
     /// A slice of these hosts.
     pub(in crate::http::kubernetes) fn slice(
-        service: &'a str,
+        service: &str,
         namespace: &'a str,
         key: SliceKey,
         hosts: &[&'a Arc<Host>],

@@ -2,6 +2,7 @@
 
 mod lists;
 mod names;
+mod spellings;
 mod watches;
 
 use std::sync::Arc;

@@ -29,7 +29,7 @@ async fn whatever_is_listed_is_found_by_its_name() {
     ] {
         server.register(service, id, "10.0.0.1", &[]).await;
     }
-    for (path, count) in [("/api/v1/pods", 16), ("/apis/discovery.k8s.io/v1/endpointslices", 8)] {
+    for (path, count) in [("/api/v1/pods", 16), ("/apis/discovery.k8s.io/v1/endpointslices", 7)] {
         let list = server.get(path).await;
         let names: BTreeSet<&str> = names_of(&list).into_iter().collect();
         assert_eq!((names.len(), names_of(&list).len()), (count, count), "{names:?}");

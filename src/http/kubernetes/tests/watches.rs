@@ -4,13 +4,13 @@ use super::*;
 use crate::registry::Topic;
 
 /// A stream of events.
-struct Events {
+pub(super) struct Events {
     body: Body,
     buffer: String,
 }
 
 impl Server {
-    async fn watch(&self, path: &str) -> Events {
+    pub(super) async fn watch(&self, path: &str) -> Events {
         let reply = self.call("GET", path).await;
         assert_eq!(reply.status, 200, "{path}");
         Events { body: reply.body, buffer: String::new() }
@@ -19,7 +19,7 @@ impl Server {
 
 impl Events {
     /// The next event; `None` at the end of the stream.
-    async fn next(&mut self) -> Option<Value> {
+    pub(super) async fn next(&mut self) -> Option<Value> {
         loop {
             if let Some((line, rest)) = self.buffer.split_once('\n') {
                 let event = serde_json::from_str(line).expect("a line of JSON");
@@ -34,7 +34,7 @@ impl Events {
     }
 
     /// What it is, of which object, at which revision.
-    async fn told(&mut self) -> (String, String, u64) {
+    pub(super) async fn told(&mut self) -> (String, String, u64) {
         let event = self.next().await.expect("an event");
         let text = |value: &Value| value.as_str().expect("text").to_owned();
         let metadata = &event["object"]["metadata"];
