@@ -83,14 +83,22 @@ errors() {
         "$(run get svc -l a=b=c | sed 's/.*field selector "": //; s/.*(BadRequest): //')"
 }
 
+# How many wait for changes.
+watchers() {
+    curl -s --max-time 5 "$http/metrics" | sed -n 's/^rollcall_watchers //p'
+}
+
 # What a watch prints, one line of a table after the other.
 watches() {
-    local log=watch-$version expected
+    local log=watch-$version expected before
+    before=$(watchers)
     spawn "$log" "$kubectl" get endpoints live --watch
     spawn "$log-all" "$kubectl" get endpoints --watch-only
     expected="NAME ENDPOINTS AGE
 live 10.3.0.1:80 <unknown>"
     eventually "$version: what there is" 10 "$expected" lines "$log"
+    # The other one prints nothing before something changes.
+    eventually "$version: both watch" 10 $((before + 2)) watchers
     register live b '{"address":"10.3.0.2","port":80}'
     expected+="
 live 10.3.0.1:80,10.3.0.2:80 <unknown>"
