@@ -191,6 +191,8 @@ pub const EDS_RESOURCES: usize = 10_000;
 pub const EDS_ROWS: usize = 200_000;
 /// Octets of the metadata of one endpoint, names and values; what is more is left out.
 pub const EDS_METADATA_OCTETS: usize = 4096;
+/// Time for the first message of a stream of Envoy's: who opens one has something to ask, so as for a body.
+pub const EDS_FIRST_MESSAGE_TIME: Duration = HTTP_BODY_TIME;
 /// Characters of Envoy's reason for a rejection that are logged.
 pub const EDS_REASON_CHARS: usize = 1000;
 /// Streams of one HTTP/2 connection at a time: an Envoy without ADS has one for each of its clusters.

@@ -13,6 +13,7 @@ use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use http_body_util::StreamBody;
 use hyper::body::Frame;
+use tokio::time::{Instant, sleep_until};
 
 use super::answer::{make, version};
 use super::grpc::{self, Code, Messages, Status};
@@ -31,18 +32,15 @@ const WAITS_LEFT_OVER: usize = 64;
 pub(super) async fn stream(State(app): State<App>, request: Request) -> Result<Response, Problem> {
     let (parts, body) = request.into_parts();
     let messages = grpc::messages(&parts, body)?;
-    let Some(place) = watchers::take_place(&app) else {
-        let message = format!("{} long polls and streams wait, the bound", limits::WATCHERS);
-        return Ok(Status::new(Code::ResourceExhausted, message).into_response());
-    };
     let watch = Watch {
         app,
         messages,
         session: Session::default(),
         waits: FuturesUnordered::new(),
         waited_for: HashSet::new(),
+        first_until: Instant::now() + limits::EDS_FIRST_MESSAGE_TIME,
         is_over: false,
-        _place: place,
+        place: None,
     };
     let frames = futures_util::stream::unfold(watch, |mut watch| async move {
         let frame = watch.next().await?;
@@ -111,8 +109,11 @@ struct Watch {
     /// One for each resource: the name, once it may be another.
     waits: FuturesUnordered<Wait>,
     waited_for: HashSet<String>,
+    /// When the first message must be there.
+    first_until: Instant,
     is_over: bool,
-    _place: Place,
+    /// Its place among those that wait: taken with the first message, so that nobody holds one who asks for nothing.
+    place: Option<Place>,
 }
 
 impl Watch {
@@ -157,7 +158,11 @@ impl Watch {
                     // Envoy ends its side when it wants nothing more.
                     let request = request?.ok_or_else(Status::ok)?;
                     check(&request)?;
+                    self.take_place()?;
                     self.hear(request);
+                }
+                () = sleep_until(self.first_until), if self.place.is_none() => {
+                    return Err(Status::new(Code::DeadlineExceeded, "the first message must arrive in time"));
                 }
                 Some(name) = self.waits.next() => {
                     self.waited_for.remove(&name);
@@ -165,6 +170,15 @@ impl Watch {
                 }
             }
         }
+    }
+
+    fn take_place(&mut self) -> Result<(), Status> {
+        if self.place.is_none() {
+            let full = || format!("{} long polls and streams wait, the bound", limits::WATCHERS);
+            let place = watchers::take_place(&self.app);
+            self.place = Some(place.ok_or_else(|| Status::new(Code::ResourceExhausted, full()))?);
+        }
+        Ok(())
     }
 
     fn hear(&mut self, request: DiscoveryRequest) {

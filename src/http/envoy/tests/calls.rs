@@ -186,11 +186,40 @@ async fn messages_come_in_any_pieces_and_bad_ones_end_the_stream() {
 async fn a_message_that_has_begun_must_come_and_silence_may_last() {
     let world = World::new();
     let mut stream = world.stream(STREAM).await;
+    stream.ask(&["web"], "", "");
+    stream.answer("1").await;
     let silence = tokio::time::timeout(limits::HTTP_BODY_TIME * 10, stream.body.frame()).await;
     assert!(silence.is_err(), "{silence:?}");
     stream.send_octets(vec![0, 0]);
     let frame = stream.body.frame().await.expect("an end").expect("no error");
     assert_eq!(frame.trailers_ref().expect("trailers")["grpc-status"], "4");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_asks_for_nothing_takes_no_place_and_ends() {
+    let world = World::new();
+    let mut silent = world.stream(STREAM).await;
+    let mut half = world.stream(STREAM).await;
+    half.send_octets(vec![0, 0]);
+    let began = tokio::time::Instant::now();
+    assert!(tokio::time::timeout(Duration::from_secs(1), silent.body.frame()).await.is_err());
+    assert!(world.app.metrics.encode().contains("rollcall_watchers 0\n"));
+    for stream in [&mut silent, &mut half] {
+        let frame = stream.body.frame().await.expect("an end").expect("no error");
+        assert_eq!(frame.trailers_ref().expect("trailers")["grpc-status"], "4");
+    }
+    assert_eq!(began.elapsed(), limits::EDS_FIRST_MESSAGE_TIME);
+    let all = u32::try_from(limits::WATCHERS).expect("fits");
+    let all = world.app.watchers.clone().try_acquire_many_owned(all).expect("nobody holds one");
+    let mut late = world.stream(STREAM).await;
+    late.ask(&["web"], "", "");
+    let frame = late.body.frame().await.expect("an end").expect("no error");
+    assert_eq!(frame.trailers_ref().expect("trailers")["grpc-status"], "8");
+    drop(all);
+    let mut next = world.stream(STREAM).await;
+    next.ask(&["web"], "", "");
+    next.answer("1").await;
+    assert!(world.app.metrics.encode().contains("rollcall_watchers 1\n"));
 }
 
 #[tokio::test]
