@@ -18,6 +18,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use super::metadata;
 use super::proto::{
@@ -86,6 +87,18 @@ fn text_of(place: Option<&Place>) -> &str {
     place.map_or("", Place::as_str)
 }
 
+/// The rows that are meant.
+fn rows<'a>(resource: &Resource, snapshot: &'a Snapshot) -> impl Iterator<Item = &'a Arc<Host>> {
+    let hosts = snapshot.hosts.any_case(&resource.service).flat_map(|name| snapshot.hosts.of_service(name.as_str()));
+    hosts.filter(|host| resource.namespace.as_ref() == Some(&host.namespace))
+}
+
+/// Until when every row that is meant may be served; `None` where the lease of one has ended.
+pub(super) fn first_end(resource: &Resource, snapshot: &Snapshot, now: Timestamp) -> Option<Timestamp> {
+    let ends = rows(resource, snapshot).filter_map(|host| host.lease.expires());
+    Some(ends.min().unwrap_or(Timestamp::MAX)).filter(|first| *first > now)
+}
+
 /// The hosts, one for each address and port.
 fn candidates<'a>(
     resource: &Resource,
@@ -93,8 +106,7 @@ fn candidates<'a>(
     now: Timestamp,
 ) -> BTreeMap<(IpAddr, u16), Candidate<'a>> {
     let mut candidates: BTreeMap<(IpAddr, u16), Candidate<'a>> = BTreeMap::new();
-    let hosts = snapshot.hosts.any_case(&resource.service).flat_map(|name| snapshot.hosts.of_service(name.as_str()));
-    for host in hosts.filter(|host| host.lease.is_live(now) && resource.namespace.as_ref() == Some(&host.namespace)) {
+    for host in rows(resource, snapshot).filter(|host| host.lease.is_live(now)) {
         let Some(address) = host.target.addresses().first() else { continue };
         let Some(port) = port_of(host, resource.port.as_deref()) else { continue };
         let candidate = Candidate { host, port, health: health_of(snapshot, host, now) };

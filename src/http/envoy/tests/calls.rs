@@ -154,7 +154,7 @@ async fn a_stream_ends_with_its_client_and_with_the_server() {
 async fn messages_come_in_any_pieces_and_bad_ones_end_the_stream() {
     let world = World::new();
     let mut stream = world.stream(STREAM).await;
-    for octet in grpc::framed(&request(&["web"], "", "")) {
+    for octet in framed(&request(&["web"], "", "")) {
         stream.send_octets(vec![octet]);
     }
     stream.answer("1").await;
@@ -165,8 +165,8 @@ async fn messages_come_in_any_pieces_and_bad_ones_end_the_stream() {
         (vec![0, 0, 0, 0, 1, 0xff], "3"),
         (vec![1, 0, 0, 0, 1, 0xff], "12"),
         (vec![0, 0xff, 0xff, 0xff, 0xff], "8"),
-        (grpc::framed(&request(&too_many, "", "")).to_vec(), "3"),
-        (grpc::framed(&other).to_vec(), "3"),
+        (framed(&request(&too_many, "", "")).to_vec(), "3"),
+        (framed(&other).to_vec(), "3"),
     ] {
         let mut stream = world.stream(STREAM).await;
         stream.send_octets(octets);
@@ -248,7 +248,7 @@ async fn one_answer_may_be_fetched() {
     let world = World::new();
     world.host("web", "a", json!({"address": "10.0.0.1", "port": 80})).await;
     let request = Request::post(FETCH).version(Version::HTTP_2).header("content-type", "application/grpc+proto");
-    let message = grpc::framed(&request_of_web());
+    let message = framed(&request_of_web());
     let answer = world.send(request.body(Body::from(message)).expect("a request")).await;
     let (requests, _) = mpsc::channel(1);
     let mut stream = Stream { requests, body: answer.into_body(), refused: None };
