@@ -3,7 +3,7 @@
 //! | of a host | of the endpoint |
 //! | --- | --- |
 //! | the first address; the others | `address`; `additional_addresses` |
-//! | its first port (of TCP, if there is one), or the one of the name that was asked for | `port_value` |
+//! | its first port of TCP, or the one of the name that was asked for, be it of UDP | `port_value` |
 //! | served | `HEALTHY` |
 //! | draining | `DRAINING` |
 //! | critical, or warning where only what passes is served | `UNHEALTHY` |
@@ -13,7 +13,7 @@
 //! | pairs, tags | `envoy.lb`, see [`metadata`] |
 //! | a host name that was looked up | `hostname` |
 //!
-//! Left out are hosts whose lease has ended, that have a name and no address, that have no port, or only ports of SCTP.
+//! Left out are hosts whose lease has ended, that have a name and no address, that have no such port.
 //! Of two hosts with one address and port the better one stands: what is served in any API is served here.
 
 use std::collections::BTreeMap;
@@ -131,7 +131,8 @@ fn health_of(snapshot: &Snapshot, host: &Host, now: Timestamp) -> HealthStatus {
 fn port_of<'a>(host: &'a Host, name: Option<&str>) -> Option<&'a Port> {
     let meant = |port: &&Port| name.is_none() || port.name.as_deref() == name;
     let over = |protocol| host.ports.iter().filter(meant).find(move |port| port.protocol == protocol);
-    over(Protocol::Tcp).or_else(|| over(Protocol::Udp))
+    // A cluster that says nothing of ports sends what goes over TCP.
+    over(Protocol::Tcp).or_else(|| name.and_then(|_| over(Protocol::Udp)))
 }
 
 /// By what weights are divided, as Envoy adds them up in 32 bits.

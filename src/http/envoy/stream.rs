@@ -13,7 +13,7 @@ use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use http_body_util::StreamBody;
 use hyper::body::Frame;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Sleep, sleep};
 
 use super::answer::{Answer, Form, distinct, version};
 use super::encodings::NoRoom;
@@ -41,7 +41,7 @@ pub(super) async fn stream(State(app): State<App>, request: Request) -> Result<R
         answer: Parts::default(),
         waits: FuturesUnordered::new(),
         waited_for: HashSet::new(),
-        first_until: Instant::now() + limits::EDS_FIRST_MESSAGE_TIME,
+        first: Box::pin(sleep(limits::EDS_FIRST_MESSAGE_TIME)),
         is_over: false,
         place: None,
     };
@@ -120,8 +120,8 @@ struct Watch {
     /// One for each resource: the name, once it may be another.
     waits: FuturesUnordered<Wait>,
     waited_for: HashSet<String>,
-    /// When the first message must be there.
-    first_until: Instant,
+    /// The time for the first message.
+    first: Pin<Box<Sleep>>,
     is_over: bool,
     /// Its place among those that wait: taken with the first message, so that nobody holds one who asks for nothing.
     place: Option<Place>,
@@ -171,7 +171,7 @@ impl Watch {
                     self.take_place()?;
                     self.hear(request);
                 }
-                () = sleep_until(self.first_until), if self.place.is_none() => {
+                () = &mut self.first, if self.place.is_none() => {
                     return Err(Status::new(Code::DeadlineExceeded, "the first message must arrive in time"));
                 }
                 Some(name) = self.waits.next() => {

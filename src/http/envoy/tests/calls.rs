@@ -201,14 +201,13 @@ async fn a_stream_that_asks_for_nothing_takes_no_place_and_ends() {
     let mut silent = world.stream(STREAM).await;
     let mut half = world.stream(STREAM).await;
     half.send_octets(vec![0, 0]);
-    let began = tokio::time::Instant::now();
-    assert!(tokio::time::timeout(Duration::from_secs(1), silent.body.frame()).await.is_err());
+    let nearly = limits::EDS_FIRST_MESSAGE_TIME - Duration::from_secs(1);
+    assert!(tokio::time::timeout(nearly, silent.body.frame()).await.is_err());
     assert!(world.app.metrics.encode().contains("rollcall_watchers 0\n"));
     for stream in [&mut silent, &mut half] {
         let frame = stream.body.frame().await.expect("an end").expect("no error");
         assert_eq!(frame.trailers_ref().expect("trailers")["grpc-status"], "4");
     }
-    assert_eq!(began.elapsed(), limits::EDS_FIRST_MESSAGE_TIME);
     let all = u32::try_from(limits::WATCHERS).expect("fits");
     let all = world.app.watchers.clone().try_acquire_many_owned(all).expect("nobody holds one");
     let mut late = world.stream(STREAM).await;
