@@ -189,8 +189,19 @@ pub const EDS_REQUEST_OCTETS: usize = 512 * 1024;
 pub const EDS_RESOURCES: usize = 10_000;
 /// Rows looked at for one answer with endpoints: a part of a second. A stream has the rest in the next, a poll is refused.
 pub const EDS_ROWS: usize = 200_000;
+/// Rows of an answer that is made on the thread of its request: some tenths of a millisecond. A larger one is made aside.
+pub const EDS_ROWS_AT_ONCE: usize = 256;
+/// Octets of resources that are kept for who asks next: dozens of services of 20000 hosts.
+pub const EDS_KEPT_OCTETS: usize = 64 * 1024 * 1024;
+/// Octets of all resources that are kept or wait to be read, from which on nothing is made: those who read slowly may
+/// hold what was before many a change. One answer more may be in it than this.
+pub const EDS_ALIVE_OCTETS: usize = 256 * 1024 * 1024;
+/// Time that an answer waits for its turn and for room: who takes nothing is gone by then ([`HTTP_WRITE_TIME`]).
+pub const EDS_ROOM_TIME: Duration = Duration::from_secs(60);
 /// Octets of the metadata of one endpoint, names and values; what is more is left out.
 pub const EDS_METADATA_OCTETS: usize = 4096;
+/// Time for the first message of a stream of Envoy's: who opens one has something to ask, so as for a body.
+pub const EDS_FIRST_MESSAGE_TIME: Duration = HTTP_BODY_TIME;
 /// Characters of Envoy's reason for a rejection that are logged.
 pub const EDS_REASON_CHARS: usize = 1000;
 /// Streams of one HTTP/2 connection at a time: an Envoy without ADS has one for each of its clusters.

@@ -5,6 +5,7 @@
 mod http2;
 mod pieces;
 mod preface;
+mod unread;
 
 use std::convert::Infallible;
 use std::io;
@@ -20,7 +21,7 @@ use futures_util::future::{Either, ready};
 use hyper::body::Incoming;
 use hyper::header::HOST;
 use hyper::server::conn::http1;
-use hyper::service::service_fn;
+use hyper::service::{Service as _, service_fn};
 use hyper::{Request, Version};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -98,12 +99,12 @@ async fn run_connection<S>(stream: S, peer: SocketAddr, router: Router, shutdown
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let service = service_fn(move |mut request: Request<Incoming>| {
+    let service = service_fn(move |mut request: Request<Body>| {
         request.extensions_mut().insert(ConnectInfo(peer));
         let refused = check_host(&request).err().map(|problem| problem::respond(request.uri().path(), &problem));
         match refused {
             Some(refusal) => Either::Left(ready(Ok(refusal))),
-            None => Either::Right(router.clone().call(request.map(Body::new))),
+            None => Either::Right(router.clone().call(request)),
         }
     });
     // Until the first octets are there the connection idles: it ends like one that does.
@@ -113,6 +114,7 @@ where
     let ended = if is_http2 {
         http2::run(stream, service, &shutdown).await
     } else {
+        let service = service_fn(move |request: Request<Incoming>| service.call(request.map(Body::new)));
         run_http1(stream, service, &shutdown).await
     };
     if let Err(error) = ended {

@@ -111,6 +111,8 @@ pub struct Shared {
     documents: Arc<docs::Documents>,
     /// Which service has which endpoint, for minos' gateway.
     endpoints: Arc<minos::Endpoints>,
+    /// What Envoys are told, each resource once for all of them.
+    encodings: Arc<envoy::Encodings>,
 }
 
 impl App {
@@ -134,6 +136,7 @@ impl App {
             reloading: Arc::default(),
             documents: Arc::default(),
             endpoints: Arc::default(),
+            encodings: Arc::default(),
         }))
     }
 

@@ -3,7 +3,7 @@
 //! | of a host | of the endpoint |
 //! | --- | --- |
 //! | the first address; the others | `address`; `additional_addresses` |
-//! | its first port (of TCP, if there is one), or the one of the name that was asked for | `port_value` |
+//! | its first port of TCP, or the one of the name that was asked for, be it of UDP | `port_value` |
 //! | served | `HEALTHY` |
 //! | draining | `DRAINING` |
 //! | critical, or warning where only what passes is served | `UNHEALTHY` |
@@ -13,11 +13,12 @@
 //! | pairs, tags | `envoy.lb`, see [`metadata`] |
 //! | a host name that was looked up | `hostname` |
 //!
-//! Left out are hosts whose lease has ended, that have a name and no address, that have no port, or only ports of SCTP.
+//! Left out are hosts whose lease has ended, that have a name and no address, that have no such port.
 //! Of two hosts with one address and port the better one stands: what is served in any API is served here.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use super::metadata;
 use super::proto::{
@@ -86,6 +87,18 @@ fn text_of(place: Option<&Place>) -> &str {
     place.map_or("", Place::as_str)
 }
 
+/// The rows that are meant.
+fn rows<'a>(resource: &Resource, snapshot: &'a Snapshot) -> impl Iterator<Item = &'a Arc<Host>> {
+    let hosts = snapshot.hosts.any_case(&resource.service).flat_map(|name| snapshot.hosts.of_service(name.as_str()));
+    hosts.filter(|host| resource.namespace.as_ref() == Some(&host.namespace))
+}
+
+/// Until when every row that is meant may be served; `None` where the lease of one has ended.
+pub(super) fn first_end(resource: &Resource, snapshot: &Snapshot, now: Timestamp) -> Option<Timestamp> {
+    let ends = rows(resource, snapshot).filter_map(|host| host.lease.expires());
+    Some(ends.min().unwrap_or(Timestamp::MAX)).filter(|first| *first > now)
+}
+
 /// The hosts, one for each address and port.
 fn candidates<'a>(
     resource: &Resource,
@@ -93,8 +106,7 @@ fn candidates<'a>(
     now: Timestamp,
 ) -> BTreeMap<(IpAddr, u16), Candidate<'a>> {
     let mut candidates: BTreeMap<(IpAddr, u16), Candidate<'a>> = BTreeMap::new();
-    let hosts = snapshot.hosts.any_case(&resource.service).flat_map(|name| snapshot.hosts.of_service(name.as_str()));
-    for host in hosts.filter(|host| host.lease.is_live(now) && resource.namespace.as_ref() == Some(&host.namespace)) {
+    for host in rows(resource, snapshot).filter(|host| host.lease.is_live(now)) {
         let Some(address) = host.target.addresses().first() else { continue };
         let Some(port) = port_of(host, resource.port.as_deref()) else { continue };
         let candidate = Candidate { host, port, health: health_of(snapshot, host, now) };
@@ -119,7 +131,8 @@ fn health_of(snapshot: &Snapshot, host: &Host, now: Timestamp) -> HealthStatus {
 fn port_of<'a>(host: &'a Host, name: Option<&str>) -> Option<&'a Port> {
     let meant = |port: &&Port| name.is_none() || port.name.as_deref() == name;
     let over = |protocol| host.ports.iter().filter(meant).find(move |port| port.protocol == protocol);
-    over(Protocol::Tcp).or_else(|| over(Protocol::Udp))
+    // A cluster that says nothing of ports sends what goes over TCP.
+    over(Protocol::Tcp).or_else(|| name.and_then(|_| over(Protocol::Udp)))
 }
 
 /// By what weights are divided, as Envoy adds them up in 32 bits.

@@ -168,13 +168,10 @@ fn take(buffer: &mut BytesMut) -> Result<Option<Bytes>, Status> {
     Ok(Some(buffer.split_to(length).freeze()))
 }
 
-/// A message as it is sent.
-pub(super) fn framed(message: &impl prost::Message) -> Bytes {
-    let length = message.encoded_len();
-    let mut octets = BytesMut::with_capacity(PREFIX_OCTETS + length);
-    octets.put_u8(0);
-    octets.put_u32(u32::try_from(length).unwrap_or(u32::MAX));
-    // A buffer that grows takes everything.
-    let _ = message.encode(&mut octets);
-    octets.freeze()
+/// What stands before a message of so many octets.
+pub(super) fn prefix(octets: usize) -> Bytes {
+    let mut prefix = BytesMut::with_capacity(PREFIX_OCTETS);
+    prefix.put_u8(0);
+    prefix.put_u32(u32::try_from(octets).unwrap_or(u32::MAX));
+    prefix.freeze()
 }

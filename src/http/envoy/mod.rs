@@ -15,8 +15,10 @@
 
 mod answer;
 mod assignment;
+mod encodings;
 mod grpc;
 mod metadata;
+mod parts;
 mod proto;
 mod resource;
 mod rest;
@@ -30,6 +32,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
+
+pub(super) use encodings::Encodings;
 
 use super::App;
 use super::gate::BodyRule;

@@ -1,34 +1,18 @@
 //! Discovery by polling.
 
+use axum::body::Body;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use serde::Serialize;
 
-use super::answer::{Made, make, version};
-use super::proto::{ClusterLoadAssignment, DiscoveryRequest, TYPE_URL};
+use super::answer::{Answer, Form, distinct, version};
+use super::proto::{DiscoveryRequest, TYPE_URL};
 use crate::http::App;
 use crate::http::gate::JSON;
 use crate::http::problem::{Document, Kind, Problem};
 use crate::limits;
 use crate::metrics::Discovery;
-
-/// An answer in JSON.
-#[derive(Serialize)]
-struct Answer<'a> {
-    version_info: &'a str,
-    type_url: &'static str,
-    resources: Vec<Resource<'a>>,
-}
-
-#[derive(Serialize)]
-struct Resource<'a> {
-    #[serde(rename = "@type")]
-    type_url: &'static str,
-    #[serde(flatten)]
-    assignment: &'a ClusterLoadAssignment,
-}
 
 /// Gives Envoy the endpoints of its clusters (EDS v3 by polling).
 ///
@@ -43,10 +27,9 @@ struct Resource<'a> {
         (status = 304, description = "They are as the request says it has them."),
         (status = 400, description = "The body is no discovery request, or asks for resources of another type.", body = Document, content_type = "application/problem+json"),
         (status = 413, description = "The body has more than 524288 octets.", body = Document, content_type = "application/problem+json"),
-        (status = 429, description = "The services have too many hosts for one answer.", body = Document, content_type = "application/problem+json"),
+        (status = 429, description = "The services have too many hosts for one answer, or too much waits to be read by others.", body = Document, content_type = "application/problem+json"),
         (status = 503, description = "The table is not loaded yet.", body = Document, content_type = "application/problem+json"),
     ))]
-#[allow(clippy::unused_async, reason = "a handler")]
 pub(super) async fn endpoints(State(app): State<App>, body: Bytes) -> Result<Response, Problem> {
     let request = read(&body)?;
     check(&request)?;
@@ -55,18 +38,20 @@ pub(super) async fn endpoints(State(app): State<App>, body: Bytes) -> Result<Res
         // Empty lists would take the hosts from clusters that have some.
         return Err(Problem::new(Kind::NotReady, "the table is not loaded yet"));
     }
-    let made = make(&request.resource_names, &snapshot, app.registry.now())
+    let resources = distinct(&request.resource_names, &snapshot)
         .map_err(|too_many| Problem::new(Kind::TooMany, too_many.to_string()))?;
+    drop(snapshot);
+    let made = app.encodings.of(resources, Form::Json, &app.registry).await;
+    let made = made.map_err(|no_room| Problem::new(Kind::TooMany, no_room.to_string()))?;
     let version = version(made.iter().map(|made| made.number));
     if request.version_info == version {
         app.metrics.discovery("rest", Discovery::Unchanged);
         return Ok(StatusCode::NOT_MODIFIED.into_response());
     }
     app.metrics.discovery("rest", Discovery::Answered);
-    let resources = made.iter().map(|Made { assignment, .. }| Resource { type_url: TYPE_URL, assignment });
-    let answer = Answer { version_info: &version, type_url: TYPE_URL, resources: resources.collect() };
-    // Texts and numbers serialize.
-    Ok((JSON, serde_json::to_vec(&answer).unwrap_or_default()).into_response())
+    let resources = made.into_iter().map(|made| made.octets).collect();
+    let answer = Answer { version, nonce: String::new(), resources };
+    Ok((JSON, Body::new(answer.into_json())).into_response())
 }
 
 fn read(body: &[u8]) -> Result<DiscoveryRequest, Problem> {

@@ -11,10 +11,9 @@
 
 use std::collections::BTreeMap;
 
-use super::answer::{Made, version};
-use super::proto::{DiscoveryRequest, DiscoveryResponse, TYPE_URL};
+use super::answer::{Answer, Made, version};
+use super::proto::DiscoveryRequest;
 use super::resource::Resource;
-use crate::clock::Timestamp;
 use crate::limits;
 use crate::registry::Snapshot;
 use crate::table::Revision;
@@ -88,23 +87,30 @@ impl Session {
         }
     }
 
-    /// What there is to send, if anything may be sent and there is something.
-    pub(super) fn answer(&mut self, snapshot: &Snapshot, now: Timestamp) -> Option<DiscoveryResponse> {
-        if self.under_way {
-            return None;
-        }
-        let mut resources = Vec::new();
+    /// What is to be looked at for the next answer, if one may be sent: [`Session::answer`] gets it as it is.
+    pub(super) fn due(&mut self, snapshot: &Snapshot) -> Vec<Resource> {
+        let mut due = Vec::new();
         let mut rows = 0;
-        for subscription in self.subscribed.values_mut().filter(|subscription| subscription.is_due) {
+        let may = !self.under_way;
+        for subscription in self.subscribed.values_mut().filter(|subscription| may && subscription.is_due) {
             if rows >= limits::EDS_ROWS {
                 break;
             }
             rows += subscription.resource.rows(snapshot);
             subscription.is_due = false;
-            subscription.seen = subscription.resource.topic().modified(snapshot);
-            let made = Made::of(&subscription.resource, snapshot, now);
+            due.push(subscription.resource.clone());
+        }
+        due
+    }
+
+    /// The answer made of what was due; `None` where nothing of it is another than what was sent.
+    pub(super) fn answer(&mut self, made: Vec<Made>) -> Option<Answer> {
+        let mut resources = Vec::new();
+        for made in made {
+            let Some(subscription) = self.subscribed.get_mut(&*made.name) else { continue };
+            subscription.seen = made.seen;
             if subscription.number.replace(made.number) != Some(made.number) {
-                resources.push(made.into_any());
+                resources.push(made.octets);
             }
         }
         if resources.is_empty() {
@@ -112,11 +118,11 @@ impl Session {
         }
         self.sent += 1;
         self.under_way = true;
-        let version_info = version(self.subscribed.values().filter_map(|subscription| subscription.number));
-        Some(DiscoveryResponse { version_info, resources, type_url: TYPE_URL.to_owned(), nonce: self.nonce() })
+        let version = version(self.subscribed.values().filter_map(|subscription| subscription.number));
+        Some(Answer { version, nonce: self.nonce(), resources })
     }
 
-    /// Whether [`Session::answer`] has more to look at than it did in one go, and may.
+    /// Whether [`Session::due`] has more to look at than it gave in one go, and may.
     pub(super) fn has_more(&self) -> bool {
         !self.under_way && self.subscribed.values().any(|subscription| subscription.is_due)
     }

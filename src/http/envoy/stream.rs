@@ -13,10 +13,13 @@ use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use http_body_util::StreamBody;
 use hyper::body::Frame;
+use tokio::time::{Sleep, sleep};
 
-use super::answer::{make, version};
+use super::answer::{Answer, Form, distinct, version};
+use super::encodings::NoRoom;
 use super::grpc::{self, Code, Messages, Status};
-use super::proto::{DiscoveryRequest, DiscoveryResponse, TYPE_URL};
+use super::parts::Parts;
+use super::proto::{DiscoveryRequest, TYPE_URL};
 use super::session::{Heard, Session};
 use crate::http::App;
 use crate::http::problem::Problem;
@@ -31,18 +34,16 @@ const WAITS_LEFT_OVER: usize = 64;
 pub(super) async fn stream(State(app): State<App>, request: Request) -> Result<Response, Problem> {
     let (parts, body) = request.into_parts();
     let messages = grpc::messages(&parts, body)?;
-    let Some(place) = watchers::take_place(&app) else {
-        let message = format!("{} long polls and streams wait, the bound", limits::WATCHERS);
-        return Ok(Status::new(Code::ResourceExhausted, message).into_response());
-    };
     let watch = Watch {
         app,
         messages,
         session: Session::default(),
+        answer: Parts::default(),
         waits: FuturesUnordered::new(),
         waited_for: HashSet::new(),
+        first: Box::pin(sleep(limits::EDS_FIRST_MESSAGE_TIME)),
         is_over: false,
-        _place: place,
+        place: None,
     };
     let frames = futures_util::stream::unfold(watch, |mut watch| async move {
         let frame = watch.next().await?;
@@ -59,14 +60,14 @@ pub(super) async fn fetch(State(app): State<App>, request: Request) -> Result<Re
     let mut messages = grpc::messages(&parts, body)?;
     Ok(match fetched(&app, &mut messages).await {
         Ok(message) => {
-            let frames = [Frame::data(message), Frame::trailers(Status::ok().trailers())];
+            let frames = message.map(Frame::data).chain([Frame::trailers(Status::ok().trailers())]);
             grpc::answer(Body::new(StreamBody::new(futures_util::stream::iter(frames.map(Ok::<_, Infallible>)))))
         }
         Err(status) => status.into_response(),
     })
 }
 
-async fn fetched(app: &App, messages: &mut Messages) -> Result<Bytes, Status> {
+async fn fetched(app: &App, messages: &mut Messages) -> Result<Parts, Status> {
     let missing = || Status::new(Code::InvalidArgument, "the request has no message");
     // Whoever calls without a message is not waited for.
     let first = tokio::time::timeout(limits::HTTP_BODY_TIME, messages.next::<DiscoveryRequest>()).await;
@@ -76,13 +77,19 @@ async fn fetched(app: &App, messages: &mut Messages) -> Result<Bytes, Status> {
     if !snapshot.loaded {
         return Err(not_loaded());
     }
-    let made = make(&request.resource_names, &snapshot, app.registry.now())
+    let resources = distinct(&request.resource_names, &snapshot)
         .map_err(|too_many| Status::new(Code::ResourceExhausted, too_many.to_string()))?;
-    let version_info = version(made.iter().map(|made| made.number));
-    let resources = made.into_iter().map(super::answer::Made::into_any).collect();
+    drop(snapshot);
+    let made = app.encodings.of(resources, Form::Wire, &app.registry).await.map_err(no_room)?;
     app.metrics.discovery("grpc", Discovery::Answered);
-    let answer = DiscoveryResponse { version_info, resources, type_url: TYPE_URL.to_owned(), nonce: String::new() };
-    Ok(grpc::framed(&answer))
+    let version = version(made.iter().map(|made| made.number));
+    let resources = made.into_iter().map(|made| made.octets).collect();
+    Ok(Answer { version, nonce: String::new(), resources }.into_message())
+}
+
+#[allow(clippy::needless_pass_by_value, reason = "for map_err")]
+fn no_room(no_room: NoRoom) -> Status {
+    Status::new(Code::ResourceExhausted, no_room.to_string())
 }
 
 fn check(request: &DiscoveryRequest) -> Result<(), Status> {
@@ -108,42 +115,46 @@ struct Watch {
     app: App,
     messages: Messages,
     session: Session,
+    /// What is still to be sent of the last answer.
+    answer: Parts,
     /// One for each resource: the name, once it may be another.
     waits: FuturesUnordered<Wait>,
     waited_for: HashSet<String>,
+    /// The time for the first message.
+    first: Pin<Box<Sleep>>,
     is_over: bool,
-    _place: Place,
+    /// Its place among those that wait: taken with the first message, so that nobody holds one who asks for nothing.
+    place: Option<Place>,
 }
 
 impl Watch {
     /// The next frame; `None` behind the last.
     async fn next(&mut self) -> Option<Frame<Bytes>> {
-        if self.is_over {
-            return None;
-        }
-        match self.next_answer().await {
-            Ok(answer) => Some(Frame::data(grpc::framed(&answer))),
-            Err(end) => {
-                self.is_over = true;
-                self.waits.clear();
-                Some(Frame::trailers(end.trailers()))
+        loop {
+            if let Some(piece) = self.answer.next() {
+                return Some(Frame::data(piece));
+            }
+            if self.is_over {
+                return None;
+            }
+            match self.next_answer().await {
+                Ok(answer) => self.answer = answer.into_message(),
+                Err(end) => {
+                    self.is_over = true;
+                    self.waits.clear();
+                    return Some(Frame::trailers(end.trailers()));
+                }
             }
         }
     }
 
     /// The next answer, or how the stream ends.
-    async fn next_answer(&mut self) -> Result<DiscoveryResponse, Status> {
+    async fn next_answer(&mut self) -> Result<Answer, Status> {
         let app = self.app.clone();
         loop {
-            {
-                let snapshot = app.registry.snapshot_arc();
-                if !snapshot.loaded {
-                    return Err(not_loaded());
-                }
-                if let Some(answer) = self.session.answer(&snapshot, app.registry.now()) {
-                    app.metrics.discovery("grpc", Discovery::Answered);
-                    return Ok(answer);
-                }
+            if let Some(answer) = self.answer_of_what_is_due().await? {
+                app.metrics.discovery("grpc", Discovery::Answered);
+                return Ok(answer);
             }
             if self.session.has_more() {
                 tokio::task::yield_now().await;
@@ -157,7 +168,11 @@ impl Watch {
                     // Envoy ends its side when it wants nothing more.
                     let request = request?.ok_or_else(Status::ok)?;
                     check(&request)?;
+                    self.take_place()?;
                     self.hear(request);
+                }
+                () = &mut self.first, if self.place.is_none() => {
+                    return Err(Status::new(Code::DeadlineExceeded, "the first message must arrive in time"));
                 }
                 Some(name) = self.waits.next() => {
                     self.waited_for.remove(&name);
@@ -165,6 +180,30 @@ impl Watch {
                 }
             }
         }
+    }
+
+    async fn answer_of_what_is_due(&mut self) -> Result<Option<Answer>, Status> {
+        let due = {
+            let snapshot = self.app.registry.snapshot();
+            if !snapshot.loaded {
+                return Err(not_loaded());
+            }
+            self.session.due(&snapshot)
+        };
+        if due.is_empty() {
+            return Ok(None);
+        }
+        let made = self.app.encodings.of(due, Form::Wire, &self.app.registry).await.map_err(no_room)?;
+        Ok(self.session.answer(made))
+    }
+
+    fn take_place(&mut self) -> Result<(), Status> {
+        if self.place.is_none() {
+            let full = || format!("{} long polls and streams wait, the bound", limits::WATCHERS);
+            let place = watchers::take_place(&self.app);
+            self.place = Some(place.ok_or_else(|| Status::new(Code::ResourceExhausted, full()))?);
+        }
+        Ok(())
     }
 
     fn hear(&mut self, request: DiscoveryRequest) {

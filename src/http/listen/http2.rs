@@ -23,18 +23,25 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::pieces::{Patient, Pieces};
+use super::unread::Left;
 use crate::limits;
 
 /// Serves a connection until its end, or until a stop was asked for and what was begun is answered.
 pub(super) async fn run<S, A>(stream: S, answer: A, shutdown: &CancellationToken) -> hyper::Result<()>
 where
     S: AsyncRead + AsyncWrite + Unpin,
-    A: Service<Request<Incoming>, Response = Response, Error = Infallible>,
+    A: Service<Request<Body>, Response = Response, Error = Infallible>,
     A::Future: Send + 'static,
 {
-    let service = service_fn(move |request| {
-        let answer = answer.call(request);
-        async move { Ok::<_, Infallible>(answer.await?.map(|body: Body| Pieces::new(body))) }
+    let service = service_fn(move |request: Request<Incoming>| {
+        let left = Left::default();
+        let answer = answer.call(left.lend(request));
+        async move {
+            let answer = answer.await?;
+            // Calls of gRPC end as they want: their status is 200.
+            let unread = if answer.status().as_u16() >= 400 { left.take() } else { None };
+            Ok::<_, Infallible>(answer.map(|body: Body| Pieces::new(body, unread)))
+        }
     });
     let streams = Streams::default();
     let connection = http2::Builder::new(streams.clone())

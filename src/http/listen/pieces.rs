@@ -7,13 +7,14 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use axum::body::{Body, HttpBody};
 use bytes::Bytes;
 use hyper::body::{Frame, SizeHint};
 use tokio::time::{Sleep, sleep};
 
+use super::unread::Unread;
 use crate::limits;
 
 tokio::task_local! {
@@ -33,11 +34,28 @@ struct Taken {
 pub(super) struct Pieces {
     body: Body,
     rest: Bytes,
+    /// What the client still sends, to be read before the end.
+    unread: Option<Unread>,
 }
 
 impl Pieces {
-    pub(super) fn new(body: Body) -> Pieces {
-        Pieces { body, rest: Bytes::new() }
+    pub(super) fn new(body: Body, unread: Option<Unread>) -> Pieces {
+        Pieces { body, rest: Bytes::new(), unread }
+    }
+
+    /// The next frame, before it is cut.
+    fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        if !self.rest.is_empty() {
+            return Poll::Ready(Some(Ok(Frame::data(std::mem::take(&mut self.rest)))));
+        }
+        let next = ready!(Pin::new(&mut self.body).poll_frame(context));
+        if next.is_none()
+            && let Some(unread) = &mut self.unread
+        {
+            ready!(unread.poll(context));
+            self.unread = None;
+        }
+        Poll::Ready(next)
     }
 
     /// The first piece of `data`; the rest is kept.
@@ -55,11 +73,7 @@ impl HttpBody for Pieces {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        let next = if self.rest.is_empty() {
-            Pin::new(&mut self.body).poll_frame(context)
-        } else {
-            Poll::Ready(Some(Ok(Frame::data(std::mem::take(&mut self.rest)))))
-        };
+        let next = self.poll_next(context);
         // Outside the task of a stream nobody asks.
         let _ = TAKEN.try_with(|taken| {
             taken.pieces.fetch_add(1, Ordering::Relaxed);
@@ -72,7 +86,7 @@ impl HttpBody for Pieces {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.rest.is_empty() && self.body.is_end_stream()
+        self.rest.is_empty() && self.unread.is_none() && self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {

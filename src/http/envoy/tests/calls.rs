@@ -154,7 +154,7 @@ async fn a_stream_ends_with_its_client_and_with_the_server() {
 async fn messages_come_in_any_pieces_and_bad_ones_end_the_stream() {
     let world = World::new();
     let mut stream = world.stream(STREAM).await;
-    for octet in grpc::framed(&request(&["web"], "", "")) {
+    for octet in framed(&request(&["web"], "", "")) {
         stream.send_octets(vec![octet]);
     }
     stream.answer("1").await;
@@ -165,8 +165,8 @@ async fn messages_come_in_any_pieces_and_bad_ones_end_the_stream() {
         (vec![0, 0, 0, 0, 1, 0xff], "3"),
         (vec![1, 0, 0, 0, 1, 0xff], "12"),
         (vec![0, 0xff, 0xff, 0xff, 0xff], "8"),
-        (grpc::framed(&request(&too_many, "", "")).to_vec(), "3"),
-        (grpc::framed(&other).to_vec(), "3"),
+        (framed(&request(&too_many, "", "")).to_vec(), "3"),
+        (framed(&other).to_vec(), "3"),
     ] {
         let mut stream = world.stream(STREAM).await;
         stream.send_octets(octets);
@@ -186,11 +186,39 @@ async fn messages_come_in_any_pieces_and_bad_ones_end_the_stream() {
 async fn a_message_that_has_begun_must_come_and_silence_may_last() {
     let world = World::new();
     let mut stream = world.stream(STREAM).await;
+    stream.ask(&["web"], "", "");
+    stream.answer("1").await;
     let silence = tokio::time::timeout(limits::HTTP_BODY_TIME * 10, stream.body.frame()).await;
     assert!(silence.is_err(), "{silence:?}");
     stream.send_octets(vec![0, 0]);
     let frame = stream.body.frame().await.expect("an end").expect("no error");
     assert_eq!(frame.trailers_ref().expect("trailers")["grpc-status"], "4");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_asks_for_nothing_takes_no_place_and_ends() {
+    let world = World::new();
+    let mut silent = world.stream(STREAM).await;
+    let mut half = world.stream(STREAM).await;
+    half.send_octets(vec![0, 0]);
+    let nearly = limits::EDS_FIRST_MESSAGE_TIME - Duration::from_secs(1);
+    assert!(tokio::time::timeout(nearly, silent.body.frame()).await.is_err());
+    assert!(world.app.metrics.encode().contains("rollcall_watchers 0\n"));
+    for stream in [&mut silent, &mut half] {
+        let frame = stream.body.frame().await.expect("an end").expect("no error");
+        assert_eq!(frame.trailers_ref().expect("trailers")["grpc-status"], "4");
+    }
+    let all = u32::try_from(limits::WATCHERS).expect("fits");
+    let all = world.app.watchers.clone().try_acquire_many_owned(all).expect("nobody holds one");
+    let mut late = world.stream(STREAM).await;
+    late.ask(&["web"], "", "");
+    let frame = late.body.frame().await.expect("an end").expect("no error");
+    assert_eq!(frame.trailers_ref().expect("trailers")["grpc-status"], "8");
+    drop(all);
+    let mut next = world.stream(STREAM).await;
+    next.ask(&["web"], "", "");
+    next.answer("1").await;
+    assert!(world.app.metrics.encode().contains("rollcall_watchers 1\n"));
 }
 
 #[tokio::test]
@@ -219,7 +247,7 @@ async fn one_answer_may_be_fetched() {
     let world = World::new();
     world.host("web", "a", json!({"address": "10.0.0.1", "port": 80})).await;
     let request = Request::post(FETCH).version(Version::HTTP_2).header("content-type", "application/grpc+proto");
-    let message = grpc::framed(&request_of_web());
+    let message = framed(&request_of_web());
     let answer = world.send(request.body(Body::from(message)).expect("a request")).await;
     let (requests, _) = mpsc::channel(1);
     let mut stream = Stream { requests, body: answer.into_body(), refused: None };

@@ -1,9 +1,11 @@
 //! A server without sockets, and a client of its streams.
 
 mod calls;
+mod encodings;
 mod mapping;
 mod sessions;
 
+use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
@@ -146,7 +148,7 @@ impl Stream {
     }
 
     fn send(&self, request: &DiscoveryRequest) {
-        self.send_octets(grpc::framed(request));
+        self.send_octets(framed(request));
     }
 
     /// Asks for names, as who has got the answer with that version and nonce.
@@ -155,16 +157,20 @@ impl Stream {
     }
 
     async fn next(&mut self) -> Came {
-        let frame = tokio::time::timeout(Duration::from_secs(5), self.body.frame()).await.expect("in time");
-        let frame = frame.expect("not over").expect("no error");
-        let data = match frame.into_data() {
-            Ok(data) => data,
-            Err(trailers) => {
-                let trailers = trailers.into_trailers().expect("trailers");
-                let text = |name: &str| trailers.get(name).map_or("", |value| value.to_str().expect("text")).to_owned();
-                return Came::End(text("grpc-status"), text("grpc-message"));
+        let mut data = Vec::new();
+        while data.len() < 5 || data.len() < 5 + u32::from_be_bytes(data[1..5].try_into().expect("four")) as usize {
+            let frame = tokio::time::timeout(Duration::from_secs(5), self.body.frame()).await.expect("in time");
+            match frame.expect("not over").expect("no error").into_data() {
+                Ok(piece) => data.extend_from_slice(&piece),
+                Err(trailers) => {
+                    assert!(data.is_empty(), "in the middle of a message");
+                    let trailers = trailers.into_trailers().expect("trailers");
+                    let text =
+                        |name: &str| trailers.get(name).map_or("", |value| value.to_str().expect("text")).to_owned();
+                    return Came::End(text("grpc-status"), text("grpc-message"));
+                }
             }
-        };
+        }
         let answer = DiscoveryResponse::decode(&data[5..]).expect("a message");
         assert_eq!((data[0], answer.type_url.as_str()), (0, proto::TYPE_URL));
         let resources = answer.resources.iter().map(|any| {
@@ -192,6 +198,11 @@ impl Stream {
         let frame = tokio::time::timeout(Duration::from_millis(50), self.body.frame()).await;
         assert!(frame.is_err(), "{frame:?}");
     }
+}
+
+/// A message as it is sent.
+fn framed(message: &DiscoveryRequest) -> bytes::Bytes {
+    [grpc::prefix(message.encoded_len()).to_vec(), message.encode_to_vec()].concat().into()
 }
 
 fn request(names: &[&str], version: &str, nonce: &str) -> DiscoveryRequest {

@@ -88,6 +88,43 @@ async fn what_is_out_of_bounds_is_refused() {
 }
 
 #[tokio::test]
+async fn a_refusal_ends_when_its_request_was_read() {
+    let running = start().await;
+    let (client, _) = open(running.address).await;
+    for (said, sent) in [(Some(500_000), 500_000), (None, 300_000)] {
+        let mut request = Request::put("http://x/v1/hosts/web/a");
+        if let Some(said) = said {
+            request = request.header("content-length", said);
+        }
+        let mut client = client.clone().ready().await.expect("room for a stream");
+        let (answer, mut stream) = client.send_request(request.body(()).expect("a request"), false).expect("is sent");
+        for left in (0..sent / 10_000).rev() {
+            stream.reserve_capacity(10_000);
+            while stream.capacity() < 10_000 {
+                let more = std::future::poll_fn(|context| stream.poll_capacity(context)).await;
+                more.expect("not reset").expect("room");
+            }
+            stream.send_data(Bytes::from(vec![b' '; 10_000]), left == 0).expect("is sent");
+        }
+        let (head, body) = answer.await.expect("an answer").into_parts();
+        assert_eq!(head.status.as_u16(), 413);
+        assert!(read(body).await.expect("no reset").contains("413"));
+        let end =
+            tokio::time::timeout(Duration::from_millis(50), std::future::poll_fn(|context| stream.poll_reset(context)));
+        assert!(!matches!(end.await, Ok(Ok(_))), "it is not reset");
+    }
+    // Who sends nothing more is not waited for long, and who sends for ever is reset.
+    let request = Request::put("http://x/v1/hosts/web/a").header("content-length", 500_000);
+    let mut client = client.ready().await.expect("room for a stream");
+    let (answer, mut stream) = client.send_request(request.body(()).expect("a request"), false).expect("is sent");
+    let (head, body) = answer.await.expect("an answer").into_parts();
+    assert_eq!(head.status.as_u16(), 413, "it comes at once");
+    assert!(read(body).await.expect("a whole body").contains("413"));
+    let reset = std::future::poll_fn(|context| stream.poll_reset(context)).await;
+    assert_eq!(reset.expect("a reset"), Reason::NO_ERROR);
+}
+
+#[tokio::test]
 async fn what_only_begins_like_http2_is_http1() {
     let running = start().await;
     for request in ["PRI * HTTP/2.0\r\n\r\nXX\r\n\r\n", "PRI * HTTP/2.0\r\n\r\n", "P", "PUT / HTTP/1.1\r\n\r\n"] {
