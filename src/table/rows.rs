@@ -293,6 +293,9 @@ impl Hosts {
                     self.capitals.remove(lower.as_str());
                 }
             }
+            // Who asks for the name in whatever case sees a change.
+            let others: SmallVec<[ServiceName; 2]> = self.any_case(&lower).cloned().collect();
+            others.iter().for_each(|other| self.touch(other, revision));
         }
     }
 
