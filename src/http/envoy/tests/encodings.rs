@@ -84,6 +84,22 @@ async fn nothing_kept_holds_a_host_past_its_lease() {
 }
 
 #[tokio::test]
+async fn the_last_host_of_a_name_in_another_case_is_gone_too() {
+    let world = World::new();
+    let capital = json!({"Name": "WEB", "ID": "a", "Address": "10.0.0.1", "Port": 80});
+    world.call("PUT", "/v1/agent/service/register", &capital, 200).await;
+    world.host("web", "b", json!({"address": "10.0.0.2", "port": 80})).await;
+    let mut stream = world.stream(STREAM).await;
+    stream.ask(&["web"], "", "");
+    let (version, resources) = stream.answer("1").await;
+    assert_eq!(resources, named(&[("web", 2)]));
+    stream.ask(&["web"], &version, "1");
+    stream.is_silent().await;
+    world.call("PUT", "/v1/agent/service/deregister/a", &Value::Null, 200).await;
+    assert_eq!(stream.answer("2").await.1, named(&[("web", 1)]));
+}
+
+#[tokio::test]
 async fn an_answer_says_how_long_it_is() {
     let world = World::new();
     world.hosts("web", 100).await;
