@@ -1,42 +1,56 @@
-//! Lists of hosts in pieces: a list of every host is never in memory as text.
+//! JSON lists in pieces: a list of a whole table is never in memory as text.
 
 use std::convert::Infallible;
-use std::sync::Arc;
 
 use axum::body::Body;
 use bytes::Bytes;
 
 use crate::limits;
-use crate::table::Host;
 
-/// Text for one host, written to the end of what is there.
-type Write = Box<dyn FnMut(&mut Vec<u8>, &Host) + Send>;
-
-/// The text `head host,host,... tail`, made a piece at a time; a row costs eight octets until it is its turn.
-pub(super) struct Pieces {
-    started: bool,
-    ended: bool,
-    head: String,
-    hosts: std::vec::IntoIter<Arc<Host>>,
-    write: Write,
-    tail: String,
+/// The elements of one piece, with the commas between them.
+pub(super) struct Elements {
+    octets: Vec<u8>,
+    needs_comma: bool,
 }
 
-impl Pieces {
-    /// A list of `hosts`, each as `write` has it.
+impl Elements {
+    /// Where the next element is to be written, all of it.
+    pub(super) fn next(&mut self) -> &mut Vec<u8> {
+        if std::mem::replace(&mut self.needs_comma, true) {
+            self.octets.push(b',');
+        }
+        &mut self.octets
+    }
+}
+
+/// Writes what elements an item makes: none, one or several.
+type Write<T> = Box<dyn FnMut(&mut Elements, T) + Send>;
+
+/// The text `head element,element,... tail`, made a piece at a time; an item is text only when it is its turn.
+pub(super) struct Pieces<T> {
+    head: Option<String>,
+    items: std::vec::IntoIter<T>,
+    write: Write<T>,
+    needs_comma: bool,
+    tail: String,
+    ended: bool,
+}
+
+impl<T: Send + 'static> Pieces<T> {
+    /// A list of `items`, each as `write` has it.
     pub(super) fn new(
         head: impl Into<String>,
-        hosts: Vec<Arc<Host>>,
+        items: Vec<T>,
         tail: impl Into<String>,
-        write: impl FnMut(&mut Vec<u8>, &Host) + Send + 'static,
-    ) -> Pieces {
-        let (head, hosts, tail) = (head.into(), hosts.into_iter(), tail.into());
-        Pieces { started: false, ended: false, head, hosts, write: Box::new(write), tail }
+        write: impl FnMut(&mut Elements, T) + Send + 'static,
+    ) -> Pieces<T> {
+        let (head, items, tail) = (Some(head.into()), items.into_iter(), tail.into());
+        Pieces { head, items, write: Box::new(write), needs_comma: false, tail, ended: false }
     }
 
     /// The same list with a text before and after it.
-    pub(super) fn framed(mut self, before: &str, after: &str) -> Pieces {
-        self.head.insert_str(0, before);
+    pub(super) fn framed(mut self, before: &str, after: &str) -> Pieces<T> {
+        self.head = self.head.map(|head| format!("{before}{head}"));
         self.tail.push_str(after);
         self
     }
@@ -52,31 +66,27 @@ impl Pieces {
     }
 }
 
-impl Iterator for Pieces {
+impl<T> Iterator for Pieces<T> {
     type Item = Bytes;
 
     fn next(&mut self) -> Option<Bytes> {
         if self.ended {
             return None;
         }
-        let mut piece = Vec::with_capacity(self.hosts.len().saturating_mul(512).min(limits::HTTP_CHUNK_OCTETS) + 128);
-        let mut comma = self.started;
-        if !self.started {
-            piece.extend_from_slice(self.head.as_bytes());
-            self.started = true;
+        let room = self.items.len().saturating_mul(512).min(limits::HTTP_CHUNK_OCTETS) + 128;
+        let mut piece = Elements { octets: Vec::with_capacity(room), needs_comma: self.needs_comma };
+        if let Some(head) = self.head.take() {
+            piece.octets.extend_from_slice(head.as_bytes());
         }
-        while piece.len() < limits::HTTP_CHUNK_OCTETS {
-            let Some(host) = self.hosts.next() else {
-                piece.extend_from_slice(self.tail.as_bytes());
+        while piece.octets.len() < limits::HTTP_CHUNK_OCTETS {
+            let Some(item) = self.items.next() else {
+                piece.octets.extend_from_slice(self.tail.as_bytes());
                 self.ended = true;
                 break;
             };
-            if comma {
-                piece.push(b',');
-            }
-            comma = true;
-            (self.write)(&mut piece, &host);
+            (self.write)(&mut piece, item);
         }
-        Some(piece.into())
+        self.needs_comma = piece.needs_comma;
+        Some(piece.octets.into())
     }
 }

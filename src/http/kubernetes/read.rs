@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::accept::Form;
 use super::collect::{Unit, Wanted};
-use super::list::{List, head, write_object};
+use super::list::{head, pieces, write_object};
 use super::names::{self, SliceKey};
 use super::object::{Facts, Object, labels_of, slices};
 use super::params::{Include, Options};
@@ -48,7 +48,7 @@ pub(super) fn list(request: Request<'_>) -> Result<Response, Status> {
     };
     let next = units.last().filter(|_| more).map(|last| Token { revision: listed, after: last.place() }.to_text());
     let head = head(&wanted, form, listed, next.as_deref());
-    let list = List::new(app, snapshot, wanted, (form, options.include), (head, units));
+    let list = pieces(app, snapshot, wanted, (form, options.include), (head, units));
     Ok(json(list.into_body()))
 }
 

@@ -124,10 +124,11 @@ pub(super) async fn list(State(app): State<App>, RawQuery(_): RawQuery) -> Resul
     let now = app.registry.now();
     let shown = |host: &&Arc<Host>| host.lease.is_live(now) && place_of(host).is_some();
     let hosts: Vec<Arc<Host>> = snapshot.hosts.iter().filter(shown).cloned().collect();
-    let list = Pieces::new("[", hosts, "]", move |piece, host| {
-        let shown = Shown::of(host, snapshot.serves(host, now), Endpoints::Lines);
-        // Writing into a Vec cannot fail.
-        let _ = serde_json::to_writer(piece, &shown);
+    let list = Pieces::new("[", hosts, "]", move |elements, host| {
+        if let Some(shown) = Shown::of(&host, snapshot.serves(&host, now), Endpoints::Lines) {
+            // Writing into memory cannot fail.
+            let _ = serde_json::to_writer(elements.next(), &shown);
+        }
     });
     Ok((JSON, list.into_body()).into_response())
 }

@@ -82,7 +82,7 @@ struct Stream {
     service: Option<String>,
     follower: Follower,
     /// A snapshot that is being sent.
-    list: Option<Pieces>,
+    list: Option<Pieces<Arc<Host>>>,
     changes: VecDeque<Change>,
     _place: Place,
 }

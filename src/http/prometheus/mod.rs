@@ -60,5 +60,5 @@ async fn targets(State(app): State<App>, RawQuery(query): RawQuery) -> Result<Re
         }
         None => snapshot.hosts.iter().filter(wanted).cloned().collect(),
     };
-    Ok((JSON, list::body(hosts)).into_response())
+    Ok((JSON, list::targets(hosts).into_body()).into_response())
 }
