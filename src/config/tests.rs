@@ -87,8 +87,16 @@ fn an_error_names_the_place_and_the_rule() {
     assert_eq!(refusal(&[], &[], "version = 2"), "t.toml:1: version: this program reads files of version 1");
     assert!(refusal(&[], &[], "version = 1\nhttp = ").starts_with("t.toml:2: "));
     assert!(refusal(&[], &[], "version = 1\n[dns]\nlisten = []\n").starts_with("t.toml:2: dns: "));
-    for flag in ["etcd", "dynamodb"] {
-        assert!(refusal(&[("store", "--store", flag)], &[], "").contains("is not built yet in this version"));
+    assert!(refusal(&[("store", "--store", "dynamodb")], &[], "").contains("is not built yet in this version"));
+    for (variable, value) in [
+        ("ROLLCALL_ETCD_ENDPOINTS", "127.0.0.1:2379"),
+        ("ROLLCALL_ETCD_ENDPOINTS", "http://a:1/x"),
+        ("ROLLCALL_ETCD_PREFIX", "rollcall"),
+        ("ROLLCALL_ETCD_PREFIX", "/"),
+        ("ROLLCALL_ETCD_PREFIX", "/services/"),
+        ("ROLLCALL_ETCD_SKYDNS", "x y"),
+    ] {
+        assert!(refusal(&[], &[(variable, value)], "").starts_with(variable), "{variable} {value}");
     }
 }
 
