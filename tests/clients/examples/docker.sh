@@ -67,8 +67,10 @@ work_of_docker() {
 
 # Removes everything that the page has left, if it was not followed to its end.
 leave() {
+    # What cannot be removed changes nothing of how the script ends.
+    set +e
     [ -z "$followed" ] ||
-        timeout 60 docker compose --file "$folder/compose.yaml" down --volumes --rmi local --timeout 1 >/dev/null 2>&1 || true
+        timeout 60 docker compose --file "$folder/compose.yaml" down --volumes --rmi local --timeout 1 >/dev/null 2>&1
     stop_daemon
     finish
 }
@@ -93,7 +95,8 @@ follow() {
     cd "$folder"
     followed=yes
     run_page "$page"
-    [ "$failed" -eq 0 ] || timeout 30 docker compose --file "$folder/compose.yaml" logs --tail 20 2>&1 | sed 's/^/    /' || true
+    [ "$failed" -eq 0 ] ||
+        timeout 30 docker compose --file "$folder/compose.yaml" logs --tail 20 2>&1 | sed 's/^/    /' || true
 }
 
 need dig curl jq

@@ -1,6 +1,7 @@
 # shellcheck shell=bash
-# A daemon of Docker for ../docker.sh, where none is: Debian's, in namespaces of network, mounts and processes. Nothing of the
-# machine's network is changed: containers get out through slirp4netns, a process. Images stay in ROLLCALL_CACHE. To be sourced.
+# A daemon of Docker for ../docker.sh, where none is: Debian's, in namespaces of network, mounts and processes. Nothing of
+# the machine's network is changed: containers get out through slirp4netns, a process. Images stay in ROLLCALL_CACHE. To be
+# sourced.
 data=$cache/docker
 
 # The programs of a daemon; gives up where it cannot run.
@@ -43,32 +44,32 @@ start_daemon() {
     spawn slirp4netns nsenter --net=/proc/self/fd/7 \
         slirp4netns --configure --mtu=1500 --disable-host-loopback $$ tap0
     wait_for 10 grep -q '^tap0.00000000' /proc/net/route || give_up_on slirp4netns
-    spawn dockerd dockerd --host "$DOCKER_HOST" --data-root "$data" --exec-root "$work/exec" --pidfile "$work/docker.pid" \
-        --dns 10.0.2.3 --cgroup-parent "/rollcall-$id"
+    spawn dockerd dockerd --host "$DOCKER_HOST" --data-root "$data" --exec-root "$work/exec" \
+        --pidfile "$work/docker.pid" --dns 10.0.2.3 --cgroup-parent "/rollcall-$id"
     dockerd=$!
     wait_for 60 docker version || give_up_on dockerd
 }
 
-# $1 seconds; then a command that is to succeed within them.
+# $1 seconds; then a command that is to succeed within them, while what was started last runs.
 wait_for() {
-    local start=$SECONDS seconds=$1
+    local start=$SECONDS seconds=$1 program=$!
     shift
     until timeout 10 "$@" >/dev/null 2>&1; do
-        [ $((SECONDS - start)) -lt "$seconds" ] || return 1
+        [ $((SECONDS - start)) -lt "$seconds" ] && kill -0 "$program" 2>/dev/null || return 1
         sleep 0.2
     done
 }
 
 give_up_on() {
-    tail -n 5 "$work/$1.log"
+    tail -n 2 "$work/$1.log"
     give_up "$1 does not run here"
 }
 
 # Leaves the images that are made here, and 2 GB of what builds have in common.
 stop_daemon() {
     local kept list="timeout 60 docker image ls --quiet --no-trunc"
-    find /sys/fs/cgroup -depth -type d -path "*/rollcall-${work##*.}*" -exec rmdir {} + 2>/dev/null || true
-    [ -n "${dockerd:-}" ] || return 0
+    find /sys/fs/cgroup -depth -type d -path "*/rollcall-${work##*.}*" -exec rmdir {} + 2>/dev/null
+    [ -n "${dockerd:-}" ] && kill -0 "$dockerd" 2>/dev/null || return 0
     kept=$($list rust:1-bookworm; $list debian:bookworm-slim)
     {
         timeout 60 docker container ls --all --quiet | xargs -r timeout 60 docker container rm --force
@@ -76,7 +77,7 @@ stop_daemon() {
         timeout 60 docker volume ls --quiet | xargs -r timeout 60 docker volume rm --force
         $list --all | grep -vF "$kept" | sort -u | xargs -r timeout 60 docker image rm --force
         timeout 120 docker builder prune --force --keep-storage 2GB
-    } >"$work/prune.log" 2>&1 || true
+    } >"$work/prune.log" 2>&1
     kill "$dockerd" 2>/dev/null || true
     for _ in $(seq 1 150); do
         kill -0 "$dockerd" 2>/dev/null || break
