@@ -195,7 +195,8 @@ impl Hall<'_> {
             | Event::Observe { .. }
             | Event::Weigh { .. }
             | Event::Drain { .. }
-            | Event::Resolve { .. } => {}
+            | Event::Resolve { .. }
+            | Event::Restore(_) => {}
         }
     }
 
