@@ -81,6 +81,11 @@ impl Standing {
     }
 }
 
+/// A value that says nothing: some servers have one of these, some another, some leave the field out.
+fn is_nothing(value: &Value) -> bool {
+    value.is_null() || *value == json!({}) || *value == json!([])
+}
+
 /// What a registration says of the node.
 fn node_fields(node: &Value) -> Map<String, Value> {
     let field = |name: &str| node.get(name).cloned().unwrap_or_default();
@@ -91,13 +96,12 @@ fn node_fields(node: &Value) -> Map<String, Value> {
         ("TaggedAddresses", field("TaggedAddresses")),
         ("NodeMeta", field("Meta")),
     ];
-    fields.into_iter().filter(|(_, value)| !value.is_null()).map(|(name, value)| (name.to_owned(), value)).collect()
+    fields.into_iter().filter(|(_, value)| !is_nothing(value)).map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
 /// What a registration says of a service: what the catalog does, but for what it adds to everything.
 fn service_fields(service: &Map<String, Value>) -> Map<String, Value> {
     let is_plain = service.get("Kind").and_then(Value::as_str).unwrap_or_default().is_empty();
-    let is_nothing = |value: &Value| value.is_null() || *value == json!({}) || *value == json!([]);
     let is_said =
         |name: &str, value: &Value| !NOT_SAID.contains(&name) && !is_nothing(value) && !(is_plain && name == "Proxy");
     service
@@ -111,11 +115,7 @@ fn service_fields(service: &Map<String, Value>) -> Map<String, Value> {
 fn check_fields(check: &Value) -> Value {
     let said = ["CheckID", "Name", "Notes", "Status", "Output", "ServiceID", "Definition"];
     let field = |name: &&str| Some(((*name).to_owned(), check.get(*name)?.clone()));
-    said.iter()
-        .filter_map(field)
-        .filter(|(_, value)| !value.is_null() && *value != json!({}))
-        .collect::<Map<_, _>>()
-        .into()
+    said.iter().filter_map(field).filter(|(_, value)| !is_nothing(value)).collect::<Map<_, _>>().into()
 }
 
 async fn put(

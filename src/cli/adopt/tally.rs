@@ -41,6 +41,11 @@ impl Tally {
     /// Says what was done, whatever came between; a refusal is a failure of the whole.
     pub(super) fn conclude(&self, dry_run: bool, ended: anyhow::Result<()>) -> Result<(), Failure> {
         let Tally { created, updated, unchanged, kept, skipped, refused } = self;
+        if created + updated + unchanged + kept + skipped + refused == 0 {
+            // Nothing was begun.
+            ended?;
+            return print("there is nothing to import\n");
+        }
         let would = if dry_run { "nothing is done; it would be: " } else { "" };
         print(&format!(
             "{would}created {created}, updated {updated}, unchanged {unchanged}, kept {kept}, skipped {skipped}, \
