@@ -193,7 +193,7 @@ catalog() {
     done
 }
 CATALOG='walk(if type == "object" then del(.CreateIndex, .ModifyIndex, .Datacenter, .Type, .Interval, .Timeout, .Proxy,
-    .ServiceProxy, .Connect, .ServiceConnect, .PeerName, .Definition) | if .Services then .Services |= del(.consul) else . end
+    .ServiceProxy, .Connect, .ServiceConnect, .PeerName) | if .Services then .Services |= del(.consul) else . end
     | with_entries(select(.value != null and .value != {})) else . end)'
 
 # Takes all that Consul or rollcall at $1 has over to a new server; $2... are the nodes to compare.
