@@ -102,8 +102,8 @@ fn node_fields(node: &Value) -> Map<String, Value> {
 /// What a registration says of a service: what the catalog does, but for what it adds to everything.
 fn service_fields(service: &Map<String, Value>) -> Map<String, Value> {
     let is_plain = service.get("Kind").and_then(Value::as_str).unwrap_or_default().is_empty();
-    let is_said =
-        |name: &str, value: &Value| !NOT_SAID.contains(&name) && !is_nothing(value) && !(is_plain && name == "Proxy");
+    let is_added = |name: &str| NOT_SAID.contains(&name) || is_plain && name == "Proxy";
+    let is_said = |name: &str, value: &Value| !is_added(name) && !is_nothing(value);
     service
         .iter()
         .filter(|(name, value)| is_said(name, value))

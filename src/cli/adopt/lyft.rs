@@ -119,7 +119,7 @@ fn form(ip: &str, host: &Value) -> String {
     let text = |value: &Value| match value {
         Value::String(text) => text.clone(),
         Value::Null => String::new(),
-        other => other.to_string(),
+        other @ (Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => other.to_string(),
     };
     let field = |name: &str| {
         let value = host.get(name).map(text).unwrap_or_default();
