@@ -406,3 +406,8 @@ pub const ETCD_DEPARTURE_LEASE: Duration = Duration::from_secs(3600);
 pub const ETCD_DEPARTURE_TURN: Duration = Duration::from_secs(600);
 /// Watch responses between the watches and the task that takes them over.
 pub const ETCD_WATCH_QUEUE: usize = 64;
+/// Share of a TTL in which a second heartbeat is not passed on to etcd: by so much less than its TTL a host may be
+/// silent, and clients beat in a third of it.
+pub const ETCD_FRESH_SHARE: u32 = 10;
+/// Longest time of the same.
+pub const ETCD_FRESH_MAX: Duration = Duration::from_secs(1);

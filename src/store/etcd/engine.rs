@@ -28,7 +28,7 @@ use crate::table::{Change, Event, Gone, HostKey, Status};
 const LATER: Duration = Duration::from_millis(30);
 
 /// Looks in a row at an older revision after which it is no lag.
-const LAGS: u32 = 5;
+const LAGS: u32 = 30;
 
 /// What a task of the engine has found out.
 enum Done {
@@ -210,7 +210,8 @@ impl Engine {
             },
         };
         let ttl = self.ttl_of(renewal)?;
-        let fresh = self.registry.now().since(known.renewed) < ttl / 3;
+        let fresh =
+            self.registry.now().since(known.renewed) < (ttl / limits::ETCD_FRESH_SHARE).min(limits::ETCD_FRESH_MAX);
         Some((known.lease != 0 && !fresh).then_some(known.lease))
     }
 
