@@ -7,6 +7,7 @@
 //! The rows ([`Hosts`]) are persistent ordered sets: a reader's copy is O(1) and stays as it was, whatever
 //! happens to the table afterwards. Only leases are shared between the copies (see [`Lease`]).
 
+mod brake;
 mod change;
 mod check;
 mod deadline;
@@ -15,6 +16,7 @@ mod event;
 mod host;
 mod journal;
 mod key;
+mod lapse;
 mod lease;
 mod node;
 mod rows;
@@ -27,6 +29,9 @@ use std::sync::Arc;
 use crate::clock::Timestamp;
 use crate::limits;
 
+use brake::Brake;
+
+pub use brake::{BrakeView, GroupView, Note, Phase, Release, Rule, Rules, Scope, Single, Totals};
 pub use change::{Cause, Change, Revision};
 pub use check::{Check, Output, Said, Status, Title};
 pub use deadline::Deadlines;
@@ -52,13 +57,25 @@ pub struct HostTable {
     revision: Revision,
     /// What changes of nodes did to the hosts on them, until somebody takes it.
     consequences: Vec<Change>,
+    brake: Brake,
 }
 
 impl HostTable {
     /// A table of rows read from a store, at the revision the store had. Each lease begins anew, and so does
     /// what else runs out.
     pub fn restore(rows: impl IntoIterator<Item = Host>, revision: Revision, now: Timestamp) -> HostTable {
-        let mut table = HostTable { revision, ..HostTable::default() };
+        HostTable::default().filled(rows, revision, now)
+    }
+
+    /// An empty table with a brake on mass expiry; `seed` decides on the order in which hosts leave that it kept.
+    pub fn braked(rules: Rules, seed: u64) -> HostTable {
+        HostTable { brake: Brake::new(rules, seed), ..HostTable::default() }
+    }
+
+    /// The empty table with rows, as [`HostTable::restore`] makes it.
+    #[must_use]
+    pub fn filled(self, rows: impl IntoIterator<Item = Host>, revision: Revision, now: Timestamp) -> HostTable {
+        let mut table = HostTable { revision, ..self };
         for mut host in rows {
             host.lease = Lease::new(host.lease.ttl(), now);
             host.checks.iter_mut().for_each(|check| check.restart(now));
@@ -118,7 +135,7 @@ impl HostTable {
             Event::Register(registration) => self.register(*registration, now),
             Event::Renew(key) => {
                 let host = self.live(&key, now)?;
-                host.lease.renew(now);
+                self.renew(&host, now);
                 Ok(Applied::Unchanged(host))
             }
             Event::Deregister(key) => {
@@ -159,34 +176,11 @@ impl HostTable {
         }
     }
 
-    /// Does what time alone does up to `now`: removes hosts whose lease has ended or that were critical for too long, and
-    /// turns checks critical that nobody reported. Looks at no more than `most` deadlines that are due.
-    pub fn tick(&mut self, now: Timestamp, most: usize) -> Vec<Change> {
-        let mut changes = Vec::new();
-        for _ in 0..most {
-            let Some(key) = self.deadlines.take_due(now) else { break };
-            let Some(host) = self.hosts.get(&key).cloned() else { continue };
-            host.lease.set_scheduled(None);
-            if !host.lease.is_live(now) {
-                changes.push(self.replace(Some(host), None, Cause::Expiry, now));
-            } else if has_come(host.checks.iter().filter_map(Check::condemns), now) {
-                changes.push(self.replace(Some(host), None, Cause::Check, now));
-            } else if has_come(host.checks.iter().filter_map(Check::lapses), now) {
-                let mut lapsed = Host::clone(&host);
-                lapsed.checks.iter_mut().for_each(|check| check.lapse(now));
-                changes.push(self.replace(Some(host), Some(lapsed), Cause::Check, now));
-            } else {
-                self.schedule(&host);
-            }
-            changes.append(&mut self.consequences);
-        }
-        changes
-    }
-
     /// Returns to rows and a revision of before; `undone` are the changes since. What is due is looked at again at `retry`.
     pub fn roll_back(&mut self, hosts: Hosts, revision: Revision, undone: &[Change], retry: Timestamp) {
         for after in undone.iter().filter_map(|change| change.after.as_ref()) {
             self.unschedule(after);
+            self.brake.forget(after, Release::Recovered, retry);
         }
         self.hosts = hosts;
         self.revision = revision;
@@ -194,7 +188,7 @@ impl HostTable {
         for before in undone.iter().filter_map(|change| change.before.as_ref()) {
             if let Some(host) = self.hosts.get(&before.key()).cloned() {
                 self.unschedule(&host);
-                if let Some(due) = host.due() {
+                if let Some(due) = self.due(&host) {
                     self.schedule_at(&host, due.max(retry));
                 }
             }
@@ -225,7 +219,7 @@ impl HostTable {
         self.hosts.share_name(&mut host.service);
         match current {
             Some(current) if current.same_content(&host) => {
-                current.lease.renew(now);
+                self.renew(current, now);
                 for (kept, said) in current.checks.iter().zip(&host.checks) {
                     kept.output.write(&said.output.read());
                 }
@@ -325,10 +319,16 @@ impl HostTable {
             }
             Arc::new(host)
         });
+        self.carry(before.as_deref(), after.as_deref(), now);
         self.reschedule(before.as_ref(), after.as_ref());
         match (&before, &after) {
             (_, Some(after)) => self.hosts.insert(Arc::clone(after)),
-            (Some(before), None) => self.hosts.remove(before, revision),
+            (Some(before), None) => {
+                self.hosts.remove(before, revision);
+                if matches!(cause, Cause::Api(_)) {
+                    self.brake.departed(before, &self.hosts, now);
+                }
+            }
             (None, None) => {}
         }
         let change = Change { revision, at: now, cause, before, after };
@@ -360,7 +360,7 @@ impl HostTable {
     /// Hands the deadline of a row on to the next; it is only moved where it would come too late.
     fn reschedule(&mut self, before: Option<&Arc<Host>>, after: Option<&Arc<Host>>) {
         let scheduled = before.and_then(|before| before.lease.scheduled());
-        match (scheduled, after.and_then(|after| after.due())) {
+        match (scheduled, after.and_then(|after| self.due(after))) {
             (Some(at), Some(due)) if at <= due => {
                 if let (Some(before), Some(after)) = (before, after) {
                     before.lease.set_scheduled(None);
@@ -380,7 +380,7 @@ impl HostTable {
     }
 
     fn schedule(&mut self, host: &Arc<Host>) {
-        if let Some(due) = host.due() {
+        if let Some(due) = self.due(host) {
             self.schedule_at(host, due);
         }
     }
@@ -466,11 +466,6 @@ fn defined(definition: CheckDefinition, current: Option<&Host>, now: Timestamp) 
         check.output = Output::new(&output);
     }
     check
-}
-
-/// Whether one of the moments has come.
-fn has_come(mut moments: impl Iterator<Item = Timestamp>, now: Timestamp) -> bool {
-    moments.any(|at| at <= now)
 }
 
 #[cfg(test)]
