@@ -1,4 +1,5 @@
-//! rollcall's own API (`/v1/hosts`, `/v1/services`, `/v1/watch`, and for operators `/v1/answer`, `/v1/reload`).
+//! rollcall's own API (`/v1/hosts`, `/v1/services`, `/v1/watch`, and for operators `/v1/answer`, `/v1/brake`,
+//! `/v1/reload`).
 //!
 //! Writes go to rows of this dialect by `PUT`; every other call also finds the rows of the other dialects.
 //! What is wrong is said as a problem document that names the field and the rule.
@@ -6,6 +7,7 @@
 mod answer;
 mod batch;
 mod body;
+mod brake;
 mod checks;
 mod duration;
 mod json;
@@ -51,6 +53,8 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(watch::watch))
         .routes(routes!(answer::answer))
         .routes(routes!(reload::reload))
+        .routes(routes!(brake::brake))
+        .routes(routes!(brake::release))
 }
 
 #[cfg(test)]

@@ -32,6 +32,16 @@ pub enum Phase {
     },
 }
 
+impl Phase {
+    /// Since when it is not off.
+    pub fn since(self) -> Option<Timestamp> {
+        match self {
+            Phase::Off => None,
+            Phase::Suspected { since } | Phase::Braked { since, .. } => Some(since),
+        }
+    }
+}
+
 /// Why hosts are no longer kept.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Release {

@@ -325,3 +325,6 @@ fn lead_of(ttl: Duration) -> Duration {
 fn member(host: &Host) -> Member {
     (host.dialect, host.id.clone())
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,6 @@
 //! What is to be said about the brake.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::super::host::Host;
@@ -8,7 +9,6 @@ use super::super::text::ServiceName;
 use super::group::Group;
 use super::{Brake, Phase, Release, Rules};
 use crate::clock::Timestamp;
-use std::sync::Arc;
 
 /// What is braked.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -91,10 +91,7 @@ impl GroupView {
 
     /// Since when it is as it is.
     pub fn since(&self) -> Option<Timestamp> {
-        match self.phase {
-            Phase::Off => None,
-            Phase::Suspected { since } | Phase::Braked { since, .. } => Some(since),
-        }
+        self.phase.since()
     }
 }
 
@@ -111,6 +108,8 @@ pub struct BrakeView {
     pub service_count: usize,
     /// How many of them are braked for certain.
     pub braked: usize,
+    /// Since when the first of the services is braked or suspected to be.
+    pub since: Option<Timestamp>,
     /// Hosts that are kept, by service, as many as were asked for.
     pub held: Vec<Arc<Host>>,
     /// Counts since the start.
@@ -134,6 +133,7 @@ impl Brake {
                 .collect(),
             service_count: shown().count(),
             braked: shown().filter(|(_, group)| matches!(group.phase, Phase::Braked { .. })).count(),
+            since: shown().filter_map(|(_, group)| group.phase.since()).min(),
             held: found.take(most).cloned().collect(),
             totals: self.totals,
         }
