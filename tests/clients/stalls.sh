@@ -55,12 +55,14 @@ lost=$(curl -s "$http/metrics" | sed -n 's/^rollcall_stood_still_seconds_total /
 if awk -v lost="${lost:-0}" 'BEGIN { exit !(lost > 24 && lost < 30) }'; then pass; else fail "the metric" "$lost"; fi
 stop_server
 
-# Ten thousand hosts that beat every three seconds or so, with a lease of twelve, 250 in a request, while the program is stopped again and again.
+# Ten thousand hosts that beat every three seconds or so, 250 in a request, with leases of twelve, while the program is
+# stopped again and again.
 start_server
 for batch in $(seq 40); do
     hosts=
     for number in $(seq 250); do
-        hosts+=${hosts:+,}'{"service":"s'$((batch % 20))'","id":"'$batch-$number'","address":"10.'$batch'.0.'$number'","port":80,"ttl":"12s"}'
+        place='"id":"'$batch-$number'","address":"10.'$batch'.0.'$number'","port":80'
+        hosts+=${hosts:+,}'{"service":"s'$((batch % 20))'",'$place',"ttl":"12s"}'
     done
     echo "{\"hosts\":[$hosts]}" >"$work/batch.$batch"
 done

@@ -84,9 +84,9 @@ impl Brake {
         let (Some(expires), Some(ttl)) = (lease.expires(), lease.ttl()) else { return held };
         match (lease.stage(), held) {
             _ if self.rules.is_none() => lease.ends(),
-            (Stage::Fresh, None) => Some(expires.before(window_of(ttl))),
+            (Stage::Fresh, _) => Some(expires.before(window_of(ttl))),
             (Stage::Late, None) => Some(expires.before(lead_of(ttl))),
-            (Stage::Fresh | Stage::Late, Some(_)) => Some(expires),
+            (Stage::Late, Some(_)) => Some(expires),
             (Stage::Held, held) => held.or(Some(expires)),
         }
     }
