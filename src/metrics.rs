@@ -370,7 +370,11 @@ impl Table {
             ("brake_table", "Whether the whole table is braked", i64::from(is_braked)),
             ("brake_services", "Services whose expiry is braked", count(brake.braked)),
             ("brake_hosts_held", "Hosts that are kept past their lease", count(brake.table.held)),
-            ("brake_since_seconds", "Unix time since when something is braked, 0 while nothing is", first.map_or(0, in_seconds)),
+            (
+                "brake_since_seconds",
+                "Unix time since when something is braked, 0 while nothing is",
+                first.map_or(0, in_seconds),
+            ),
         ] {
             let gauge = ConstGauge::new(value);
             gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)?;

@@ -33,8 +33,7 @@ use tokio::sync::{Notify, oneshot, watch};
 use crate::clock::{Clock, Timestamp};
 use crate::limits;
 use crate::table::{
-    Applied, Change, Compacted, Event, Host, HostKey, HostTable, Hosts, Journal, Rejection, Revision,
-    Rules,
+    Applied, Change, Compacted, Event, Host, HostKey, HostTable, Hosts, Journal, Rejection, Revision, Rules,
 };
 use crate::zone::Zones;
 

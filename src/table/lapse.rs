@@ -40,13 +40,7 @@ impl HostTable {
         changes
     }
 
-    fn look_at_checks(
-        &mut self,
-        host: Arc<Host>,
-        next: Option<Timestamp>,
-        now: Timestamp,
-        changes: &mut Vec<Change>,
-    ) {
+    fn look_at_checks(&mut self, host: Arc<Host>, next: Option<Timestamp>, now: Timestamp, changes: &mut Vec<Change>) {
         if has_come(host.checks.iter().filter_map(Check::condemns), now) {
             changes.push(self.replace(Some(host), None, Cause::Check, now));
         } else if has_come(host.checks.iter().filter_map(Check::lapses), now) {

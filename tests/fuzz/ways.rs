@@ -12,8 +12,8 @@ use rollcall::dns::{
     respond_in_full,
 };
 use rollcall::table::{
-    Dialect, Event, HostId, HostKey, HostTable, Namespace, Place, Port, Protocol, Registration, Rule, Rules, ServiceName,
-    Single, Status, Target, Weights, parse_tags,
+    Dialect, Event, HostId, HostKey, HostTable, Namespace, Place, Port, Protocol, Registration, Rule, Rules,
+    ServiceName, Single, Status, Target, Weights, parse_tags,
 };
 use rollcall::zone::{
     AddressOrder, EmptyService, Grammar, Name, Policy, Random, SrvSubset, Zone, Zones, address_label, parse_file, rtype,

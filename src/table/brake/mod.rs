@@ -164,13 +164,7 @@ impl Brake {
     }
 
     /// Decides on a late host whose lease has ended: it is kept until the moment that is given, or leaves.
-    pub(super) fn end(
-        &mut self,
-        host: &Host,
-        expires: Timestamp,
-        hosts: &Hosts,
-        now: Timestamp,
-    ) -> Option<Timestamp> {
+    pub(super) fn end(&mut self, host: &Host, expires: Timestamp, hosts: &Hosts, now: Timestamp) -> Option<Timestamp> {
         let terms = self.terms(host, hosts);
         let until = match host.lease.held_until() {
             Some(until) => until,

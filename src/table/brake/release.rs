@@ -203,10 +203,8 @@ impl Brake {
     }
 
     fn move_review(&mut self, service: &ServiceName, before: Option<Timestamp>, next: Option<Timestamp>) {
-        if before != next {
-            if let Some(before) = before {
-                self.reviews.remove(&(before, service.clone()));
-            }
+        if let Some(before) = before.filter(|before| Some(*before) != next) {
+            self.reviews.remove(&(before, service.clone()));
         }
         if let Some(next) = next {
             self.reviews.insert((next, service.clone()));

@@ -2,8 +2,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::super::{
-    Dialect, Event, HostId, HostKey, HostTable, Lease, Phase, Registration, Release, Rule, Rules, ServiceName, Single,
-    Target,
+    Cause, Dialect, Event, Host, HostId, HostKey, HostTable, Lease, Phase, Registration, Release, Rule, Rules,
+    ServiceName, Single, Target,
 };
 use super::{Note, Scope};
 use crate::clock::Timestamp;
@@ -94,7 +94,9 @@ impl World {
             }
         }
         let of_service = |note: &Note| match note {
-            Note::Began { scope, .. } | Note::Ended { scope, .. } | Note::FalseAlarm { scope, .. } => *scope != Scope::Table,
+            Note::Began { scope, .. } | Note::Ended { scope, .. } | Note::FalseAlarm { scope, .. } => {
+                *scope != Scope::Table
+            }
         };
         self.notes.extend(self.table.take_notes().into_iter().filter(of_service));
         let view = self.table.brake(usize::MAX);
@@ -129,7 +131,11 @@ fn a_service_that_falls_silent_stays_up_to_its_cap() {
     for (key, when) in &world.removed {
         let place: usize = key.id.as_str()[1..].parse().expect("a place");
         let end = last[place] / 1000 - 1_000_000 + TTL;
-        assert!((end + 3 * TTL * 3 / 4..=end + 3 * TTL + STEP).contains(when), "{key} left {} ms after its end", when - end);
+        assert!(
+            (end + 3 * TTL * 3 / 4..=end + 3 * TTL + STEP).contains(when),
+            "{key} left {} ms after its end",
+            when - end
+        );
     }
     assert!(matches!(world.notes[..], [Note::Began { .. }, Note::Ended { reason: Release::Cap, .. }]));
     assert_eq!((world.released(Release::Cap), world.table.brake(9).services.len()), (100, 0));
@@ -353,16 +359,12 @@ fn what_an_engine_ends_is_braked_too() {
         world.register(key, TTL);
     }
     // As rows of a shared store come: their lease is kept elsewhere.
-    let elsewhere = |table: &HostTable| {
-        let rows: Vec<_> = table.hosts().iter().map(|host| super::super::Host::clone(host)).collect();
-        let mut filled = HostTable::braked(Rules::default(), 7);
-        for mut host in rows {
-            host.lease = Lease::elsewhere(Duration::from_millis(TTL), at(0));
-            filled.replace(None, Some(host), super::super::Cause::Api(Dialect::Native), at(0));
-        }
-        filled
-    };
-    world.table = elsewhere(&world.table);
+    let rows: Vec<Host> = world.table.hosts().iter().map(|host| Host::clone(host)).collect();
+    world.table = HostTable::braked(Rules::default(), 7);
+    for mut host in rows {
+        host.lease = Lease::elsewhere(Duration::from_millis(TTL), at(0));
+        world.table.replace(None, Some(host), Cause::Api(Dialect::Native), at(0));
+    }
     world.run(3 * TTL);
     assert_eq!(world.table.hosts().len(), 10, "no clock here ends them");
     let changes = world.table.lapse(&keys[..1], at(world.now));
@@ -392,4 +394,46 @@ fn a_lost_commit_keeps_no_host_longer() {
     assert_eq!((world.held(), world.table.hosts().len()), (10, 10));
     world.run(4 * TTL);
     assert_eq!((world.held(), world.table.hosts().len()), (0, 0));
+}
+
+#[test]
+#[ignore = "a measurement"]
+#[allow(clippy::disallowed_methods, reason = "it measures")]
+#[allow(clippy::print_stdout, reason = "it measures")]
+fn what_it_costs() {
+    for count in [100_000_u64, 1_000_000] {
+        for (what, rules) in [("off", None), ("on", Some(Rules::default()))] {
+            let table = rules.map_or_else(HostTable::default, |rules| HostTable::braked(rules, 7));
+            let mut world = World { table, ..World::new(Rules::default()) };
+            let keys: Vec<HostKey> = (0..count).map(|n| key(&format!("s{}", n % 1000), &format!("h{n}"))).collect();
+            keys.iter().for_each(|key| world.register(key, TTL));
+            let mut timed = |name: &str, work: &mut dyn FnMut(&mut World)| {
+                let start = std::time::Instant::now();
+                work(&mut world);
+                let each = start.elapsed().as_nanos() / u128::from(count);
+                println!("{count} hosts, brake {what}: {name} {each} ns a host");
+            };
+            let tick_all = |world: &mut World| {
+                while !world.table.tick(at(world.now), 256).is_empty()
+                    || world.table.next_due().is_some_and(|next| next <= at(world.now))
+                {}
+            };
+            for round in 1..=6 {
+                let beat = |world: &mut World| {
+                    world.now = round * TTL / 3;
+                    for key in &keys {
+                        world.table.apply(Event::Renew(key.clone()), at(world.now)).expect("it is there");
+                    }
+                };
+                timed("heartbeats", &mut |world| beat(world));
+                timed("deadlines", &mut |world| tick_all(world));
+            }
+            timed("all fall silent", &mut |world| {
+                for _ in 0..TTL * 12 / 1000 / 10 {
+                    world.now += 1000;
+                    tick_all(world);
+                }
+            });
+        }
+    }
 }

@@ -66,7 +66,8 @@ impl<'z> Members<'z> {
         let now = asker.now;
         let places = (first..set.len()).chain(0..first);
         let live = places.filter_map(|place| set.get(place)).filter(|host| is_live(host, now));
-        let (fresh, stale) = (|host: &&Arc<Host>| host.lease.is_fresh(now), |host: &&Arc<Host>| !host.lease.is_fresh(now));
+        let (fresh, stale) =
+            (|host: &&Arc<Host>| host.lease.is_fresh(now), |host: &&Arc<Host>| !host.lease.is_fresh(now));
         let mut sample: SmallVec<[&'z Arc<Host>; 4]> = live.clone().filter(fresh).take(asker.room + 1).collect();
         // Those that are kept past their lease where there are not enough others.
         if sample.len() <= asker.room {
