@@ -43,7 +43,7 @@ impl HostTable {
                 for (kept, said) in before.checks.iter().zip(&host.checks) {
                     kept.output.write(&said.output.read());
                 }
-                before.lease.renew(now);
+                self.renew(&before, now);
                 before.lease.keep(host.lease.is_kept());
                 None
             }
@@ -67,15 +67,20 @@ impl HostTable {
         Some(self.replace(Some(before), None, cause, now))
     }
 
+    /// Says whether what is applied from now on is to be taken back by [`HostTable::roll_back`].
+    pub fn rehearse(&mut self, on: bool) {
+        self.rehearsing = on;
+    }
+
     /// The next change has that revision, where the table is not past it.
-    fn reach(&mut self, revision: Revision) {
+    pub fn reach(&mut self, revision: Revision) {
         self.revision = self.revision.max(Revision(revision.0.saturating_sub(1)));
     }
 
     /// Lets a lease that is kept elsewhere run here, from a renewal that its keeper does not hear of.
     pub fn renew_here(&mut self, key: &HostKey, now: Timestamp) {
         if let Some(host) = self.hosts.get(key).cloned() {
-            host.lease.renew(now);
+            self.renew(&host, now);
             host.lease.keep(false);
             self.unschedule(&host);
             self.schedule(&host);

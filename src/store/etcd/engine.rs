@@ -22,7 +22,7 @@ use super::write::{self, Step, Written};
 use super::{Adapt, revision_of};
 use crate::limits;
 use crate::registry::{CommitError, Duty, Proposal, Registry, Renewal, Requests, Verdict, Word};
-use crate::table::{Change, Event, Gone, HostKey, Status};
+use crate::table::{Cause, Change, Event, Gone, HostKey, Status};
 
 /// Pause of a writer whose key others have changed, so that the watch tells of it.
 const LATER: Duration = Duration::from_millis(30);
@@ -193,7 +193,10 @@ impl Engine {
         changes.iter().all(|change| {
             let key = change.key();
             // The second change of a row in one request stands on the first.
+            // A host whose time has come is gone here already.
+            let ended = change.cause == Cause::Expiry && snapshot.hosts.get(&key).is_none();
             written.insert(key.clone(), ()).is_some()
+                || ended
                 || snapshot.hosts.get(&key).map(|host| host.modified)
                     == change.before.as_ref().map(|host| host.modified)
         })
@@ -228,7 +231,7 @@ impl Engine {
         let snapshot = self.registry.snapshot();
         let host = snapshot.hosts.get(&renewal.host)?;
         let (revision, at) = (host.modified, self.registry.now());
-        let cause = crate::table::Cause::Api(host.dialect);
+        let cause = Cause::Api(host.dialect);
         Some(Change { revision, at, cause, before: None, after: Some(Arc::clone(host)) })
     }
 
