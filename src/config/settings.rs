@@ -65,6 +65,9 @@ pub(super) const SETTINGS: &[Setting] = &[
     single("etcd_ca_file", etcd::set_ca_file, |config| etcd::shown(config.store.etcd.tls.authorities.as_ref())),
     single("etcd_cert_file", etcd::set_cert_file, |config| etcd::shown(config.store.etcd.tls.certificate.as_ref())),
     single("etcd_key_file", etcd::set_key_file, |config| etcd::shown(config.store.etcd.tls.key.as_ref())),
+    single("max_stale", etcd::set_max_stale, |config| {
+        value::quoted(config.store.max_stale.map_or("forever".into(), value::show))
+    }),
     single("domain", set_domain, |config| value::quoted(&config.dns.domain)),
     list("apexes", set_apexes, |config| value::list(&config.dns.apexes, Clone::clone)),
     single("kubernetes_zone", set_kubernetes_zone, |config| {

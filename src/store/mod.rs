@@ -23,6 +23,7 @@ mod writer;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::registry::{CommitError, Durability};
 use crate::table::{Change, Host, Revision};
@@ -95,12 +96,14 @@ pub struct Settings {
     pub data_dir: PathBuf,
     /// Where etcd is, if that is the store.
     pub etcd: etcd::Settings,
+    /// How long a shared table is used while its engine is away; `None` is for ever.
+    pub max_stale: Option<Duration>,
 }
 
 impl Settings {
     /// The store in a file of that directory.
     pub fn file(data_dir: PathBuf) -> Settings {
-        Settings { kind: Kind::File, data_dir, etcd: etcd::Settings::default() }
+        Settings { kind: Kind::File, data_dir, etcd: etcd::Settings::default(), max_stale: None }
     }
 }
 
