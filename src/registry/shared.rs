@@ -242,13 +242,6 @@ impl Registry {
         core.staged.extend(changes);
     }
 
-    /// Leaves the end of a host's lease to the engine again, see [`HostTable::renew_here`](crate::table::HostTable::renew_here).
-    pub fn keep_again(&self, key: &HostKey) {
-        if let Some(host) = self.core.lock().table.hosts().get(key) {
-            host.lease.keep(true);
-        }
-    }
-
     /// Asks for the events that `decide` makes, until the engine has an answer that stands.
     pub(super) async fn submit_shared<E: From<SubmitError>>(
         &self,
@@ -280,15 +273,7 @@ impl Registry {
         }
         let now = self.clock.now();
         let events = decide(core.table.hosts(), now)?;
-        let plan = core.dry_run(events, now).map_err(SubmitError::Rejected)?;
-        if self.away().is_some() && plan.changes.is_empty() {
-            for renewal in plan.renewals.iter().filter(|renewal| renewal.check.is_none()) {
-                core.table.renew_here(&renewal.host, now);
-            }
-            drop(core);
-            self.earlier_deadline.notify_one();
-        }
-        Ok(plan)
+        Ok(core.dry_run(events, now).map_err(SubmitError::Rejected)?)
     }
 
     /// Sends a proposal; `None` where there is nothing to wait for. While the engine is away heartbeats are handed to it

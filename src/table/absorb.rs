@@ -77,16 +77,6 @@ impl HostTable {
         self.revision = self.revision.max(Revision(revision.0.saturating_sub(1)));
     }
 
-    /// Lets a lease that is kept elsewhere run here, from a renewal that its keeper does not hear of.
-    pub fn renew_here(&mut self, key: &HostKey, now: Timestamp) {
-        if let Some(host) = self.hosts.get(key).cloned() {
-            self.renew(&host, now);
-            host.lease.keep(false);
-            self.unschedule(&host);
-            self.schedule(&host);
-        }
-    }
-
     /// Turns a check critical whose TTL has ended.
     pub(super) fn lapse_check(&mut self, before: &Arc<Host>, place: usize, now: Timestamp) -> Applied {
         if before.checks[place].status == Status::Critical {

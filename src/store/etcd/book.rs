@@ -39,6 +39,8 @@ pub(super) struct News {
     pub(super) lapsed: Vec<(HostKey, Box<str>)>,
     /// Whether a server came or went.
     pub(super) servers: bool,
+    /// When we renewed the leases of rows last that are said to have lapsed.
+    pub(super) renewed: HashMap<HostKey, Timestamp>,
 }
 
 /// Which keys a list or a watch is of.
@@ -112,6 +114,15 @@ impl Book {
         };
         if let Some(known) = known {
             known.renewed = now;
+        }
+    }
+
+    /// Notes that a row was written with a lease that was granted then, if no renewal is known.
+    pub(super) fn granted(&mut self, key: &HostKey, at: Timestamp) {
+        if let Some(known) = self.rows.get_mut(key)
+            && known.renewed == Timestamp::default()
+        {
+            known.renewed = at;
         }
     }
 
@@ -240,8 +251,11 @@ impl Book {
         }
         if event.is_delete() {
             self.unreadable.remove(&event.kv.key);
-            if self.rows.remove(&key).is_some() {
+            if let Some(known) = self.rows.remove(&key) {
                 let why = if self.departed.contains(&key) { Gone::Deregistered } else { Gone::Lapsed };
+                if why == Gone::Lapsed {
+                    news.renewed.insert(key.clone(), known.renewed);
+                }
                 news.words.push(Word::Gone { key, at: revision_of(revision), why });
             }
             return;

@@ -28,6 +28,7 @@ use crate::limits;
 const NOT_FOUND: i32 = 5;
 const RESOURCE_EXHAUSTED: i32 = 8;
 const OUT_OF_RANGE: i32 = 11;
+const INVALID: i32 = 3;
 const UNAVAILABLE: i32 = 14;
 const UNAUTHENTICATED: i32 = 16;
 
@@ -108,17 +109,25 @@ impl Client {
     pub(super) async fn call<A: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<A, Trouble> {
         let body = encode(body);
         let mut last = Trouble::Away("there is no endpoint".into());
-        let mut authenticated = false;
+        let mut authenticated = self.credentials.is_none();
         // One that answers slowly is left; a connection of before that is gone is worth another one.
         let (mut slow, mut broken) = (0, 0);
         while slow < self.endpoints.len() && broken <= self.endpoints.len() {
             let at = self.current.load(Ordering::Relaxed);
-            match self.ask(at, path, body.clone()).await {
+            let unknown = !authenticated && self.token.load().is_none();
+            let known = if unknown { self.authenticate(at).await } else { Ok(()) };
+            let asked = match known {
+                Ok(()) => self.ask(at, path, body.clone()).await,
+                Err(trouble @ Trouble::Away(_)) => Err((0, trouble)),
+                Err(trouble) => return Err(trouble),
+            };
+            match asked {
                 Ok(octets) => {
                     return serde_json::from_slice(&octets)
                         .map_err(|error| Trouble::Refused(format!("an answer that is none: {error}")));
                 }
-                Err((UNAUTHENTICATED, trouble)) if !authenticated && self.credentials.is_some() => {
+                // The token is too old.
+                Err((UNAUTHENTICATED, trouble)) if !authenticated => {
                     last = trouble;
                     authenticated = true;
                     self.authenticate(at).await?;
@@ -172,7 +181,13 @@ impl Client {
         let Some(Credentials { user, password }) = &self.credentials else { return Ok(()) };
         self.token.store(None);
         let body = encode(&AuthenticateRequest { name: user, password });
-        let octets = self.ask(at, "/v3/auth/authenticate", body).await.map_err(|(_, trouble)| trouble)?;
+        let refused = |(code, trouble)| match trouble {
+            Trouble::Refused(reason) if code == INVALID => {
+                Trouble::Refused(format!("{reason} (etcd_user is {user}, look at etcd_password_file)"))
+            }
+            trouble => trouble,
+        };
+        let octets = self.ask(at, "/v3/auth/authenticate", body).await.map_err(refused)?;
         let answer: AuthenticateResponse =
             serde_json::from_slice(&octets).map_err(|error| Trouble::Refused(error.to_string()))?;
         self.token.store(Some(Arc::new(answer.token)));

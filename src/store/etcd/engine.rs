@@ -20,6 +20,7 @@ use super::stats::Stats;
 use super::wire::{LeaseKeepAliveResponse, LeaseRequest, Long, WatchEvent};
 use super::write::{self, Step, Written};
 use super::{Adapt, revision_of};
+use crate::clock::Timestamp;
 use crate::limits;
 use crate::registry::{CommitError, Duty, Proposal, Registry, Renewal, Requests, Verdict, Word};
 use crate::table::{Cause, Change, Event, Gone, HostKey, Status};
@@ -32,9 +33,22 @@ const LAGS: u32 = 30;
 
 /// What a task of the engine has found out.
 enum Done {
-    Written { proposal: Proposal, unwritten: Vec<HostKey>, after: i64, result: Result<Written, Trouble> },
-    Renewed { proposal: Proposal, renewed: Vec<Renewal>, result: Result<bool, Trouble> },
-    Returned { renewal: Renewal, result: Result<bool, Trouble> },
+    Written {
+        proposal: Proposal,
+        unwritten: Vec<HostKey>,
+        after: i64,
+        asked: Timestamp,
+        result: Result<Written, Trouble>,
+    },
+    Renewed {
+        proposal: Proposal,
+        renewed: Vec<Renewal>,
+        result: Result<bool, Trouble>,
+    },
+    Returned {
+        renewal: Renewal,
+        result: Result<bool, Trouble>,
+    },
     Looked(Result<Presence, Trouble>),
     Nothing,
 }
@@ -45,6 +59,8 @@ struct Pending {
     proposal: Proposal,
     unwritten: Vec<HostKey>,
     since: Instant,
+    /// When it was asked for.
+    asked: Timestamp,
 }
 
 pub(super) struct Engine {
@@ -75,6 +91,8 @@ pub(super) struct Engine {
     trouble: Option<String>,
     /// Heartbeats that came while etcd was away.
     beaten: HashMap<Renewal, Instant>,
+    /// How many of them are being passed on.
+    returning: usize,
 }
 
 impl Engine {
@@ -108,6 +126,7 @@ impl Engine {
             behind: 0,
             trouble: None,
             beaten: HashMap::new(),
+            returning: 0,
         }
     }
 
@@ -258,6 +277,7 @@ impl Engine {
         let unwritten = steps.iter().flat_map(|step: &Step| step.unwritten.iter().cloned()).collect();
         let (client, places) = (Arc::clone(&self.client), Arc::clone(&self.places));
         let (departures, after) = (Arc::clone(&self.presence.departures), self.seen);
+        let asked = self.registry.now();
         self.stats.writes.fetch_add(1, Ordering::Relaxed);
         self.running.spawn(async move {
             let _place = places.acquire().await;
@@ -272,7 +292,7 @@ impl Engine {
             if matches!(&result, Ok(Written::Conflict(_))) {
                 sleep(LATER).await;
             }
-            Done::Written { proposal, unwritten, after, result }
+            Done::Written { proposal, unwritten, after, asked, result }
         });
     }
 
@@ -304,12 +324,12 @@ impl Engine {
                     self.refuse(proposal, &trouble);
                 }
             },
-            Done::Written { proposal, unwritten, after, result } => match result {
+            Done::Written { proposal, unwritten, after, asked, result } => match result {
                 Ok(Written::At(at)) => {
                     if at <= after {
                         self.read_anew(at);
                     }
-                    self.pending.push(Pending { at, proposal, unwritten, since: Instant::now() });
+                    self.pending.push(Pending { at, proposal, unwritten, since: Instant::now(), asked });
                     self.settle_pending();
                 }
                 Ok(Written::Conflict(found)) => {
@@ -342,7 +362,11 @@ impl Engine {
         let (shown, rest) = self.pending.drain(..).partition(|pending| pending.at <= seen);
         self.pending = rest;
         let shown: Vec<Pending> = shown;
-        for Pending { at, proposal, unwritten, .. } in shown {
+        for Pending { at, proposal, unwritten, asked, .. } in shown {
+            // A lease that was granted with it was young then.
+            for key in proposal.changes.iter().filter(|change| change.after.is_some()).map(Change::key) {
+                self.book.granted(&key, asked);
+            }
             if !unwritten.is_empty() {
                 let gone = |key| Word::Gone { key, at: revision_of(at), why: Gone::Deregistered };
                 self.registry.absorb(unwritten.into_iter().map(gone).collect());
@@ -392,10 +416,10 @@ impl Engine {
 
     /// Tells the registry, and does what follows from it.
     fn tell(&mut self, news: News) {
-        let News { words, lapsed, servers } = news;
+        let News { words, lapsed, servers, renewed } = news;
         self.stats.unreadable.store(self.book.unreadable() as u64, Ordering::Relaxed);
         self.stats.foreign.store(self.book.foreign() as u64, Ordering::Relaxed);
-        let words: Vec<Word> = words.into_iter().filter_map(|word| self.adapted(word)).collect();
+        let words: Vec<Word> = words.into_iter().filter_map(|word| self.adapted(word, &renewed)).collect();
         if !words.is_empty() {
             self.registry.absorb(words);
         }
@@ -404,7 +428,7 @@ impl Engine {
         }
         for (host, check) in lapsed {
             let renewal = Renewal { host, check: Some(check) };
-            if !self.beaten.contains_key(&renewal)
+            if !self.has_beaten(&renewal)
                 && let Renewal { host, check: Some(check) } = renewal
             {
                 self.lapse(host, check);
@@ -413,21 +437,32 @@ impl Engine {
     }
 
     /// A row as this server has it; `None` for what it is not told.
-    fn adapted(&mut self, word: Word) -> Option<Word> {
+    fn adapted(&mut self, word: Word, renewed: &HashMap<HostKey, Timestamp>) -> Option<Word> {
         match word {
             Word::Put { host, at } => Some(Word::Put { host: Box::new((self.adapt)(*host)?), at }),
-            Word::Gone { key, why: Gone::Lapsed, .. } if self.has_beaten_here(&key) => {
-                // Its heartbeats came to us while we could not pass them on: it is written again.
-                self.give_back(Renewal { host: key, check: None });
+            Word::Gone { key, why: Gone::Lapsed, .. } if self.is_well(&key, renewed.get(&key).copied()) => {
+                // Its heartbeats came to us while we could not pass them on; or we did, and a member that had slept
+                // took its lease for ended. It is written again.
+                let renewal = Renewal { host: key, check: None };
+                self.beaten.entry(renewal.clone()).or_insert_with(Instant::now);
+                self.give_back(renewal);
                 None
             }
             word => Some(word),
         }
     }
 
-    fn has_beaten_here(&self, key: &HostKey) -> bool {
-        self.beaten.contains_key(&Renewal { host: key.clone(), check: None })
-            && self.registry.snapshot().hosts.get(key).is_some_and(|host| host.lease.is_live(self.registry.now()))
+    /// Whether we know better than etcd that a lease has not ended.
+    fn is_well(&self, key: &HostKey, renewed: Option<Timestamp>) -> bool {
+        let renewal = Renewal { host: key.clone(), check: None };
+        let since = renewed.map(|renewed| self.registry.now().since(renewed));
+        self.has_beaten(&renewal) || self.ttl_of(&renewal).is_some_and(|ttl| since.is_some_and(|since| since < ttl))
+    }
+
+    /// Whether a heartbeat came less than a TTL ago that we could not pass on.
+    fn has_beaten(&self, renewal: &Renewal) -> bool {
+        let since = self.beaten.get(renewal).map(Instant::elapsed);
+        since.is_some_and(|since| self.ttl_of(renewal).is_some_and(|ttl| since < ttl))
     }
 
     fn lapse(&mut self, host: HostKey, check: Box<str>) {
@@ -467,6 +502,9 @@ impl Engine {
 
     fn look(&mut self) {
         self.restart_late();
+        if self.trouble.is_none() && !self.beaten.is_empty() && self.returning == 0 {
+            self.give_all_back();
+        }
         if self.looking {
             return;
         }
@@ -546,19 +584,29 @@ impl Engine {
             tracing::info!(heartbeats = self.beaten.len(), "etcd is back");
             self.stats.away.store(0, Ordering::Relaxed);
             self.registry.set_away(None);
-            let beaten: Vec<Renewal> = self.beaten.keys().cloned().collect();
-            beaten.into_iter().for_each(|renewal| self.give_back(renewal));
+            self.give_all_back();
+        }
+    }
+
+    /// Passes on the heartbeats that could not be; those of hosts that have fallen silent since are too old.
+    fn give_all_back(&mut self) {
+        let beaten: Vec<Renewal> = self.beaten.keys().cloned().collect();
+        for renewal in beaten {
+            if self.has_beaten(&renewal) {
+                self.give_back(renewal);
+            } else {
+                self.beaten.remove(&renewal);
+                // A row that we kept although etcd has it no more.
+                if renewal.check.is_none() && self.book.row(&renewal.host).is_none() {
+                    let at = revision_of(self.seen);
+                    self.registry.absorb(vec![Word::Gone { key: renewal.host, at, why: Gone::Lapsed }]);
+                }
+            }
         }
     }
 
     /// Passes on a heartbeat that came while etcd was away.
     fn give_back(&mut self, renewal: Renewal) {
-        let snapshot = self.registry.snapshot_arc();
-        // One that has fallen silent since is to go, wherever it was heard.
-        if !snapshot.hosts.get(&renewal.host).is_some_and(|host| host.lease.is_live(self.registry.now())) {
-            self.beaten.remove(&renewal);
-            return;
-        }
         let known = match &renewal.check {
             None => self.book.row(&renewal.host),
             Some(check) => self.book.beat(&renewal.host, check),
@@ -567,6 +615,7 @@ impl Engine {
         let steps = change.map(|change| write::steps(&[change], &self.book, self.shows));
         let (client, places) = (Arc::clone(&self.client), Arc::clone(&self.places));
         let share = u32::try_from(limits::ETCD_AT_A_TIME / limits::ETCD_RETURN_AT_A_TIME).unwrap_or(1);
+        self.returning += 1;
         self.running.spawn(async move {
             // No more of these at a time than leave room for what is new.
             let _place = places.acquire_many(share).await;
@@ -584,13 +633,11 @@ impl Engine {
     }
 
     fn returned(&mut self, renewal: Renewal, result: Result<bool, Trouble>) {
+        self.returning -= 1;
         match result {
             Ok(true) => {
                 let now = self.registry.now();
                 self.book.renewed(&renewal.host, renewal.check.as_deref(), now);
-                if self.book.row(&renewal.host).is_some_and(|known| known.lease != 0) {
-                    self.registry.keep_again(&renewal.host);
-                }
                 self.beaten.remove(&renewal);
             }
             // The watch tells soon what became of it, and it is tried again then.

@@ -274,7 +274,6 @@ pub(super) struct AuthenticateResponse {
 pub(super) struct Fault {
     #[serde(alias = "grpc_code")]
     pub(super) code: i32,
-    #[serde(alias = "error")]
     pub(super) message: String,
 }
 
@@ -305,6 +304,17 @@ mod tests {
             (false, Long(99), &"x".into())
         );
         assert!(said.events[1].is_delete());
+    }
+
+    #[test]
+    fn faults_are_read_in_both_forms() {
+        let answer = r#"{"error":"etcdserver: requested lease not found","code":5,"message":"etcdserver: requested lease not found"}"#;
+        let fault: Fault = serde_json::from_str(answer).expect("a fault");
+        assert_eq!((fault.code, fault.message.as_str()), (5, "etcdserver: requested lease not found"));
+        let line =
+            r#"{"error":{"grpc_code":14,"http_code":503,"message":"no leader","http_status":"Service Unavailable"}}"#;
+        let line: WatchLine = serde_json::from_str(line).expect("a line");
+        assert_eq!(line.error.expect("a fault").code, 14);
     }
 
     #[test]
