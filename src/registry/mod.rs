@@ -13,12 +13,15 @@
 //!   publishes it or gives it up. While one batch is written the next one gathers: the group commit needs
 //!   no timer. Giving up rolls the table back to what was published and tells every waiting writer, so a
 //!   refused write changes nothing and an acknowledged one is both durable and visible.
+//! * [`Durability::Shared`]: nothing is staged but what the engine says (`shared`).
 //!
 //! A reader never sees a row that a crash could take back; a writer's next read always sees its write.
 
+mod duty;
 mod expiry;
 mod follow;
 mod reload;
+mod shared;
 mod wait;
 
 use std::sync::Arc;
@@ -34,9 +37,12 @@ use crate::limits;
 use crate::table::{Applied, Change, Compacted, Event, Host, HostKey, HostTable, Hosts, Journal, Rejection, Revision};
 use crate::zone::Zones;
 
+pub use duty::Duty;
 pub use follow::Follower;
+pub use shared::{Proposal, Renewal, Requests, Verdict, Word};
 pub use wait::Topic;
 
+use shared::Shared;
 use wait::Waiting;
 
 /// How long rolled-back expiries wait before they are tried again.
@@ -49,6 +55,8 @@ pub enum Durability {
     Immediate,
     /// When the batch it is in was written: whoever calls [`Registry::next_batch`] decides.
     Grouped,
+    /// When the engine that several servers share says so, see [`Registry::absorb`].
+    Shared,
 }
 
 /// What every reader reads: rows and zones of one revision.
@@ -139,6 +147,7 @@ pub struct Registry {
     snapshot: ArcSwap<Snapshot>,
     published: watch::Sender<Revision>,
     waiting: Waiting,
+    shared: Shared,
     earlier_deadline: Notify,
     clock: Arc<Clock>,
     durability: Durability,
@@ -167,6 +176,7 @@ impl Registry {
             snapshot: ArcSwap::from_pointee(empty),
             published: watch::Sender::new(Revision::default()),
             waiting: Waiting::default(),
+            shared: Shared::default(),
             earlier_deadline: Notify::new(),
             clock,
             durability,
@@ -212,18 +222,35 @@ impl Registry {
 
     /// Asks the table for one event; returns when it is visible and, where there is a store, durable.
     pub async fn submit(&self, event: Event) -> Result<Applied, SubmitError> {
+        if self.durability.is_shared() {
+            let mut applied = self.submit_shared(|_, _| Ok::<_, SubmitError>(vec![event.clone()])).await?;
+            return applied.pop().ok_or(SubmitError::NotLoaded);
+        }
         let (mut applied, durable) = self.stage(|_, _| Ok::<_, SubmitError>(vec![event]))?;
         settle(durable).await?;
         applied.pop().ok_or(SubmitError::NotLoaded)
     }
 
     /// Asks for the events that `decide` makes of the rows as they are: all of them or none, in one step that no other
-    /// write comes between.
+    /// write comes between. Where the table is shared `decide` is asked again when somebody else wrote meanwhile.
     pub async fn submit_with<E: From<SubmitError>>(
         &self,
-        decide: impl FnOnce(&Hosts, Timestamp) -> Result<Vec<Event>, E>,
+        decide: impl FnMut(&Hosts, Timestamp) -> Result<Vec<Event>, E>,
     ) -> Result<Vec<Applied>, E> {
+        if self.durability.is_shared() {
+            return self.submit_shared(decide).await;
+        }
         let (applied, durable) = self.stage(decide)?;
+        settle(durable).await?;
+        Ok(applied)
+    }
+
+    /// Asks for these events, all of them or none.
+    pub async fn submit_all(&self, events: Vec<Event>) -> Result<Vec<Applied>, SubmitError> {
+        if self.durability.is_shared() {
+            return self.submit_shared(|_, _| Ok::<_, SubmitError>(events.clone())).await;
+        }
+        let (applied, durable) = self.stage(|_, _| Ok::<_, SubmitError>(events))?;
         settle(durable).await?;
         Ok(applied)
     }
@@ -248,7 +275,7 @@ impl Registry {
         let newest = applied.iter().map(newest_revision).chain(last).max().unwrap_or_default();
         core.staged.extend(changes);
         let durable = match self.durability {
-            Durability::Immediate => {
+            Durability::Immediate | Durability::Shared => {
                 if let Some(batch) = core.take_batch() {
                     self.publish_locked(&mut core, batch);
                 }
@@ -273,6 +300,9 @@ impl Registry {
     /// Looks at the leases that are due, at most [`limits::DEADLINES_PER_TICK`] of them, and removes the hosts whose
     /// lease has ended; says whether more are due.
     pub fn expire_due(&self) -> bool {
+        if self.durability.is_shared() {
+            return self.expire_shared();
+        }
         let mut core = self.core.lock();
         let now = self.clock.now();
         let changes = core.table.tick(now, limits::DEADLINES_PER_TICK);

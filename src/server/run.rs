@@ -221,7 +221,7 @@ fn start_writer(
     observe: impl FnMut(&store::Outcome<'_>) + Send + 'static,
 ) -> Result<Writer> {
     match durability {
-        Durability::Immediate => Ok(Writer(None)),
+        Durability::Immediate | Durability::Shared => Ok(Writer(None)),
         Durability::Grouped => {
             let registry = Arc::clone(registry);
             let (sender, ended) = oneshot::channel();

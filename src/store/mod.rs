@@ -11,7 +11,7 @@ mod database;
 mod disk;
 mod file;
 mod memory;
-mod record;
+pub(crate) mod record;
 mod terms;
 mod writer;
 

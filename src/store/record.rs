@@ -7,6 +7,8 @@
 //! known are ignored, so a field can be added without a new version. A new version is for a form that this code
 //! would misread; it is refused by name, never taken for damage.
 //!
+//! [`to_json`] has the same fields in one object with the version and the parts of the key.
+//!
 //! | field | holds | missing |
 //! | --- | --- | --- |
 //! | `n` | namespace | `default` |
@@ -25,6 +27,8 @@
 //! | `x` | what the dialect keeps for itself | nothing |
 //! | `b`, `e` | revisions that made and last changed the row | 0 |
 
+mod json;
+
 use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -41,12 +45,14 @@ use crate::table::{
     Status, Target, Title, Weights, parse_label, parse_meta, parse_tags,
 };
 
+pub(crate) use json::{from_json, to_json, write_json};
+
 /// The version this code writes, and the newest it reads.
 pub(super) const VERSION: u8 = 1;
 
 /// Why a row cannot be read.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Unreadable {
+pub(crate) enum Unreadable {
     /// A newer release wrote it.
     #[error("version {0} of the stored form")]
     Newer(u8),

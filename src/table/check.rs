@@ -149,15 +149,31 @@ impl Check {
 
     /// Starts everything that runs out anew, as after a start: nobody could report, nobody was asked.
     pub(super) fn restart(&mut self, now: Timestamp) {
-        self.lease = self.lease.as_ref().map(|lease| Box::new(Lease::new(lease.ttl(), now)));
+        if let Some(lease) = &mut self.lease {
+            let kept = lease.is_kept();
+            **lease = Lease::new(lease.ttl(), now);
+            lease.keep(kept);
+        }
         if self.condemns().is_some() {
             self.since = now;
         }
     }
 
+    /// The right to go unreported, where there is a TTL.
+    pub(crate) fn lease(&self) -> Option<&Lease> {
+        self.lease.as_deref()
+    }
+
     /// Turns critical what nobody has reported in time.
     pub(super) fn lapse(&mut self, now: Timestamp) {
         if self.lapses().is_some_and(|at| at <= now) {
+            self.expire(now);
+        }
+    }
+
+    /// Turns a check with a TTL critical, because it has ended.
+    pub(super) fn expire(&mut self, now: Timestamp) {
+        if self.lease.is_some() && self.status != Status::Critical {
             let last = self.output.read();
             let said = match &*last {
                 "" => "TTL expired".to_owned(),

@@ -188,6 +188,13 @@ pub enum Event {
         /// Whether it is out.
         enable: bool,
     },
+    /// The TTL of a check has ended, as whoever keeps it says. Nothing is changed where the check has none.
+    Lapse {
+        /// The host.
+        host: HostKey,
+        /// The check.
+        check: Box<str>,
+    },
     /// The server looked up the name that a host is reached at. Nothing is changed where it is another by now.
     Resolve {
         /// The host.
@@ -214,6 +221,7 @@ impl Event {
             | Event::Observe { host, .. }
             | Event::Weigh { host, .. }
             | Event::Drain { host, .. }
+            | Event::Lapse { host, .. }
             | Event::Resolve { host, .. } => host.clone(),
         }
     }

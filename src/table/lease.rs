@@ -3,6 +3,9 @@
 //! The moment of the last renewal is a cell shared by the row in the table and every snapshot that holds
 //! the row: a renewal is one store, changes no revision and copies nothing, and a reader that compares
 //! [`Lease::expires`] with its own `now` never serves a host past its lease, however late a timer is.
+//!
+//! A lease may be *kept elsewhere*: by the engine of a shared table, which is told of renewals at any node and says when
+//! it has ended. Here it has no end then.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -14,18 +17,21 @@ use crate::limits;
 /// The lease of one host.
 #[derive(Debug)]
 pub struct Lease {
-    /// Microseconds; 0 is "for ever".
-    ttl: u64,
+    /// Microseconds; 0 is "for ever". With [`KEPT`] while it is kept elsewhere.
+    ttl: AtomicU64,
     renewed: AtomicU64,
     /// Where the host stands in the deadlines, 0 if nowhere; written under the table's exclusive borrow only.
     scheduled: AtomicU64,
 }
 
+/// The mark of a lease that is kept elsewhere: no duration is that long.
+const KEPT: u64 = 1 << 63;
+
 impl Lease {
     /// A lease that begins now; without a `ttl` it never ends.
     pub fn new(ttl: Option<Duration>, now: Timestamp) -> Lease {
         Lease {
-            ttl: ttl.map_or(0, |ttl| u64::try_from(ttl.as_micros()).unwrap_or(u64::MAX)),
+            ttl: AtomicU64::new(ttl.map_or(0, |ttl| u64::try_from(ttl.as_micros()).unwrap_or(u64::MAX).min(KEPT - 1))),
             renewed: AtomicU64::new(now.as_micros()),
             scheduled: AtomicU64::new(0),
         }
@@ -42,7 +48,24 @@ impl Lease {
 
     /// How long it lasts after a renewal; `None` is for ever.
     pub fn ttl(&self) -> Option<Duration> {
-        (self.ttl != 0).then(|| Duration::from_micros(self.ttl))
+        match self.ttl.load(Ordering::Acquire) & !KEPT {
+            0 => None,
+            micros => Some(Duration::from_micros(micros)),
+        }
+    }
+
+    /// Whether its end is somebody else's to say.
+    pub fn is_kept(&self) -> bool {
+        self.ttl.load(Ordering::Acquire) & KEPT != 0
+    }
+
+    /// Leaves its end to somebody else, or takes it over: it then lasts its TTL from the last renewal that is known here.
+    pub(crate) fn keep(&self, elsewhere: bool) {
+        if elsewhere {
+            self.ttl.fetch_or(KEPT, Ordering::AcqRel);
+        } else {
+            self.ttl.fetch_and(!KEPT, Ordering::AcqRel);
+        }
     }
 
     /// The last renewal: Lyft's `last_check_in`.
@@ -50,14 +73,16 @@ impl Lease {
         Timestamp::from_micros(self.renewed.load(Ordering::Acquire))
     }
 
-    /// The end of the lease; `None` is never. From this moment on the host is in no answer.
+    /// The end of the lease; `None` is never, or not known here. From this moment on the host is in no answer.
     pub fn expires(&self) -> Option<Timestamp> {
-        self.ttl().map(|ttl| self.renewed().after(ttl))
+        if self.is_kept() { None } else { self.ttl().map(|ttl| self.renewed().after(ttl)) }
     }
 
     /// Whether the host may be served at `now`.
     pub fn is_live(&self, now: Timestamp) -> bool {
-        self.ttl == 0 || now.as_micros() < self.renewed.load(Ordering::Acquire).saturating_add(self.ttl)
+        let ttl = self.ttl.load(Ordering::Acquire);
+        // One that is kept elsewhere is longer than any time there is.
+        ttl == 0 || now.as_micros() < self.renewed.load(Ordering::Acquire).saturating_add(ttl)
     }
 
     /// What is left at `now`; `None` is no end.
@@ -86,7 +111,7 @@ impl Lease {
 impl Clone for Lease {
     fn clone(&self) -> Lease {
         Lease {
-            ttl: self.ttl,
+            ttl: AtomicU64::new(self.ttl.load(Ordering::Acquire)),
             renewed: AtomicU64::new(self.renewed.load(Ordering::Acquire)),
             scheduled: AtomicU64::new(self.scheduled.load(Ordering::Relaxed)),
         }
@@ -110,6 +135,19 @@ mod tests {
         assert!(lease.is_live(at(114)));
         lease.renew(at(90));
         assert_eq!(lease.renewed(), at(105), "a renewal out of order takes nothing away");
+    }
+
+    #[test]
+    fn kept_elsewhere_it_ends_when_it_is_taken_over() {
+        let lease = Lease::new(Some(Duration::from_secs(10)), at(100));
+        lease.keep(true);
+        assert_eq!((lease.is_live(at(1_000)), lease.expires(), lease.left(at(1))), (true, None, None));
+        assert_eq!(lease.ttl(), Some(Duration::from_secs(10)));
+        lease.renew(at(500));
+        assert_eq!(lease.renewed(), at(500));
+        lease.keep(false);
+        assert_eq!(lease.expires(), Some(at(510)));
+        assert!(!lease.is_live(at(510)));
     }
 
     #[test]

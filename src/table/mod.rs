@@ -7,6 +7,7 @@
 //! The rows ([`Hosts`]) are persistent ordered sets: a reader's copy is O(1) and stays as it was, whatever
 //! happens to the table afterwards. Only leases are shared between the copies (see [`Lease`]).
 
+mod absorb;
 mod change;
 mod check;
 mod deadline;
@@ -27,6 +28,7 @@ use std::sync::Arc;
 use crate::clock::Timestamp;
 use crate::limits;
 
+pub use absorb::Gone;
 pub use change::{Cause, Change, Revision};
 pub use check::{Check, Output, Said, Status, Title};
 pub use deadline::Deadlines;
@@ -60,7 +62,9 @@ impl HostTable {
     pub fn restore(rows: impl IntoIterator<Item = Host>, revision: Revision, now: Timestamp) -> HostTable {
         let mut table = HostTable { revision, ..HostTable::default() };
         for mut host in rows {
+            let kept = host.lease.is_kept();
             host.lease = Lease::new(host.lease.ttl(), now);
+            host.lease.keep(kept);
             host.checks.iter_mut().for_each(|check| check.restart(now));
             host.weight = host.weights.of(host.status());
             let host = Arc::new(host);
@@ -148,6 +152,12 @@ impl HostTable {
             Event::Drain { host, enable } => {
                 let before = self.live(&host, now)?;
                 Ok(self.edit(&before, now, |host| host.draining = enable))
+            }
+            Event::Lapse { host, check } => {
+                let before = self.live(&host, now)?;
+                let place = before.checks.iter().position(|known| known.id == check);
+                let place = place.filter(|place| before.checks[*place].lease().is_some());
+                Ok(place.map_or(Applied::Unchanged(Arc::clone(&before)), |place| self.lapse_check(&before, place, now)))
             }
             Event::Resolve { host, name, addresses } => {
                 let before = self.live(&host, now)?;

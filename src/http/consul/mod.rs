@@ -117,7 +117,7 @@ fn other_method(method: &Method, allow: &'static str) -> Response {
 async fn submit(
     app: &App,
     operation: Operation,
-    decide: impl FnOnce(&Hosts) -> Result<Vec<Event>, Failure>,
+    mut decide: impl FnMut(&Hosts) -> Result<Vec<Event>, Failure>,
 ) -> Result<Vec<Applied>, Failure> {
     let result = app.registry.submit_with(|hosts, _| decide(hosts)).await;
     let outcome = result.as_ref().err().map_or(Outcome::Ok, Failure::outcome);

@@ -76,7 +76,7 @@ pub(super) async fn subscribe(
         app.registry
             .submit_with(|hosts, _| {
                 let others = if replaces { others_of(hosts, &registration) } else { Vec::new() };
-                Ok::<_, Failure>([vec![Event::Register(Box::new(registration))], others].concat())
+                Ok::<_, Failure>([vec![Event::Register(Box::new(registration.clone()))], others].concat())
             })
             .await
     };

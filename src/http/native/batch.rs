@@ -74,7 +74,7 @@ pub(super) async fn register_all(State(app): State<App>, RawQuery(query): RawQue
             visible.map_err(|problem| problem.within(&format!("hosts[{place}].")))?;
         }
         let events = registrations.into_iter().map(|registration| Event::Register(Box::new(registration))).collect();
-        app.registry.submit_with(|_, _| Ok::<_, Problem>(events)).await
+        Ok(app.registry.submit_all(events).await?)
     };
     let result: Result<Vec<Applied>, Problem> = result.await;
     let outcome = result.as_ref().map_or_else(Problem::outcome, |_| Outcome::Ok);

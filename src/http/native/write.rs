@@ -141,7 +141,7 @@ pub(super) async fn deregister(State(app): State<App>, named: Named, RawQuery(qu
 pub(super) async fn health(State(app): State<App>, named: Named, RawQuery(query): RawQuery, bytes: Bytes) -> Response {
     let read = || {
         let body::Verdict { check, status, output } = body::verdict(&bytes)?;
-        Ok(move |host| Event::Report { host, check, status, output })
+        Ok(move |host| Event::Report { host, check: check.clone(), status, output: output.clone() })
     };
     change(&app, Operation::Health, &named, query.as_deref(), read).await
 }
@@ -185,7 +185,7 @@ pub(super) async fn weight(State(app): State<App>, named: Named, RawQuery(query)
 }
 
 /// One event on a host that is there: read the request, find the row, ask, answer.
-async fn change<E: FnOnce(HostKey) -> Event>(
+async fn change<E: Fn(HostKey) -> Event>(
     app: &App,
     operation: Operation,
     named: &Named,

@@ -148,6 +148,17 @@ proptest! {
     }
 
     #[test]
+    fn every_row_comes_back_from_text(host in host()) {
+        let text = record::to_json(&host);
+        prop_assert!(!text.contains('\n'), "{text}");
+        let back = record::from_json(text.as_bytes()).expect("reads");
+        prop_assert!(back.same_content(&host), "{back:?} {host:?}");
+        prop_assert_eq!((back.key(), back.created, back.modified), (host.key(), host.created, host.modified));
+        prop_assert_eq!(shown(&back), shown(&host));
+        prop_assert_eq!(record::to_json(&back), text);
+    }
+
+    #[test]
     fn keys_sort_as_rows_do(a in host(), b in host()) {
         prop_assert_eq!(record::key(&a).cmp(&record::key(&b)), a.key().cmp(&b.key()));
     }
@@ -155,6 +166,7 @@ proptest! {
     #[test]
     fn noise_is_refused(key in any::<Vec<u8>>(), value in any::<Vec<u8>>()) {
         let _ = record::host(&key, &value, None);
+        prop_assert!(record::from_json(&value).is_err());
         let mut value = value;
         value.insert(0, record::VERSION);
         prop_assert!(record::host(b"web\0\0a", &value, None).is_err());
@@ -191,5 +203,41 @@ fn an_unknown_field_is_ignored_a_newer_version_is_not() {
         (b"web\0\x00a", b"\x01{\"a\":[\"10.0.0.1\"],\"p\":[{\"n\":0}]}"),
     ] {
         assert!(record::host(key, value, None).is_err(), "{key:?}");
+    }
+}
+
+/// A row as text, as version 1 writes it. It must read for ever.
+#[test]
+fn text_of_version_one_reads_for_ever() {
+    let text = "{\"version\":1,\"service\":\"web\",\"dialect\":\"consul\",\"id\":\"n2/web-1\",\"a\":[\"10.0.0.1\"],\
+                \"p\":[{\"n\":80}],\"l\":60000000,\"b\":3,\"e\":9}";
+    let host = record::from_json(text.as_bytes()).expect("reads");
+    assert_eq!(record::to_json(&host), text, "and is written the same way");
+    for dialect in Dialect::ALL.into_iter().chain([Dialect::Node]) {
+        let text = format!(
+            "{{\"id\":\"a\",\"later\":1,\"a\":[\"::1\"],\"service\":\"web\",\"dialect\":\"{dialect}\",\"version\":1}}"
+        );
+        assert_eq!(record::from_json(text.as_bytes()).map(|host| host.dialect).ok(), Some(dialect));
+    }
+}
+
+#[test]
+fn text_that_cannot_be_read_says_why() {
+    for (text, why) in [
+        ("{\"version\":2,\"a\":7}", "version 2 of the stored form"),
+        ("{\"version\":70000}", "version 255 of the stored form"),
+        ("{\"version\":0}", "no such version"),
+        ("{\"service\":\"web\"}", "missing field `version`"),
+        ("{\"version\":1,\"service\":\"web\",\"dialect\":\"native\"}", "missing field `id`"),
+        ("{\"version\":1,\"service\":\"web\",\"dialect\":\"x\",\"id\":\"a\",\"a\":[]}", "dialect: must be native"),
+        ("{\"version\":1,\"service\":\"\",\"dialect\":\"native\",\"id\":\"a\",\"a\":[]}", "service: must not be empty"),
+        (
+            "{\"version\":1,\"service\":\"w\",\"dialect\":\"native\",\"id\":\"a\",\"a\":[\"0.0.0.0\"]}",
+            "addresses: 0.0.0.0 is no address",
+        ),
+        ("[1]", "malformed"),
+    ] {
+        let error = record::from_json(text.as_bytes()).expect_err(text).to_string();
+        assert!(error.contains(why), "{text}: {error}");
     }
 }

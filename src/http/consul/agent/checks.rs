@@ -52,7 +52,7 @@ fn id_of(check: &serde_json::Value) -> String {
     responses((status = 200, description = "Registered."), (status = 400, description = "A field breaks a rule."), (status = 404, description = "There is no such service.")))]
 pub(super) async fn register(State(app): State<App>, _params: Params, body: Bytes) -> Result<Response, Failure> {
     let check = body::Check::read(&body)?;
-    submit(&app, Operation::Health, |hosts| put(&app, hosts, check)).await?;
+    submit(&app, Operation::Health, |hosts| put(&app, hosts, check.clone())).await?;
     Ok(reply::done())
 }
 

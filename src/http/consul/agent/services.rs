@@ -34,7 +34,7 @@ pub(super) async fn register(State(app): State<App>, params: Params, body: Bytes
     let replace = params.has("replace-existing-checks") && params.text("replace-existing-checks") != "false";
     submit(&app, Operation::Register, |hosts| {
         let sidecar = sidecar::beside(hosts, &said)?;
-        let mut events = instance::register(&app, hosts, said, "", replace)?;
+        let mut events = instance::register(&app, hosts, said.clone(), "", replace)?;
         if let Some(sidecar) = sidecar {
             events.append(&mut instance::register(&app, hosts, sidecar, "", replace)?);
         }

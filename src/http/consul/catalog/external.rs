@@ -37,7 +37,7 @@ pub(super) async fn register(State(app): State<App>, params: Params, body: Bytes
         return Err(Failure::internal("Must provide address if SkipNodeUpdate is not set"));
     }
     let node = known_as(&app, &said.node.name);
-    submit(&app, Operation::Register, |hosts| put(&app, hosts, said, &node)).await?;
+    submit(&app, Operation::Register, |hosts| put(&app, hosts, said.clone(), &node)).await?;
     Ok(reply::json(&params, &true))
 }
 

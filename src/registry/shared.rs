@@ -1,0 +1,366 @@
+//! A table that several servers share: the engine of a [`Durability::Shared`] registry is asked first.
+//!
+//! The table changes by what the engine says and by nothing else. An event is applied to see what it would do, and taken
+//! back; what it would do is *proposed*, on the condition that no row of it was written meanwhile. The engine (a task that
+//! reads [`Requests`]) commits it, tells the registry what it has now by [`Registry::absorb`], and then gives its verdict:
+//! so a 2xx leaves when the change is both in the engine and in the snapshot. A conflict means that somebody else wrote;
+//! the event is worked out anew on what they wrote.
+
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::{CommitError, Core, Durability, Duty, RETRY, Registry, SubmitError, is_earlier};
+use crate::clock::Timestamp;
+use crate::limits;
+use crate::table::{Applied, Cause, Change, Event, Gone, Host, HostKey, Hosts, Revision};
+
+/// How often an event is worked out anew before its writer is told that others are in the way.
+const ATTEMPTS: usize = 12;
+
+/// Something asked of the engine.
+#[derive(Debug)]
+pub struct Proposal {
+    /// Rows to write, each with what it must still be: `before`. All of them or none.
+    pub changes: Vec<Change>,
+    /// Leases to renew.
+    pub renewals: Vec<Renewal>,
+    verdict: Option<oneshot::Sender<Verdict>>,
+}
+
+impl Proposal {
+    /// Says what became of it. Whoever asked may be gone.
+    pub fn settle(self, verdict: Verdict) {
+        if let Some(sender) = self.verdict {
+            let _ = sender.send(verdict);
+        }
+    }
+}
+
+/// A heartbeat.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Renewal {
+    /// Of this host,
+    pub host: HostKey,
+    /// or of this check of it, which has a TTL.
+    pub check: Option<Box<str>>,
+}
+
+/// What became of a proposal.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Verdict {
+    /// The engine has it, and so has the table.
+    Taken,
+    /// Others wrote first, or a lease had ended; the table knows by now.
+    Conflict,
+    /// Nothing has happened.
+    Refused(CommitError),
+}
+
+/// What the engine says of a row.
+#[derive(Debug)]
+pub enum Word {
+    /// It is this.
+    Put {
+        /// The row.
+        host: Box<Host>,
+        /// The revision of the write.
+        at: Revision,
+    },
+    /// It is gone.
+    Gone {
+        /// Which one.
+        key: HostKey,
+        /// The revision of that.
+        at: Revision,
+        /// Why.
+        why: Gone,
+    },
+}
+
+/// What is asked of the engine, in order; for the one task that is it.
+pub type Requests = mpsc::UnboundedReceiver<Proposal>;
+
+/// The registry's side of the engine.
+pub(super) struct Shared {
+    sender: mpsc::UnboundedSender<Proposal>,
+    /// Handed out once.
+    requests: parking_lot::Mutex<Option<Requests>>,
+    /// Why the engine cannot be reached; `None` while it can.
+    away: watch::Sender<Option<Arc<str>>>,
+    duty: watch::Sender<Arc<Duty>>,
+}
+
+impl Default for Shared {
+    fn default() -> Shared {
+        // Bounded by those who wait: each has one proposal at a time, and time itself as many as are looked at in a tick.
+        let (sender, requests) = mpsc::unbounded_channel();
+        Shared {
+            sender,
+            requests: parking_lot::Mutex::new(Some(requests)),
+            away: watch::Sender::new(None),
+            duty: watch::Sender::new(Arc::default()),
+        }
+    }
+}
+
+/// What events would do.
+struct Plan {
+    applied: Vec<Applied>,
+    changes: Vec<Change>,
+    renewals: Vec<Renewal>,
+}
+
+impl Registry {
+    /// What the engine is asked; `None` for whoever comes second.
+    pub fn requests(&self) -> Option<Requests> {
+        self.shared.requests.lock().take()
+    }
+
+    /// Says why the engine cannot be reached, or that it can.
+    pub fn set_away(&self, reason: Option<&str>) {
+        self.shared.away.send_if_modified(|away| {
+            let changed = away.as_deref() != reason;
+            *away = reason.map(Into::into);
+            changed
+        });
+    }
+
+    /// Why the engine of a shared table cannot be reached; `None` while it can.
+    pub fn away(&self) -> Option<Arc<str>> {
+        self.shared.away.borrow().clone()
+    }
+
+    /// Tells when that changes.
+    pub fn watch_away(&self) -> watch::Receiver<Option<Arc<str>>> {
+        self.shared.away.subscribe()
+    }
+
+    /// What this server has to look after.
+    pub fn duty(&self) -> Arc<Duty> {
+        self.shared.duty.borrow().clone()
+    }
+
+    /// Tells when that changes.
+    pub fn watch_duty(&self) -> watch::Receiver<Arc<Duty>> {
+        self.shared.duty.subscribe()
+    }
+
+    /// Gives this server other work.
+    pub fn set_duty(&self, duty: Duty) {
+        self.shared.duty.send_if_modified(|known| {
+            let changed = **known != duty;
+            if changed {
+                *known = Arc::new(duty);
+            }
+            changed
+        });
+    }
+
+    /// Takes over what the engine says, in its order, and publishes it.
+    pub fn absorb(&self, words: Vec<Word>) {
+        let mut core = self.core.lock();
+        let now = self.clock.now();
+        let next_deadline = core.table.deadlines().next();
+        let mut ended = 0;
+        for word in words {
+            let change = match word {
+                Word::Put { host, at } => {
+                    let cause = Cause::Api(host.dialect);
+                    core.table.absorb(*host, at, cause, now)
+                }
+                Word::Gone { key, at, why } => {
+                    ended += u64::from(why == Gone::Lapsed);
+                    let cause = if why == Gone::Lapsed { Cause::Expiry } else { Cause::Api(key.dialect) };
+                    core.table.absorb_removal(&key, at, cause, now)
+                }
+            };
+            let consequences = core.table.take_consequences();
+            core.staged.extend(change.into_iter().chain(consequences));
+        }
+        self.ended.fetch_add(ended, std::sync::atomic::Ordering::Relaxed);
+        if let Some(batch) = core.take_batch() {
+            self.publish_locked(&mut core, batch);
+        }
+        let wake = is_earlier(core.table.deadlines().next(), next_deadline);
+        drop(core);
+        if wake {
+            self.earlier_deadline.notify_one();
+        }
+    }
+
+    /// Asks for the events that `decide` makes, until the engine has an answer that stands.
+    pub(super) async fn submit_shared<E: From<SubmitError>>(
+        &self,
+        mut decide: impl FnMut(&Hosts, Timestamp) -> Result<Vec<Event>, E>,
+    ) -> Result<Vec<Applied>, E> {
+        for _ in 0..ATTEMPTS {
+            let plan = self.plan(&mut decide)?;
+            let Some(verdict) = self.propose(plan.changes, plan.renewals).map_err(SubmitError::Store)? else {
+                return Ok(plan.applied);
+            };
+            match verdict.await {
+                Ok(Verdict::Taken) => return Ok(self.as_published(plan.applied)),
+                Ok(Verdict::Conflict) => {}
+                Ok(Verdict::Refused(error)) => return Err(SubmitError::Store(error).into()),
+                Err(_) => return Err(SubmitError::Store(stopping()).into()),
+            }
+        }
+        Err(SubmitError::Store(CommitError::Unavailable("others write the same host all the time".into())).into())
+    }
+
+    /// Applies what `decide` makes, and takes it back.
+    fn plan<E: From<SubmitError>>(
+        &self,
+        decide: &mut impl FnMut(&Hosts, Timestamp) -> Result<Vec<Event>, E>,
+    ) -> Result<Plan, E> {
+        let mut core = self.core.lock();
+        if !core.loaded || core.closed {
+            return Err(SubmitError::NotLoaded.into());
+        }
+        let now = self.clock.now();
+        let events = decide(core.table.hosts(), now)?;
+        let plan = core.dry_run(events, now).map_err(SubmitError::Rejected)?;
+        if self.away().is_some() && plan.changes.is_empty() {
+            for renewal in plan.renewals.iter().filter(|renewal| renewal.check.is_none()) {
+                core.table.renew_here(&renewal.host, now);
+            }
+            drop(core);
+            self.earlier_deadline.notify_one();
+        }
+        Ok(plan)
+    }
+
+    /// Sends a proposal; `None` where there is nothing to wait for. While the engine is away heartbeats are handed to it
+    /// for later, and everything else is refused at once.
+    fn propose(
+        &self,
+        changes: Vec<Change>,
+        renewals: Vec<Renewal>,
+    ) -> Result<Option<oneshot::Receiver<Verdict>>, CommitError> {
+        if changes.is_empty() && renewals.is_empty() {
+            return Ok(None);
+        }
+        let away = self.away();
+        if let Some(reason) = away.as_ref().filter(|_| !changes.is_empty()) {
+            return Err(CommitError::Unavailable(reason.to_string()));
+        }
+        let (sender, verdict) = oneshot::channel();
+        let proposal = Proposal { changes, renewals, verdict: away.is_none().then_some(sender) };
+        self.shared.sender.send(proposal).map_err(|_| stopping())?;
+        Ok(away.is_none().then_some(verdict))
+    }
+
+    /// The rows as the engine has them, in the place of what they were going to be.
+    fn as_published(&self, applied: Vec<Applied>) -> Vec<Applied> {
+        let snapshot = self.snapshot();
+        let published = |change: Change| match snapshot.hosts.get(&change.key()) {
+            Some(host) if change.after.is_some() => {
+                Change { revision: host.modified, after: Some(Arc::clone(host)), ..change }
+            }
+            _ => Change { revision: snapshot.revision, ..change },
+        };
+        let one = |one| match one {
+            Applied::Created(change) => Applied::Created(published(change)),
+            Applied::Updated(change) => Applied::Updated(published(change)),
+            Applied::Removed(change) => Applied::Removed(published(change)),
+            Applied::Unchanged(host) => Applied::Unchanged(host),
+        };
+        applied.into_iter().map(one).collect()
+    }
+
+    /// What time alone does, in a shared table: proposed by the one server whose duty the row is, and looked at again by
+    /// all others, as that one may be gone.
+    pub(super) fn expire_shared(&self) -> bool {
+        let mut core = self.core.lock();
+        let now = self.clock.now();
+        let (hosts, revision) = (core.table.hosts().clone(), core.table.revision());
+        let changes = core.table.tick(now, limits::DEADLINES_PER_TICK);
+        core.table.roll_back(hosts, revision, &changes, now.after(RETRY));
+        let more = core.table.deadlines().next().is_some_and(|next| next <= now);
+        drop(core);
+        let duty = self.duty();
+        for change in changes.into_iter().filter(|change| duty.is_own(&change.key())) {
+            // Nobody waits: what is refused is due again soon.
+            let _ = self.propose(vec![change], Vec::new());
+        }
+        more
+    }
+}
+
+impl Core {
+    /// What events would do, all of them or none; the table is as it was.
+    fn dry_run(&mut self, events: Vec<Event>, now: Timestamp) -> Result<Plan, crate::table::Rejection> {
+        let (hosts, revision) = (self.table.hosts().clone(), self.table.revision());
+        let mut plan = Plan { applied: Vec::with_capacity(events.len()), changes: Vec::new(), renewals: Vec::new() };
+        let mut undone = Vec::new();
+        let mut refused = None;
+        for event in events {
+            let beat = Beat::of(&event);
+            match self.table.apply(event, now) {
+                Ok(one) => {
+                    plan.changes.extend(one.change().cloned());
+                    undone.extend(one.change().cloned());
+                    // What follows from a node follows at every server by itself.
+                    undone.append(&mut self.table.take_consequences());
+                    plan.renewals.extend(beat.renewal(&one));
+                    plan.applied.push(one);
+                }
+                Err(rejection) => {
+                    refused = Some(rejection);
+                    break;
+                }
+            }
+        }
+        self.table.roll_back(hosts, revision, &undone, now);
+        match refused {
+            Some(rejection) => Err(rejection),
+            None => Ok(plan),
+        }
+    }
+}
+
+/// Whether an event that changes nothing is a heartbeat.
+enum Beat {
+    No,
+    Host,
+    Check(Box<str>),
+}
+
+impl Beat {
+    fn of(event: &Event) -> Beat {
+        match event {
+            Event::Register(_) | Event::Renew(_) => Beat::Host,
+            Event::Report { check, .. } => Beat::Check(check.clone()),
+            Event::Deregister(_)
+            | Event::Observe { .. }
+            | Event::Weigh { .. }
+            | Event::Drain { .. }
+            | Event::Lapse { .. }
+            | Event::Resolve { .. } => Beat::No,
+        }
+    }
+
+    fn renewal(self, applied: &Applied) -> Option<Renewal> {
+        let Applied::Unchanged(host) = applied else { return None };
+        match self {
+            Beat::No => None,
+            Beat::Host => host.lease.ttl().map(|_| Renewal { host: host.key(), check: None }),
+            Beat::Check(check) => {
+                let known = host.checks.iter().find(|known| known.id == check)?;
+                known.lease().map(|_| Renewal { host: host.key(), check: Some(check) })
+            }
+        }
+    }
+}
+
+fn stopping() -> CommitError {
+    CommitError::Unavailable("the server is stopping".into())
+}
+
+impl Durability {
+    /// Whether other servers write the table, too.
+    pub fn is_shared(self) -> bool {
+        self == Durability::Shared
+    }
+}

@@ -1,0 +1,94 @@
+//! Taking over what the engine of a shared table says: rows as others wrote them, under revisions that it gave.
+//!
+//! What is absorbed is fact. It is bound by nothing that a registration is, as a row that is refused here would be one
+//! that other nodes have.
+
+use std::sync::Arc;
+
+use super::change::{Cause, Change, Revision};
+use super::event::Applied;
+use super::host::Host;
+use super::key::{Dialect, HostKey};
+use super::node::Standing;
+use super::{HostTable, Status};
+use crate::clock::Timestamp;
+
+/// Why a row is gone from a shared table.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Gone {
+    /// Somebody asked for it.
+    Deregistered,
+    /// Its lease has ended.
+    Lapsed,
+}
+
+impl HostTable {
+    /// Puts a row that the engine has at `revision`; `None` where it says nothing new.
+    ///
+    /// What a row does not say about itself is worked out as at a start: the status of its node, and the address where it
+    /// is the node's.
+    pub fn absorb(&mut self, mut host: Host, revision: Revision, cause: Cause, now: Timestamp) -> Option<Change> {
+        if host.dialect == Dialect::Consul
+            && let Some(node) = self.hosts.node(Standing::of(&host.id).node)
+        {
+            host.node_status = node.status();
+            if host.at_node {
+                host.target = node.target.clone();
+            }
+        }
+        self.hosts.share_name(&mut host.service);
+        let before = self.hosts.get(&host.key()).cloned();
+        match before {
+            Some(before) if before.same_content(&host) => {
+                for (kept, said) in before.checks.iter().zip(&host.checks) {
+                    kept.output.write(&said.output.read());
+                }
+                before.lease.renew(now);
+                before.lease.keep(host.lease.is_kept());
+                None
+            }
+            before => {
+                self.reach(revision);
+                Some(self.replace(before, Some(host), cause, now))
+            }
+        }
+    }
+
+    /// Takes out a row that the engine has no more; `None` where it is not there.
+    pub fn absorb_removal(
+        &mut self,
+        key: &HostKey,
+        revision: Revision,
+        cause: Cause,
+        now: Timestamp,
+    ) -> Option<Change> {
+        let before = self.hosts.get(key).cloned()?;
+        self.reach(revision);
+        Some(self.replace(Some(before), None, cause, now))
+    }
+
+    /// The next change has that revision, where the table is not past it.
+    fn reach(&mut self, revision: Revision) {
+        self.revision = self.revision.max(Revision(revision.0.saturating_sub(1)));
+    }
+
+    /// Lets a lease that is kept elsewhere run here, from a renewal that its keeper does not hear of.
+    pub fn renew_here(&mut self, key: &HostKey, now: Timestamp) {
+        if let Some(host) = self.hosts.get(key).cloned() {
+            host.lease.renew(now);
+            host.lease.keep(false);
+            self.unschedule(&host);
+            self.schedule(&host);
+        }
+    }
+
+    /// Turns a check critical whose TTL has ended.
+    pub(super) fn lapse_check(&mut self, before: &Arc<Host>, place: usize, now: Timestamp) -> Applied {
+        if before.checks[place].status == Status::Critical {
+            return Applied::Unchanged(Arc::clone(before));
+        }
+        let mut host = Host::clone(before);
+        host.checks[place].expire(now);
+        Applied::Updated(self.replace(Some(Arc::clone(before)), Some(host), Cause::Check, now))
+    }
+}
