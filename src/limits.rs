@@ -351,3 +351,23 @@ pub const RUN_RETRY: Duration = Duration::from_secs(1);
 pub const RUN_RETRY_MAX: Duration = Duration::from_secs(15);
 /// Verdicts that `run` keeps while the server takes its time: the last counts, and one comes in an interval.
 pub const RUN_ORDERS: usize = 16;
+/// Octets of a row in DynamoDB, as JSON: an item may have 400 kB.
+pub const DYNAMODB_ROW_OCTETS: usize = 350 * 1024;
+/// Time that DynamoDB has to take a connection, and whoever gives credentials.
+pub const DYNAMODB_CONNECT_TIME: Duration = Duration::from_secs(2);
+/// Time for a whole answer: a page of a scan has a megabyte at most.
+pub const DYNAMODB_ANSWER_TIME: Duration = Duration::from_secs(5);
+/// Time that an idle connection to it is kept.
+pub const DYNAMODB_IDLE_TIME: Duration = Duration::from_secs(20);
+/// Answer that is read: a megabyte of items is a few as JSON.
+pub const DYNAMODB_ANSWER_OCTETS: usize = 16 * 1024 * 1024;
+/// Tries of one call: what passes by itself has passed then, or the engine is away.
+pub const DYNAMODB_TRIES: u32 = 3;
+/// Shortest pause between them; it doubles up to [`DYNAMODB_RETRY_MAX`].
+pub const DYNAMODB_RETRY: Duration = Duration::from_millis(50);
+/// Longest pause of the same, and between looks whether the engine is back.
+pub const DYNAMODB_RETRY_MAX: Duration = Duration::from_secs(3);
+/// Looks at a table that is being made.
+pub const DYNAMODB_TABLE_LOOKS: usize = 60;
+/// Time from one to the next.
+pub const DYNAMODB_TABLE_LOOK: Duration = Duration::from_secs(1);

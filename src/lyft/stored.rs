@@ -10,7 +10,7 @@ use crate::limits;
 use crate::table::{Dialect, Host, Invalid};
 
 /// The `original` of a row: compact JSON that only this dialect reads.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Stored {
     /// The repository; empty when none was named.

@@ -9,6 +9,7 @@
 
 mod database;
 mod disk;
+pub mod dynamodb;
 mod file;
 mod memory;
 pub(crate) mod record;
