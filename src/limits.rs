@@ -351,12 +351,51 @@ pub const RUN_RETRY: Duration = Duration::from_secs(1);
 pub const RUN_RETRY_MAX: Duration = Duration::from_secs(15);
 /// Verdicts that `run` keeps while the server takes its time: the last counts, and one comes in an interval.
 pub const RUN_ORDERS: usize = 16;
+/// Members of etcd that are asked in turn.
+pub const ETCD_ENDPOINTS: usize = 16;
+/// Time that a member of etcd has to take a connection.
+pub const ETCD_CONNECT_TIME: Duration = Duration::from_secs(1);
+/// Time that it has to answer: an election takes about a second, and a client of ours waits so long at most twice.
+pub const ETCD_ANSWER_TIME: Duration = Duration::from_secs(2);
+/// Idle time after which a connection to it is tested, and between two tests.
+pub const ETCD_KEEPALIVE_TIME: Duration = Duration::from_secs(3);
+/// See [`ETCD_KEEPALIVE_TIME`].
+pub const ETCD_KEEPALIVE_INTERVAL: Duration = Duration::from_secs(1);
+/// Time that an idle connection to it is kept.
+pub const ETCD_IDLE_TIME: Duration = Duration::from_secs(30);
+/// Answer of etcd that is read: a page of [`ETCD_PAGE`] rows of the longest kind, or one transaction in a watch.
+pub const ETCD_ANSWER_OCTETS: usize = 128 * 1024 * 1024;
+/// Keys that are read at a time.
+pub const ETCD_PAGE: i64 = 500;
+/// Shortest pause before etcd is tried again; it doubles up to [`ETCD_RETRY_MAX`].
+pub const ETCD_RETRY: Duration = Duration::from_millis(100);
+/// Longest pause of the same: who is back is noticed in seconds.
+pub const ETCD_RETRY_MAX: Duration = Duration::from_secs(2);
+/// Time between two looks whether etcd answers.
+pub const ETCD_LOOK: Duration = Duration::from_secs(1);
+/// Operations in a transaction: etcd takes 128 unless it is told otherwise.
+pub const ETCD_OPERATIONS: usize = 120;
+/// Transactions and renewals under way.
+pub const ETCD_AT_A_TIME: usize = 128;
+/// Renewals and rows that are sent at a time when etcd is back: no storm.
+pub const ETCD_RETURN_AT_A_TIME: usize = 16;
+/// Time that a commit has to come back by the watch before the watch is begun anew, and after as much again its
+/// writer is told that its fate is not known.
+pub const ETCD_ECHO_TIME: Duration = Duration::from_secs(2);
+/// Lease of a server among those of a table: who is gone is replaced after that time.
+pub const ETCD_SERVER_LEASE: Duration = Duration::from_secs(5);
+/// Time that etcd remembers that a host was deregistered: servers that were cut off for longer read it as lapsed.
+pub const ETCD_DEPARTURE_LEASE: Duration = Duration::from_secs(3600);
+/// Time after which the lease of such marks is another.
+pub const ETCD_DEPARTURE_TURN: Duration = Duration::from_secs(600);
+/// Watch responses between the watches and the task that takes them over.
+pub const ETCD_WATCH_QUEUE: usize = 64;
 /// Octets of a row in DynamoDB, as JSON: an item may have 400 kB.
 pub const DYNAMODB_ROW_OCTETS: usize = 350 * 1024;
 /// Time that DynamoDB has to take a connection, and whoever gives credentials.
 pub const DYNAMODB_CONNECT_TIME: Duration = Duration::from_secs(2);
 /// Time for a whole answer: a page of a scan has a megabyte at most.
-pub const DYNAMODB_ANSWER_TIME: Duration = Duration::from_secs(5);
+pub const DYNAMODB_ANSWER_TIME: Duration = Duration::from_secs(3);
 /// Time that an idle connection to it is kept.
 pub const DYNAMODB_IDLE_TIME: Duration = Duration::from_secs(20);
 /// Answer that is read: a megabyte of items is a few as JSON.
@@ -371,3 +410,17 @@ pub const DYNAMODB_RETRY_MAX: Duration = Duration::from_secs(3);
 pub const DYNAMODB_TABLE_LOOKS: usize = 60;
 /// Time from one to the next.
 pub const DYNAMODB_TABLE_LOOK: Duration = Duration::from_secs(1);
+/// Items in a transaction: DynamoDB takes no more.
+pub const DYNAMODB_TRANSACTION: usize = 100;
+/// Writes under way.
+pub const DYNAMODB_AT_A_TIME: usize = 64;
+/// Time from one round of heartbeats that are written to the next: those that come meanwhile go together.
+pub const DYNAMODB_BEATS: Duration = Duration::from_millis(200);
+/// Heartbeats that are written at a time: no storm when DynamoDB is back.
+pub const DYNAMODB_BEATS_AT_A_TIME: usize = 32;
+/// Shortest pause between two readings of the table that can be set: each costs what all of it costs.
+pub const DYNAMODB_POLL_MIN: Duration = Duration::from_millis(100);
+/// Longest.
+pub const DYNAMODB_POLL_MAX: Duration = Duration::from_secs(300);
+/// Octets of a profile file of AWS: its region is looked for in it.
+pub const AWS_PROFILE_OCTETS: u64 = 1024 * 1024;

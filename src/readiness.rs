@@ -32,44 +32,58 @@ impl Condition {
 
 /// The conditions of a server; ready when none of them has a reason.
 #[derive(Debug)]
-pub struct Readiness(RwLock<[Option<String>; Condition::ALL.len()]>);
+pub struct Readiness {
+    lacking: RwLock<[Option<String>; Condition::ALL.len()]>,
+    degraded: RwLock<Option<String>>,
+}
 
 impl Default for Readiness {
     /// A server that has just begun to start.
     fn default() -> Readiness {
-        Readiness(RwLock::new([
+        let lacking = [
             Some("the table is not loaded yet".into()),
             Some("the DNS sockets are not bound yet".into()),
             Some("the HTTP socket is not bound yet".into()),
             None,
-        ]))
+        ];
+        Readiness { lacking: RwLock::new(lacking), degraded: RwLock::default() }
     }
 }
 
 impl Readiness {
     /// A server in which every condition holds: for tests and tools without sockets.
     pub fn ready() -> Readiness {
-        Readiness(RwLock::default())
+        Readiness { lacking: RwLock::default(), degraded: RwLock::default() }
     }
 
     /// Marks a condition as met.
     pub fn hold(&self, condition: Condition) {
-        self.0.write()[condition as usize] = None;
+        self.lacking.write()[condition as usize] = None;
     }
 
     /// Marks a condition as not met, for this reason.
     pub fn lack(&self, condition: Condition, reason: impl Into<String>) {
-        self.0.write()[condition as usize] = Some(reason.into());
+        self.lacking.write()[condition as usize] = Some(reason.into());
     }
 
     /// Whether every condition holds.
     pub fn is_ready(&self) -> bool {
-        self.0.read().iter().all(Option::is_none)
+        self.lacking.read().iter().all(Option::is_none)
     }
 
     /// Every condition with the reason why it does not hold, `None` where it does.
     pub fn reasons(&self) -> Vec<(Condition, Option<String>)> {
-        Condition::ALL.into_iter().zip(self.0.read().iter().cloned()).collect()
+        Condition::ALL.into_iter().zip(self.lacking.read().iter().cloned()).collect()
+    }
+
+    /// Says what the server does without, though it is ready; or that it does without nothing.
+    pub fn degrade(&self, reason: Option<&str>) {
+        *self.degraded.write() = reason.map(Into::into);
+    }
+
+    /// What the server does without.
+    pub fn degraded(&self) -> Option<String> {
+        self.degraded.read().clone()
     }
 }
 

@@ -10,6 +10,7 @@ mod banner;
 mod desk;
 mod node;
 mod run;
+mod shared;
 mod tasks;
 mod zones;
 

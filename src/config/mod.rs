@@ -5,7 +5,9 @@
 //! one wins, and an [`Error`] names the place: the flag, the variable, or file, line and key.
 
 mod checks;
+mod dynamodb;
 mod env;
+mod etcd;
 mod file;
 mod messages;
 mod node;
@@ -139,7 +141,14 @@ impl Config {
             check_redirects: false,
             lyft_check_interval: Duration::from_secs(10),
             minos_check_interval: http::minos::CHECK_INTERVAL,
-            store: store::Settings { kind: store::Kind::File, data_dir: machine.data_dir.clone().unwrap_or_default() },
+            store: store::Settings {
+                dynamodb: store::dynamodb::Settings {
+                    region: machine.aws_region.clone(),
+                    endpoint: machine.aws_endpoint.clone(),
+                    ..Default::default()
+                },
+                ..store::Settings::file(machine.data_dir.clone().unwrap_or_default())
+            },
             node_name: machine.node_name.clone(),
             node_id: None,
             node_meta: Vec::new(),

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::value::{self, one};
-use super::{Config, Machine, checks, messages, node};
+use super::{Config, Machine, checks, dynamodb, etcd, messages, node};
 use crate::dns::Listeners;
 use crate::store::Kind;
 use crate::zone::{AddressOrder, EmptyService, SrvSubset};
@@ -47,8 +47,34 @@ pub(super) const SETTINGS: &[Setting] = &[
     single("http", set_http, |config| value::quoted(config.http_listen)),
     list("dns", set_dns, |config| value::list(&config.dns.listen, ToString::to_string)),
     single("dns_listeners", set_dns_listeners, |config| value::quoted(config.dns.listeners.name())),
-    single("store", set_store, |config| value::quoted(store_name(config.store.kind))),
+    single("store", set_store, |config| value::quoted(config.store.kind.as_str())),
     single("data_dir", set_data_dir, |config| value::quoted(config.store.data_dir.display())),
+    list("etcd_endpoints", etcd::set_endpoints, |config| {
+        value::list(&config.store.etcd.endpoints, |uri| uri.to_string().trim_end_matches('/').to_owned())
+    }),
+    single("etcd_prefix", etcd::set_prefix, |config| value::quoted(&config.store.etcd.prefix)),
+    single("etcd_services", etcd::set_services, |config| config.store.etcd.services.to_string()),
+    single("etcd_skydns", etcd::set_skydns, |config| {
+        value::quoted(config.store.etcd.skydns.as_deref().unwrap_or("none"))
+    }),
+    single("etcd_user", etcd::set_user, |config| value::quoted(config.store.etcd.user.as_deref().unwrap_or("none"))),
+    single("etcd_password_file", etcd::set_password_file, |config| {
+        etcd::shown(config.store.etcd.password_file.as_ref())
+    }),
+    single("etcd_ca_file", etcd::set_ca_file, |config| etcd::shown(config.store.etcd.tls.authorities.as_ref())),
+    single("etcd_cert_file", etcd::set_cert_file, |config| etcd::shown(config.store.etcd.tls.certificate.as_ref())),
+    single("etcd_key_file", etcd::set_key_file, |config| etcd::shown(config.store.etcd.tls.key.as_ref())),
+    single("dynamodb_table", dynamodb::set_table, |config| value::quoted(&config.store.dynamodb.table)),
+    single("dynamodb_region", dynamodb::set_region, |config| {
+        value::quoted(config.store.dynamodb.region.as_deref().unwrap_or("auto"))
+    }),
+    single("dynamodb_endpoint", dynamodb::set_endpoint, |config| {
+        value::quoted(config.store.dynamodb.endpoint.as_deref().unwrap_or("auto"))
+    }),
+    single("dynamodb_poll", dynamodb::set_poll, |config| value::quoted(value::show(config.store.dynamodb.poll))),
+    single("dynamodb_create_table", dynamodb::set_create_table, |config| {
+        config.store.dynamodb.create_table.to_string()
+    }),
     single("domain", set_domain, |config| value::quoted(&config.dns.domain)),
     list("apexes", set_apexes, |config| value::list(&config.dns.apexes, Clone::clone)),
     single("kubernetes_zone", set_kubernetes_zone, |config| {
@@ -129,6 +155,7 @@ pub(super) const SETTINGS: &[Setting] = &[
 const FOREIGN: &[Setting] = &[
     foreign("http_port", "http", set_http_port),
     foreign("backend_storage", "store", set_backend_storage),
+    foreign("dynamodb_create_tables_in_app", "dynamodb_create_table", dynamodb::set_create_tables_in_app),
     foreign("host_ttl_seconds", "lyft_host_ttl", set_host_ttl_seconds),
 ];
 
@@ -143,6 +170,8 @@ pub(super) fn is_bare(key: &str) -> bool {
         key,
         "catalog_hides_critical"
             | "chaos_identity"
+            | "dynamodb_create_table"
+            | "etcd_services"
             | "check_os_services"
             | "check_redirects"
             | "minos_replace"
@@ -227,28 +256,15 @@ fn set_dns_listeners(config: &mut Config, values: &[String], _: &Machine) -> Res
 }
 
 fn set_store(config: &mut Config, values: &[String], _: &Machine) -> Result<(), String> {
-    let known = [("memory", Some(Kind::Memory)), ("file", Some(Kind::File)), ("etcd", None), ("dynamodb", None)];
-    config.store.kind = built(one(values)?, &known)?;
+    let known = [Kind::Memory, Kind::File, Kind::Etcd, Kind::DynamoDb].map(|kind| (kind.as_str(), kind));
+    config.store.kind = value::word(one(values)?, &known)?;
     Ok(())
 }
 
 fn set_backend_storage(config: &mut Config, values: &[String], _: &Machine) -> Result<(), String> {
-    let known = [("InMemory", Some(Kind::Memory)), ("InFile", Some(Kind::File)), ("DynamoDB", None)];
-    config.store.kind = built(one(values)?, &known)?;
+    let known = [("InMemory", Kind::Memory), ("InFile", Kind::File), ("DynamoDB", Kind::DynamoDb)];
+    config.store.kind = value::word(one(values)?, &known)?;
     Ok(())
-}
-
-fn built(name: &str, known: &[(&str, Option<Kind>)]) -> Result<Kind, String> {
-    value::word(name, known)?.ok_or_else(|| {
-        format!("the store `{name}` is not built yet in this version: `memory` and `file` are (InMemory and InFile)")
-    })
-}
-
-fn store_name(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Memory => "memory",
-        Kind::File => "file",
-    }
 }
 
 fn set_data_dir(config: &mut Config, values: &[String], machine: &Machine) -> Result<(), String> {

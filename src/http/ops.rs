@@ -33,7 +33,7 @@ async fn live() -> impl IntoResponse {
 
 /// Says whether the server may be given work: the table is loaded, the sockets are bound, no stop was asked for.
 #[utoipa::path(get, path = "/readyz", tag = "operation", responses(
-    (status = 200, description = "Ready.", content_type = "application/json", body = str, example = json!({"ready": true, "conditions": {"table": null, "dns": null, "http": null, "stopping": null}})),
+    (status = 200, description = "Ready; `degraded` says what it has to do without, if there is anything.", content_type = "application/json", body = str, example = json!({"ready": true, "conditions": {"table": null, "dns": null, "http": null, "stopping": null}})),
     (status = 503, description = "Not ready; each condition that does not hold has its reason.", content_type = "application/json", body = str),
 ))]
 async fn ready(State(app): State<App>) -> impl IntoResponse {
@@ -47,7 +47,11 @@ async fn ready(State(app): State<App>) -> impl IntoResponse {
     let conditions: serde_json::Map<String, serde_json::Value> =
         reasons.into_iter().map(|(condition, reason)| (condition.as_str().to_owned(), json!(reason))).collect();
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, JSON, json!({"ready": ready, "conditions": conditions}).to_string())
+    let mut body = json!({"ready": ready, "conditions": conditions});
+    if let Some(reason) = app.readiness.degraded() {
+        body["degraded"] = json!(reason);
+    }
+    (status, JSON, body.to_string())
 }
 
 /// Gives every count of the server to Prometheus (OpenMetrics text).

@@ -297,6 +297,7 @@ impl From<Rejection> for Problem {
             Rejection::NotReported(_) => {
                 Problem::invalid("check", "must be one that is reported; the server does this one")
             }
+            Rejection::Foreign(_) => Problem::new(Kind::Invalid, detail),
             // Only the server itself asks on terms.
             Rejection::UnknownCheck(_) => Problem::new(Kind::UnknownHost, detail),
         }

@@ -8,6 +8,7 @@ use super::schedule::{self, Schedule};
 use super::tally::Tally;
 use crate::clock::Timestamp;
 use crate::limits;
+use crate::registry::Duty;
 use crate::table::{Change, Check, CheckKind, Dialect, Host, HostId, HostKey, Hosts, ServiceName, Status, Terms};
 
 /// A check of a host.
@@ -41,6 +42,8 @@ pub(super) struct Book {
     aliases: BTreeMap<Followed, BTreeSet<CheckKey>>,
     /// Aliases to be looked at again.
     stirred: BTreeSet<CheckKey>,
+    /// Which hosts are this server's to ask.
+    duty: Arc<Duty>,
 }
 
 /// What an alias is looked at again for.
@@ -73,8 +76,8 @@ struct Entry {
 
 impl Book {
     /// Begins anew with all rows. What was good before is spread over its interval: its last verdict still stands.
-    pub(super) fn reset(&mut self, hosts: &Hosts, now: Timestamp) {
-        *self = Book::default();
+    pub(super) fn reset(&mut self, hosts: &Hosts, duty: Arc<Duty>, now: Timestamp) {
+        *self = Book { duty, ..Book::default() };
         for host in hosts.iter().chain(hosts.nodes()) {
             for check in &host.checks {
                 self.add(host, check, now, |key, terms| match check.status {
@@ -179,6 +182,9 @@ impl Book {
         first: impl FnOnce(&CheckKey, &Terms) -> Timestamp,
     ) {
         let Some(terms) = check.terms.as_ref().filter(|terms| !terms.kind.is_reported()) else { return };
+        if !self.duty.is_own(&host.key()) {
+            return;
+        }
         let key = CheckKey { host: host.key(), check: check.id.clone() };
         if let CheckKind::Alias(service, id) = &terms.kind {
             for followed in Followed::of(host, service, id.as_ref()) {

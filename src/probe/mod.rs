@@ -120,6 +120,7 @@ impl Prober {
     pub async fn run(mut self, shutdown: CancellationToken) {
         let registry = Arc::clone(&self.registry);
         let mut follower = registry.follow();
+        let mut duty = registry.watch_duty();
         self.begin(&mut follower);
         loop {
             let due = self.start_due();
@@ -140,6 +141,8 @@ impl Prober {
                     }
                     Err(_) => self.begin(&mut follower),
                 },
+                // What another server did is ours now, or the other way round. The registry keeps the sender.
+                Ok(()) = duty.changed() => self.begin(&mut follower),
                 Some(ended) = self.running.join_next() => self.finish(ended),
                 () = timer => {}
             }
@@ -151,7 +154,7 @@ impl Prober {
     fn begin(&mut self, follower: &mut Follower) {
         let snapshot = self.registry.snapshot_arc();
         follower.seek(snapshot.revision);
-        self.book.reset(&snapshot.hosts, self.registry.now());
+        self.book.reset(&snapshot.hosts, self.registry.duty(), self.registry.now());
         tracing::debug!(checks = self.book.len(), "the prober has read the table");
         self.settle_aliases();
     }

@@ -95,9 +95,9 @@ impl Resolver {
             tracing::debug!(%name, "the address of a host has no address itself; what it had stays");
             return;
         }
-        let snapshot = self.registry.snapshot();
+        let (snapshot, duty) = (self.registry.snapshot(), self.registry.duty());
         for key in self.names.hosts(name) {
-            let Some(host) = snapshot.hosts.get(key) else { continue };
+            let Some(host) = snapshot.hosts.get(key).filter(|_| duty.is_own(key)) else { continue };
             if host.target.name() == Some(name) && host.target != host.target.resolved(found) {
                 let event = Event::Resolve { host: key.clone(), name: Arc::clone(name), addresses: found.to_vec() };
                 // It is staged when this returns; where it is not stored, the next look-up says the same again.

@@ -189,6 +189,19 @@ impl Registry {
         }
     }
 
+    /// Leaves the end of a host's lease to the engine again, see [`HostTable::renew_here`](crate::table::HostTable::renew_here).
+    pub fn keep_again(&self, key: &HostKey) {
+        if let Some(host) = self.core.lock().table.hosts().get(key) {
+            host.lease.keep(true);
+        }
+    }
+
+    /// Lets every lease stand still, or run again from now on: for an engine that keeps none itself.
+    pub fn keep_leases(&self, elsewhere: bool) {
+        self.core.lock().table.keep_leases(elsewhere, self.clock.now());
+        self.earlier_deadline.notify_one();
+    }
+
     /// Asks for the events that `decide` makes, until the engine has an answer that stands.
     pub(super) async fn submit_shared<E: From<SubmitError>>(
         &self,
@@ -320,7 +333,7 @@ impl Core {
     }
 }
 
-/// Whether an event that changes nothing is a heartbeat.
+/// Whether an event is a heartbeat, whatever else it is.
 enum Beat {
     No,
     Host,
@@ -342,7 +355,11 @@ impl Beat {
     }
 
     fn renewal(self, applied: &Applied) -> Option<Renewal> {
-        let Applied::Unchanged(host) = applied else { return None };
+        let host = match applied {
+            Applied::Unchanged(host) => host,
+            Applied::Updated(change) => change.after.as_ref()?,
+            Applied::Created(_) | Applied::Removed(_) => return None,
+        };
         match self {
             Beat::No => None,
             Beat::Host => host.lease.ttl().map(|_| Renewal { host: host.key(), check: None }),

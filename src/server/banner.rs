@@ -23,6 +23,11 @@ pub(super) fn text(config: &Config, places: &Places<'_>) -> String {
     let dns: Vec<_> = places.dns.iter().map(ToString::to_string).collect();
     let kept = match config.store.kind {
         Kind::File => format!("in {}", config.store.data_dir.display()),
+        Kind::Etcd => {
+            let members: Vec<_> = config.store.etcd.endpoints.iter().map(ToString::to_string).collect();
+            format!("in etcd at {}, below {}", members.join(", "), config.store.etcd.prefix)
+        }
+        Kind::DynamoDb => format!("in DynamoDB, {}", config.store.dynamodb.table),
         Kind::Memory => "in memory: a stop forgets it".into(),
     };
     let mut text = format!(

@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use super::tasks::Tasks;
-use super::{Server, banner, node};
+use super::{Server, banner, node, shared};
 use crate::clock::{Clock, PULSE};
 use crate::readiness::Condition;
 use crate::registry::{Durability, Registry};
@@ -52,7 +52,15 @@ impl Server {
         let prober = probe::Prober::new(Arc::clone(&registry), probes);
         metrics.register_collector(Box::new(probe::StatsCollector(Arc::clone(prober.stats()))));
         let mut writer = None;
-        let served = match load(&config, own, &registry).await {
+        let loaded = match config.store.kind.durability() {
+            Durability::Shared => {
+                let (registry, metrics, readiness) = (&registry, &metrics, &readiness);
+                let parts = shared::Parts { config: &config, registry, metrics, readiness, own };
+                shared::load(&parts, &mut tasks, &shutdown, drain.clone()).await.map(|()| None)
+            }
+            Durability::Immediate | Durability::Grouped => load(&config, own, &registry).await.map(Some),
+        };
+        let served = match loaded {
             Err(error) => Err(error),
             Ok(store) => {
                 tasks.spawn("the expiry of leases", run_expiry(Arc::clone(&registry), drain.clone()));
@@ -216,13 +224,13 @@ impl Writer {
 
 fn start_writer(
     registry: &Arc<Registry>,
-    store: Box<dyn Store>,
+    store: Option<Box<dyn Store>>,
     durability: Durability,
     observe: impl FnMut(&store::Outcome<'_>) + Send + 'static,
 ) -> Result<Writer> {
-    match durability {
-        Durability::Immediate | Durability::Shared => Ok(Writer(None)),
-        Durability::Grouped => {
+    match (durability, store) {
+        (Durability::Immediate | Durability::Shared, _) | (Durability::Grouped, None) => Ok(Writer(None)),
+        (Durability::Grouped, Some(store)) => {
             let registry = Arc::clone(registry);
             let (sender, ended) = oneshot::channel();
             let write = move || {

@@ -6,10 +6,16 @@
 //!
 //! * [`memory`](memory::MemoryStore): nothing is kept.
 //! * [`file`](file::FileStore): one redb file in the data directory.
+//!
+//! A *shared* store is no [`Store`]: its engine decides what is written, see `registry::shared`.
+//!
+//! * [`etcd`]: several servers on one etcd.
+//! * [`dynamodb`]: several servers on one table of DynamoDB, Lyft's beside them.
 
 mod database;
 mod disk;
 pub mod dynamodb;
+pub mod etcd;
 mod file;
 mod memory;
 pub(crate) mod record;
@@ -58,15 +64,20 @@ pub enum Kind {
     /// One file in the data directory.
     #[default]
     File,
+    /// An etcd that several servers share.
+    Etcd,
+    /// A table of DynamoDB that several servers share.
+    DynamoDb,
 }
 
 impl Kind {
-    /// The store of that name in the configuration: `memory` or `file`.
-    pub fn parse(text: &str) -> Option<Kind> {
-        match text {
-            "memory" => Some(Kind::Memory),
-            "file" => Some(Kind::File),
-            _ => None,
+    /// The name in the configuration.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Kind::Memory => "memory",
+            Kind::File => "file",
+            Kind::Etcd => "etcd",
+            Kind::DynamoDb => "dynamodb",
         }
     }
 
@@ -75,6 +86,7 @@ impl Kind {
         match self {
             Kind::Memory => Durability::Immediate,
             Kind::File => Durability::Grouped,
+            Kind::Etcd | Kind::DynamoDb => Durability::Shared,
         }
     }
 }
@@ -84,8 +96,19 @@ impl Kind {
 pub struct Settings {
     /// Which store.
     pub kind: Kind,
-    /// The directory of [`FILE_NAME`]; made with mode 0700 where it is missing. Of no use to the memory store.
+    /// The directory of [`FILE_NAME`]; made with mode 0700 where it is missing. Of no use to other stores.
     pub data_dir: PathBuf,
+    /// Where etcd is, if that is the store.
+    pub etcd: etcd::Settings,
+    /// Where DynamoDB is, if that is the store.
+    pub dynamodb: dynamodb::Settings,
+}
+
+impl Settings {
+    /// The store in a file of that directory.
+    pub fn file(data_dir: PathBuf) -> Settings {
+        Settings { kind: Kind::File, data_dir, etcd: etcd::Settings::default(), dynamodb: dynamodb::Settings::default() }
+    }
 }
 
 /// An open store, and what its operator must hear about it.
@@ -183,13 +206,14 @@ pub enum OpenError {
     },
 }
 
-/// Opens the store and reads its rows; blocks.
+/// Opens the store of this server alone and reads its rows; blocks. A shared one has none to open here: its rows come
+/// from its engine.
 ///
 /// A damaged file is set aside, one that can be read but not written is served without taking writes: both are
 /// [`Notice`]s. A file of another process or of a newer release, and one that cannot be read or made, are errors.
 pub fn open(settings: &Settings) -> Result<Opened, OpenError> {
     match settings.kind {
-        Kind::Memory => Ok(Opened { store: Box::new(MemoryStore), notices: Vec::new() }),
+        Kind::Memory | Kind::Etcd | Kind::DynamoDb => Ok(Opened { store: Box::new(MemoryStore), notices: Vec::new() }),
         Kind::File => file::open(Box::new(disk::FileDisk::new(settings.data_dir.join(FILE_NAME)))),
     }
 }

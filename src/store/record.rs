@@ -45,7 +45,7 @@ use crate::table::{
     Status, Target, Title, Weights, parse_label, parse_meta, parse_tags,
 };
 
-pub(crate) use json::{from_json, to_json, write_json};
+pub(crate) use json::{from_json, to_json};
 
 /// The version this code writes, and the newest it reads.
 pub(super) const VERSION: u8 = 1;

@@ -82,6 +82,22 @@ impl HostTable {
         }
     }
 
+    /// Leaves the end of every lease to somebody else, those of checks too; or takes all of them over, each begun anew.
+    pub fn keep_leases(&mut self, elsewhere: bool, now: Timestamp) {
+        let rows: Vec<Arc<Host>> = self.hosts.iter().cloned().collect();
+        for host in rows {
+            let of_checks = host.checks.iter().filter_map(|check| check.lease());
+            for lease in of_checks.chain([&host.lease]).filter(|lease| lease.ttl().is_some()) {
+                lease.keep(elsewhere);
+                if !elsewhere {
+                    lease.renew(now);
+                }
+            }
+            self.unschedule(&host);
+            self.schedule(&host);
+        }
+    }
+
     /// Turns a check critical whose TTL has ended.
     pub(super) fn lapse_check(&mut self, before: &Arc<Host>, place: usize, now: Timestamp) -> Applied {
         if before.checks[place].status == Status::Critical {

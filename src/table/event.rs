@@ -251,6 +251,9 @@ pub enum Rejection {
     /// The check that was asked for is not there, or on other terms.
     #[error("no check {0} on these terms is registered")]
     UnknownCheck(Box<str>),
+    /// The row is another program's: it can be taken out here, and nothing else.
+    #[error("the host {0} was written into etcd by another program: change its key there")]
+    Foreign(HostKey),
     /// The host has too many checks.
     #[error("the host has {} checks, its bound", limits::CHECKS)]
     TooManyChecks,

@@ -21,11 +21,13 @@ pub enum Dialect {
     Node = 3,
     /// minos' discovery service.
     Minos = 4,
+    /// None: another program wrote the host into etcd.
+    Etcd = 5,
 }
 
 impl Dialect {
     /// Every dialect in which hosts register, in the order of their numbers.
-    pub const ALL: [Dialect; 4] = [Dialect::Native, Dialect::Lyft, Dialect::Consul, Dialect::Minos];
+    pub const ALL: [Dialect; 5] = [Dialect::Native, Dialect::Lyft, Dialect::Consul, Dialect::Minos, Dialect::Etcd];
 
     /// The name in APIs, logs and metrics.
     pub const fn as_str(self) -> &'static str {
@@ -35,6 +37,7 @@ impl Dialect {
             Dialect::Consul => "consul",
             Dialect::Node => "node",
             Dialect::Minos => "minos",
+            Dialect::Etcd => "etcd",
         }
     }
 

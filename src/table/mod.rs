@@ -118,6 +118,9 @@ impl HostTable {
     /// Does what `event` asks, or refuses and leaves everything as it was. A change of a node has
     /// [consequences](HostTable::take_consequences) for the hosts on it.
     pub fn apply(&mut self, event: Event, now: Timestamp) -> Result<Applied, Rejection> {
+        if event.key().dialect == Dialect::Etcd && !matches!(event, Event::Deregister(_)) {
+            return Err(Rejection::Foreign(event.key()));
+        }
         match event {
             Event::Register(registration) => self.register(*registration, now),
             Event::Renew(key) => {

@@ -61,7 +61,7 @@ impl Host {
         match (self.dialect, self.id.as_str()) {
             (Dialect::Node, SELF) => Some(""),
             (Dialect::Node, _) => Some(self.service.as_str()),
-            (Dialect::Native | Dialect::Lyft | Dialect::Consul | Dialect::Minos, _) => None,
+            (Dialect::Native | Dialect::Lyft | Dialect::Consul | Dialect::Minos | Dialect::Etcd, _) => None,
         }
     }
 

@@ -59,7 +59,7 @@ fn node_of(host: &Host) -> &str {
     match host.dialect {
         Dialect::Consul => Standing::of(&host.id).node,
         Dialect::Node => host.as_node().unwrap_or_default(),
-        Dialect::Native | Dialect::Lyft | Dialect::Minos => "",
+        Dialect::Native | Dialect::Lyft | Dialect::Minos | Dialect::Etcd => "",
     }
 }
 

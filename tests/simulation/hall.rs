@@ -195,6 +195,7 @@ impl Hall<'_> {
             | Event::Observe { .. }
             | Event::Weigh { .. }
             | Event::Drain { .. }
+            | Event::Lapse { .. }
             | Event::Resolve { .. } => {}
         }
     }

@@ -227,7 +227,7 @@ impl Model {
                 said.original = original.as_deref().map(str::to_owned).or(said.original.take());
             }),
             Event::Drain { enable, .. } => self.edit(live, |said| said.draining = *enable),
-            Event::Resolve { .. } => unreachable!("no dice throws it"),
+            Event::Lapse { .. } | Event::Resolve { .. } => unreachable!("no dice throws it"),
         };
         self.revision += u64::from(outcome.is_change());
         if outcome.is_change() {

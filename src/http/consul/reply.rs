@@ -90,6 +90,7 @@ impl From<SubmitError> for Failure {
             SubmitError::Rejected(Rejection::NotReported(check)) => {
                 return Failure::internal(format!("CheckID {check:?} does not have associated TTL"));
             }
+            SubmitError::Rejected(Rejection::Foreign(_)) => StatusCode::BAD_REQUEST,
             SubmitError::Rejected(
                 Rejection::TooManyHosts
                 | Rejection::TooManyServices

@@ -97,6 +97,7 @@ pub(super) fn error(status: StatusCode, message: &str) -> Response {
 fn submit(refused: &SubmitError) -> Response {
     let (status, again) = match refused {
         SubmitError::Rejected(Rejection::UnknownHost(_)) => return Failure::NoSuchHost.into_response(),
+        SubmitError::Rejected(Rejection::Foreign(_)) => (StatusCode::BAD_REQUEST, false),
         SubmitError::Rejected(
             Rejection::TooManyHosts
             | Rejection::TooManyNodes

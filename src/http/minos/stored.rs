@@ -37,7 +37,7 @@ pub(super) fn endpoints_of(host: &Host) -> Vec<Endpoint> {
             stored.unwrap_or_default().endpoints
         }
         Dialect::Node => Vec::new(),
-        Dialect::Native | Dialect::Lyft | Dialect::Consul => {
+        Dialect::Native | Dialect::Lyft | Dialect::Consul | Dialect::Etcd => {
             let paths = host.tags.iter().map(|tag| tag.as_str()).filter(|tag| tag.starts_with('/'));
             paths.map(|path| Endpoint(ANY.into(), path.into())).collect()
         }

@@ -136,12 +136,12 @@ fn who_took_long_is_not_taken_for_quick() {
 fn after_a_start_what_was_good_waits_for_its_place() {
     let mut desk = Desk::default();
     desk.register(AT, Some(terms()), at(0));
-    desk.book.reset(desk.table.hosts(), at(0));
+    desk.book.reset(desk.table.hosts(), Arc::default(), at(0));
     assert_eq!(desk.due(at(20)).len(), 1, "a critical one is asked at once");
     let up = key("web", "a", "up");
     let (host, check) = (up.host, up.check);
     desk.apply(Event::Observe { host, check, terms: terms(), status: Status::Passing, output: "".into() }, at(30));
-    desk.book.reset(desk.table.hosts(), at(40));
+    desk.book.reset(desk.table.hosts(), Arc::default(), at(40));
     assert!(desk.book.next_due().expect("a place") > at(60));
 }
 

@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
+/// The region where none is named: that of Lyft's library.
+pub(super) const REGION: &str = "us-east-1";
+
 /// The settings of the store.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// The name of the table.
     pub table: String,
-    /// The region; `None` is that of the profile, else `us-east-1` as with Lyft's library.
+    /// The region; `None` is [`REGION`].
     pub region: Option<String>,
     /// A URL in the place of the region's: an emulator, or an endpoint of one's own network.
     pub endpoint: Option<String>,
@@ -21,7 +24,7 @@ pub struct Settings {
     pub node_name: String,
 }
 
-/// The table `rollcall`, every five seconds.
+/// The table `rollcall`, read every five seconds.
 impl Default for Settings {
     fn default() -> Settings {
         Settings {
@@ -34,4 +37,11 @@ impl Default for Settings {
             node_name: "rollcall".into(),
         }
     }
+}
+
+/// Where DynamoDB is in a region.
+pub(super) fn endpoint_of(region: &str) -> String {
+    // China is a world of its own.
+    let domain = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
+    format!("https://dynamodb.{region}.{domain}")
 }

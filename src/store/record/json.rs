@@ -54,7 +54,7 @@ pub(crate) fn to_json(host: &Host) -> String {
 
 /// The same at the end of what is written already.
 #[allow(clippy::expect_used, reason = "plain structs into memory: serde_json has nothing to fail on")]
-pub(crate) fn write_json(into: &mut Vec<u8>, host: &Host) {
+pub(super) fn write_json(into: &mut Vec<u8>, host: &Host) {
     let line = Line {
         version: VERSION,
         service: host.service.as_str(),

@@ -5,11 +5,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use super::*;
-use crate::store::{Kind, MemoryStore, Settings, open};
+use crate::store::{MemoryStore, Settings, open};
 use crate::table::Status;
 
 fn file(directory: &std::path::Path) -> Box<dyn Store> {
-    let opened = open(&Settings { kind: Kind::File, data_dir: directory.join("deep/data") }).expect("opens");
+    let opened = open(&Settings::file(directory.join("deep/data"))).expect("opens");
     assert_eq!(opened.notices, []);
     opened.store
 }

@@ -6,10 +6,10 @@ use std::path::Path;
 use super::platter::{Dice, Platter};
 use super::*;
 use crate::store::database::{Database, Mark, Writes};
-use crate::store::{FILE_NAME, Kind, Notice, OpenError, Opened, Settings, file, open, record};
+use crate::store::{FILE_NAME, Notice, OpenError, Opened, Settings, file, open, record};
 
 fn open_in(directory: &Path) -> Result<Opened, OpenError> {
-    open(&Settings { kind: Kind::File, data_dir: directory.to_owned() })
+    open(&Settings::file(directory.to_owned()))
 }
 
 /// A disk with `count` rows, closed as a program that ends closes it, or left as one that is killed leaves it.

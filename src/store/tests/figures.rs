@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use super::*;
-use crate::store::{FILE_NAME, Kind, Settings, open};
+use crate::store::{FILE_NAME, Settings, open};
 
 fn say(text: &str) {
     writeln!(std::io::stderr().lock(), "{text}").expect("writes");
@@ -33,7 +33,7 @@ fn loading() {
     let clock = Clock::system();
     for count in [100_000, 1_000_000] {
         let directory = tempfile::tempdir().expect("directory");
-        let settings = Settings { kind: Kind::File, data_dir: directory.path().to_owned() };
+        let settings = Settings::file(directory.path().to_owned());
         let mut store = open(&settings).expect("opens").store;
         fill(&mut store, count);
         let killed = directory.path().join("killed");
@@ -43,7 +43,7 @@ fn loading() {
         let octets = std::fs::metadata(directory.path().join(FILE_NAME)).expect("is there").len();
         for (name, data_dir) in [("closed", directory.path().to_owned()), ("killed", killed)] {
             let began = clock.now();
-            let mut opened = open(&Settings { kind: Kind::File, data_dir }).expect("opens");
+            let mut opened = open(&Settings::file(data_dir)).expect("opens");
             assert_eq!(opened.notices, []);
             let rows = opened.store.load().expect("loads").rows.len();
             say(&format!("{name}: {rows} rows of a {octets} octet file in {:?}", clock.now().since(began)));
@@ -55,7 +55,7 @@ fn loading() {
 #[ignore = "a measurement"]
 fn committing() {
     let directory = tempfile::tempdir().expect("directory");
-    let store = open(&Settings { kind: Kind::File, data_dir: directory.path().to_owned() }).expect("opens").store;
+    let store = open(&Settings::file(directory.path().to_owned())).expect("opens").store;
     let commits = Arc::new(parking_lot::Mutex::new((0u32, Duration::ZERO)));
     let counter = Arc::clone(&commits);
     let running = Running::start(Arc::new(Clock::system()), store, move |outcome| {

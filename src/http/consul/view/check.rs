@@ -37,7 +37,9 @@ pub(super) fn health_check<'a>(
         // An id of another dialect is unique within its host only.
         check_id: match host.dialect {
             Dialect::Consul | Dialect::Node => Text::Borrowed(&check.id),
-            Dialect::Native | Dialect::Lyft | Dialect::Minos => format!("{}/{}", service_id(host), check.id).into(),
+            Dialect::Native | Dialect::Lyft | Dialect::Minos | Dialect::Etcd => {
+                format!("{}/{}", service_id(host), check.id).into()
+            }
         },
         name: if name.is_empty() { default_name(host, check).into() } else { name.into() },
         status: check.status.as_str().into(),
@@ -57,7 +59,7 @@ pub(super) fn health_check<'a>(
 pub(in crate::http::consul) fn default_name(host: &Host, check: &Check) -> String {
     match host.dialect {
         Dialect::Node => check.id.to_string(),
-        Dialect::Native | Dialect::Lyft | Dialect::Consul | Dialect::Minos => {
+        Dialect::Native | Dialect::Lyft | Dialect::Consul | Dialect::Minos | Dialect::Etcd => {
             format!("Service '{}' check", host.service)
         }
     }

@@ -45,7 +45,7 @@ pub(super) fn is_proxy(kind: &str) -> bool {
 pub(in crate::http::consul) fn node_of(host: &Host) -> &str {
     match host.dialect {
         Dialect::Consul => Standing::of(&host.id).node,
-        Dialect::Native | Dialect::Lyft | Dialect::Minos | Dialect::Node => "",
+        Dialect::Native | Dialect::Lyft | Dialect::Minos | Dialect::Etcd | Dialect::Node => "",
     }
 }
 
@@ -53,7 +53,7 @@ pub(in crate::http::consul) fn node_of(host: &Host) -> &str {
 pub(in crate::http::consul) fn service_id(host: &Host) -> Text<'_> {
     match host.dialect {
         Dialect::Consul => Standing::of(&host.id).id.into(),
-        Dialect::Native | Dialect::Lyft | Dialect::Minos | Dialect::Node => {
+        Dialect::Native | Dialect::Lyft | Dialect::Minos | Dialect::Etcd | Dialect::Node => {
             format!("{}/{}/{}", host.dialect, host.service, host.id).into()
         }
     }

@@ -1,0 +1,335 @@
+//! What etcd holds, as far as it was heard of, and what news of it mean for the table. Pure.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use super::foreign::{self, Foreign, SERVICES};
+use super::keys::{Key, Keys};
+use super::settings::Settings;
+use super::wire::{KeyValue, Octets, WatchEvent};
+use crate::clock::Timestamp;
+use crate::registry::Word;
+use crate::store::record;
+use crate::table::{Gone, Host, HostKey, Revision};
+
+/// Revisions of the table for each of etcd's: a transaction has as many changes at most, with what follows from them.
+const REVISIONS: u64 = 1 << 16;
+
+/// The revision of the table for one of etcd's.
+pub(super) fn revision_of(etcd: i64) -> Revision {
+    Revision(u64::try_from(etcd).unwrap_or_default().saturating_mul(REVISIONS))
+}
+
+/// A key that is there.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Known {
+    /// The revision of its last write.
+    pub(super) revision: i64,
+    /// Its lease, 0 for none.
+    pub(super) lease: i64,
+    /// When we renewed that last.
+    pub(super) renewed: Timestamp,
+}
+
+/// What news mean.
+#[derive(Default, Debug)]
+pub(super) struct News {
+    /// For the table.
+    pub(super) words: Vec<Word>,
+    /// Checks whose TTL has ended.
+    pub(super) lapsed: Vec<(HostKey, Box<str>)>,
+    /// Whether a server came or went.
+    pub(super) servers: bool,
+}
+
+/// Which keys a list or a watch is of.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(super) enum Range {
+    /// Ours.
+    Own,
+    /// Those below [`SERVICES`].
+    Services,
+    /// SkyDNS'.
+    Skydns,
+}
+
+/// The keys of etcd that concern the table.
+pub(super) struct Book {
+    settings: Settings,
+    pub(super) keys: Keys,
+    rows: HashMap<HostKey, Known>,
+    beats: HashMap<(HostKey, Box<str>), Known>,
+    departed: HashSet<HostKey>,
+    servers: BTreeSet<String>,
+    /// Keys of others that are hosts.
+    foreign: HashMap<Octets, (HostKey, i64)>,
+    /// The key of a host of theirs: of two keys for one host the first counts.
+    places: HashMap<HostKey, Octets>,
+    /// Keys whose values are no rows or hosts.
+    unreadable: HashSet<Octets>,
+}
+
+impl Book {
+    pub(super) fn new(settings: Settings) -> Book {
+        Book {
+            keys: Keys::new(&settings.prefix),
+            settings,
+            rows: HashMap::new(),
+            beats: HashMap::new(),
+            departed: HashSet::new(),
+            servers: BTreeSet::new(),
+            foreign: HashMap::new(),
+            places: HashMap::new(),
+            unreadable: HashSet::new(),
+        }
+    }
+
+    /// The ranges that are read, with what their keys begin with.
+    pub(super) fn ranges(&self) -> Vec<(Range, Octets)> {
+        let services = self.settings.services.then(|| (Range::Services, SERVICES.into()));
+        let skydns = self.settings.skydns.as_ref().map(|prefix| (Range::Skydns, format!("{prefix}/").as_str().into()));
+        [(Range::Own, self.keys.all())].into_iter().chain(services).chain(skydns).collect()
+    }
+
+    pub(super) fn row(&self, key: &HostKey) -> Option<Known> {
+        self.rows.get(key).copied()
+    }
+
+    pub(super) fn beat(&self, key: &HostKey, check: &str) -> Option<Known> {
+        self.beats.get(&(key.clone(), check.into())).copied()
+    }
+
+    /// Notes that the lease of a row, or of a check, was renewed.
+    pub(super) fn renewed(&mut self, key: &HostKey, check: Option<&str>, now: Timestamp) {
+        let known = match check {
+            None => self.rows.get_mut(key),
+            Some(check) => self.beats.get_mut(&(key.clone(), check.into())),
+        };
+        if let Some(known) = known {
+            known.renewed = now;
+        }
+    }
+
+    pub(super) fn has_departed(&self, key: &HostKey) -> bool {
+        self.departed.contains(key)
+    }
+
+    /// The key of a host that another program wrote, and the revision of that.
+    pub(super) fn place(&self, key: &HostKey) -> Option<(&Octets, i64)> {
+        let place = self.places.get(key)?;
+        Some((place, self.foreign.get(place)?.1))
+    }
+
+    /// Whether a key is another program's.
+    pub(super) fn is_foreign(&self, key: &Octets) -> bool {
+        self.foreign.contains_key(key)
+    }
+
+    pub(super) fn servers(&self) -> impl Iterator<Item = &String> {
+        self.servers.iter()
+    }
+
+    /// Keys that are left alone.
+    pub(super) fn unreadable(&self) -> usize {
+        self.unreadable.len()
+    }
+
+    /// Keys of other programs that are hosts.
+    pub(super) fn foreign(&self) -> usize {
+        self.foreign.len()
+    }
+
+    /// Takes over a whole range as it was at `revision`: what is not in it is gone.
+    pub(super) fn list(&mut self, range: Range, list: Vec<KeyValue>, revision: i64, now: Timestamp) -> News {
+        let listed: HashSet<&Octets> = list.iter().map(|one| &one.key).collect();
+        let mut events: Vec<WatchEvent> = Vec::new();
+        let mut gone = |key: Octets| {
+            if !listed.contains(&key) {
+                let kv = KeyValue { key, mod_revision: super::wire::Long(revision), ..KeyValue::default() };
+                events.push(WatchEvent { kind: "DELETE".into(), kv });
+            }
+        };
+        match range {
+            Range::Own => {
+                self.departed.iter().for_each(|key| gone(self.keys.departure(key)));
+                self.rows.keys().for_each(|key| gone(self.keys.row(key)));
+                self.beats.keys().for_each(|(key, check)| gone(self.keys.beat(key, check)));
+                self.servers.iter().for_each(|name| gone(self.keys.server(name)));
+                // A backup that was restored has lower numbers.
+                self.rows.values_mut().chain(self.beats.values_mut()).for_each(|known| known.revision = 0);
+            }
+            Range::Services | Range::Skydns => {
+                let own = self.foreign.keys().filter(|key| self.range_of(key) == Some(range));
+                own.cloned().for_each(gone);
+                self.foreign.values_mut().for_each(|(_, known)| *known = 0);
+            }
+        }
+        events.extend(list.into_iter().map(|kv| WatchEvent { kind: String::new(), kv }));
+        self.take_over(range, events, true, now)
+    }
+
+    fn range_of(&self, key: &Octets) -> Option<Range> {
+        self.ranges().into_iter().find(|(_, prefix)| key.0.starts_with(&prefix.0)).map(|(range, _)| range)
+    }
+
+    /// Takes over what a watch says.
+    pub(super) fn take(&mut self, range: Range, events: Vec<WatchEvent>, now: Timestamp) -> News {
+        self.take_over(range, events, false, now)
+    }
+
+    fn take_over(&mut self, range: Range, events: Vec<WatchEvent>, listed: bool, now: Timestamp) -> News {
+        let mut news = News::default();
+        match range {
+            Range::Own => self.take_own(events, &mut news, listed, now),
+            Range::Services | Range::Skydns => {
+                events.into_iter().for_each(|event| self.take_foreign(range, event, &mut news, now));
+            }
+        }
+        news
+    }
+
+    /// Marks and leases first, as what is said of a row depends on them.
+    fn take_own(&mut self, events: Vec<WatchEvent>, news: &mut News, listed: bool, now: Timestamp) {
+        let mut rows = Vec::new();
+        let mut returned = Vec::new();
+        for event in events {
+            match (self.keys.parse(&event.kv.key.0), event.is_delete()) {
+                (Some(Key::Row(key)), _) => rows.push((key, event)),
+                (Some(Key::Departure(key)), false) => {
+                    self.departed.insert(key);
+                }
+                // In the transaction that brings the host back; a row that is gone in it, too, was deregistered.
+                (Some(Key::Departure(key)), true) => returned.push(key),
+                (Some(Key::Beat(key, check)), false) => {
+                    let known = known_after(self.beats.get(&(key.clone(), check.clone())), &event.kv, listed, now);
+                    self.beats.insert((key, check), known);
+                }
+                (Some(Key::Beat(key, check)), true) => {
+                    self.beats.remove(&(key.clone(), check.clone()));
+                    news.lapsed.push((key, check));
+                }
+                (Some(Key::Server(name)), false) => news.servers |= self.servers.insert(name),
+                (Some(Key::Server(name)), true) => news.servers |= self.servers.remove(&name),
+                (None, false) => {
+                    self.unreadable.insert(event.kv.key);
+                }
+                (None, true) => {
+                    self.unreadable.remove(&event.kv.key);
+                }
+            }
+        }
+        for (key, event) in rows {
+            self.take_row(key, event, news, listed, now);
+        }
+        for key in &returned {
+            self.departed.remove(key);
+        }
+    }
+
+    fn take_row(&mut self, key: HostKey, event: WatchEvent, news: &mut News, listed: bool, now: Timestamp) {
+        let revision = event.kv.mod_revision.0;
+        let known = self.rows.get(&key).copied();
+        if known.is_some_and(|known| known.revision >= revision) {
+            return;
+        }
+        if event.is_delete() {
+            self.unreadable.remove(&event.kv.key);
+            if self.rows.remove(&key).is_some() {
+                let why = if self.departed.contains(&key) { Gone::Deregistered } else { Gone::Lapsed };
+                news.words.push(Word::Gone { key, at: revision_of(revision), why });
+            }
+            return;
+        }
+        let Some(host) = self.row_of(&key, &event.kv, now) else {
+            self.unreadable.insert(event.kv.key);
+            return;
+        };
+        self.unreadable.remove(&event.kv.key);
+        let known = known_after(known.as_ref(), &event.kv, listed, now);
+        self.rows.insert(key, known);
+        news.words.push(Word::Put { host: Box::new(host), at: revision_of(revision) });
+    }
+
+    /// The row of a value. Leases that etcd keeps are marked so, others begin anew.
+    fn row_of(&self, key: &HostKey, kv: &KeyValue, now: Timestamp) -> Option<Host> {
+        let mut host = record::from_json(&kv.value.0).ok().filter(|host| host.key() == *key)?;
+        host.created = revision_of(kv.create_revision.0);
+        host.modified = revision_of(kv.mod_revision.0);
+        host.lease.renew(now);
+        host.lease.keep(kv.lease.0 != 0);
+        for check in &host.checks {
+            if let Some(lease) = check.lease() {
+                lease.renew(now);
+                lease.keep(self.beats.contains_key(&(key.clone(), check.id.clone())));
+            }
+        }
+        Some(host)
+    }
+
+    fn take_foreign(&mut self, range: Range, event: WatchEvent, news: &mut News, now: Timestamp) {
+        let delete = event.is_delete();
+        let KeyValue { key: place, value, mod_revision, create_revision, .. } = event.kv;
+        let revision = mod_revision.0;
+        if self.foreign.get(&place).is_some_and(|(_, known)| *known >= revision) {
+            return;
+        }
+        let read = if delete { None } else { Some(self.read_foreign(range, &place, &value, now)) };
+        match read {
+            Some(Ok(Foreign::Host(mut host))) => {
+                let key = host.key();
+                if self.places.get(&key).is_some_and(|first| *first != place) {
+                    self.unreadable.insert(place);
+                    return;
+                }
+                host.created = revision_of(create_revision.0);
+                host.modified = revision_of(revision);
+                self.unreadable.remove(&place);
+                self.places.insert(key.clone(), place.clone());
+                self.foreign.insert(place, (key, revision));
+                news.words.push(Word::Put { host, at: revision_of(revision) });
+            }
+            Some(Err(_)) => {
+                // A host that is none any more is gone, too.
+                self.drop_foreign(&place, revision, news);
+                self.unreadable.insert(place);
+            }
+            Some(Ok(Foreign::Ours)) | None => {
+                self.drop_foreign(&place, revision, news);
+                self.unreadable.remove(&place);
+            }
+        }
+    }
+
+    fn read_foreign(
+        &self,
+        range: Range,
+        key: &Octets,
+        value: &Octets,
+        now: Timestamp,
+    ) -> Result<Foreign, foreign::NoHost> {
+        match (&self.settings.skydns, range) {
+            (Some(prefix), Range::Skydns) => foreign::skydns(&key.0, &value.0, prefix, &self.settings.domain, now)
+                .map(|host| Foreign::Host(Box::new(host))),
+            _ => foreign::service(&key.0, &value.0, now),
+        }
+    }
+
+    fn drop_foreign(&mut self, place: &Octets, revision: i64, news: &mut News) {
+        if let Some((key, _)) = self.foreign.remove(place) {
+            self.places.remove(&key);
+            // Whoever wrote it took it away, or let it end: it is gone at once.
+            news.words.push(Word::Gone { key, at: revision_of(revision), why: Gone::Deregistered });
+        }
+    }
+}
+
+/// What is known of a key after a write. A lease that was there before is no younger for it; one that appears in a watch
+/// was granted just now, one in a list at any time.
+fn known_after(before: Option<&Known>, kv: &KeyValue, listed: bool, now: Timestamp) -> Known {
+    let lease = kv.lease.0;
+    let renewed = match before {
+        Some(before) if before.lease == lease => before.renewed,
+        _ if listed => Timestamp::default(),
+        _ => now,
+    };
+    Known { revision: kv.mod_revision.0, lease, renewed }
+}

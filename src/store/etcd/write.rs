@@ -1,0 +1,267 @@
+//! Changes of rows as transactions: what they compare, put and delete. Pure but for [`run`].
+
+use std::time::Duration;
+
+use futures_util::future::try_join_all;
+
+use super::book::Book;
+use super::client::{Client, Trouble};
+use super::foreign;
+use super::wire::{
+    Compare, DeleteRangeRequest, KeyValue, LeaseGrantRequest, LeaseGrantResponse, LeaseRequest, Long, Octets,
+    Operation, PutRequest, RangeRequest, TxnRequest, TxnResponse,
+};
+use crate::limits;
+use crate::store::record;
+use crate::table::{Change, Dialect, Host, HostKey, Status};
+
+/// Where the lease of a key comes from.
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum Source {
+    /// It is there.
+    Known(i64),
+    /// It is to be granted.
+    New(Duration),
+}
+
+/// A value to put, and which of the leases it is attached to.
+#[derive(Debug)]
+struct Put {
+    key: Octets,
+    value: Octets,
+    lease: Attached,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Attached {
+    Nothing,
+    /// To one of [`Step::leases`].
+    To(usize),
+    /// To the one that marks of departures have.
+    Departures,
+}
+
+/// One transaction.
+#[derive(Default, Debug)]
+pub(super) struct Step {
+    compares: Vec<Compare>,
+    puts: Vec<Put>,
+    deletes: Vec<DeleteRangeRequest>,
+    leases: Vec<Source>,
+    /// Leases that nothing is attached to afterwards.
+    left: Vec<i64>,
+    /// Rows that etcd never had, and that are to be gone.
+    pub(super) unwritten: Vec<HostKey>,
+}
+
+impl Step {
+    fn operations(&self) -> usize {
+        self.puts.len() + self.deletes.len()
+    }
+
+    fn lease(&mut self, source: Source) -> Attached {
+        self.leases.push(source);
+        Attached::To(self.leases.len() - 1)
+    }
+
+    fn put(&mut self, key: Octets, value: Octets, lease: Attached) {
+        self.puts.push(Put { key, value, lease });
+    }
+
+    fn delete(&mut self, key: Octets) {
+        self.deletes.push(DeleteRangeRequest { key, range_end: None });
+    }
+}
+
+/// The transactions that write changes: one, unless they are more than fit in one.
+pub(super) fn steps(changes: &[Change], book: &Book, shows: bool) -> Vec<Step> {
+    let mut steps = vec![Step::default()];
+    for change in changes {
+        let mut step = Step::default();
+        write_one(&mut step, change, book, shows);
+        match steps.last_mut() {
+            Some(last) if last.operations() + step.operations() <= limits::ETCD_OPERATIONS => last.append(step),
+            _ => steps.push(step),
+        }
+    }
+    steps
+}
+
+impl Step {
+    fn append(&mut self, other: Step) {
+        let shift = self.leases.len();
+        self.compares.extend(other.compares);
+        self.puts.extend(other.puts.into_iter().map(|put| Put {
+            lease: match put.lease {
+                Attached::To(place) => Attached::To(place + shift),
+                lease => lease,
+            },
+            ..put
+        }));
+        self.deletes.extend(other.deletes);
+        self.leases.extend(other.leases);
+        self.left.extend(other.left);
+        self.unwritten.extend(other.unwritten);
+    }
+}
+
+fn write_one(step: &mut Step, change: &Change, book: &Book, shows: bool) {
+    let key = change.key();
+    if key.dialect == Dialect::Etcd {
+        // Nothing but a removal gets past the table.
+        if let Some((place, revision)) = book.place(&key) {
+            step.compares.push(Compare::unchanged(place.clone(), revision));
+            step.delete(place.clone());
+            // The watch of our own keys does not tell of it.
+            step.unwritten.push(key.clone());
+            step.put(book.keys.departure(&key), Octets::default(), Attached::Departures);
+        }
+        return;
+    }
+    let known = book.row(&key);
+    step.compares.push(Compare::unchanged(book.keys.row(&key), known.map_or(0, |known| known.revision)));
+    match &change.after {
+        Some(host) => put_row(step, change.before.as_deref(), host, &key, book, shows),
+        None => {
+            step.delete(book.keys.row(&key));
+            step.put(book.keys.departure(&key), Octets::default(), Attached::Departures);
+            if has_ttl(change.before.as_deref()) {
+                let beats = book.keys.beats(&key);
+                step.deletes.push(DeleteRangeRequest { range_end: Some(beats.range_end()), key: beats });
+            }
+            step.left.extend(known.map(|known| known.lease).filter(|lease| *lease != 0));
+            if known.is_none() {
+                step.unwritten.push(key);
+            }
+            if shows {
+                hide(step, change.before.as_deref(), book);
+            }
+        }
+    }
+}
+
+fn has_ttl(host: Option<&Host>) -> bool {
+    host.is_some_and(|host| host.checks.iter().any(|check| check.lease().is_some()))
+}
+
+fn put_row(step: &mut Step, before: Option<&Host>, host: &Host, key: &HostKey, book: &Book, shows: bool) {
+    let held = book.row(key).map_or(0, |known| known.lease);
+    let ttl = host.lease.ttl();
+    let keeps = held != 0 && before.and_then(|before| before.lease.ttl()) == ttl;
+    let lease = match ttl {
+        None => Attached::Nothing,
+        Some(_) if keeps => step.lease(Source::Known(held)),
+        Some(ttl) => step.lease(Source::New(ttl)),
+    };
+    if held != 0 && !keeps {
+        step.left.push(held);
+    }
+    step.put(book.keys.row(key), record::to_json(host).as_str().into(), lease);
+    if book.has_departed(key) {
+        step.delete(book.keys.departure(key));
+    }
+    for check in host.checks.iter().filter(|check| check.status != Status::Critical) {
+        let Some(ttl) = check.lease().and_then(|lease| lease.ttl()) else { continue };
+        if book.beat(key, &check.id).is_none() {
+            let lease = step.lease(Source::New(ttl));
+            step.put(book.keys.beat(key, &check.id), Octets::default(), lease);
+        }
+    }
+    if shows {
+        match foreign::shown(host) {
+            Some(value) if !book.is_foreign(&foreign::shown_key(host)) => {
+                step.put(foreign::shown_key(host), value, lease);
+            }
+            _ => hide(step, before, book),
+        }
+    }
+}
+
+/// Takes away what was shown of a row.
+fn hide(step: &mut Step, before: Option<&Host>, book: &Book) {
+    let shown = before.filter(|before| foreign::shown(before).is_some()).map(foreign::shown_key);
+    if let Some(key) = shown.filter(|key| !book.is_foreign(key)) {
+        step.delete(key);
+    }
+}
+
+/// What became of transactions.
+#[derive(Debug)]
+pub(super) enum Written {
+    /// All of them are written, the last at this revision.
+    At(i64),
+    /// Somebody else wrote first: the rows as they are.
+    Conflict(Vec<KeyValue>),
+}
+
+/// Runs transactions, one after the other; `departures` is the lease of marks of departures.
+pub(super) async fn run(client: &Client, steps: &[Step], departures: i64) -> Result<Written, Trouble> {
+    let mut at = 0;
+    for step in steps {
+        match run_one(client, step, departures).await? {
+            Written::At(revision) => at = revision,
+            conflict @ Written::Conflict(_) => return Ok(conflict),
+        }
+    }
+    Ok(Written::At(at))
+}
+
+async fn run_one(client: &Client, step: &Step, departures: i64) -> Result<Written, Trouble> {
+    let granted = try_join_all(step.leases.iter().map(|source| lease(client, source))).await?;
+    let id = |attached| match attached {
+        Attached::Nothing => 0,
+        Attached::To(place) => granted[place],
+        Attached::Departures => departures,
+    };
+    let put = |put: &Put| {
+        Operation::RequestPut(PutRequest { key: put.key.clone(), value: put.value.clone(), lease: Long(id(put.lease)) })
+    };
+    let delete = |delete: &DeleteRangeRequest| Operation::RequestDeleteRange(delete.clone());
+    let read = |compare: &Compare| {
+        Operation::RequestRange(RangeRequest { key: compare.key.clone(), ..RangeRequest::default() })
+    };
+    let txn = TxnRequest {
+        compare: step.compares.clone(),
+        success: step.deletes.iter().map(delete).chain(step.puts.iter().map(put)).collect(),
+        failure: step.compares.iter().map(read).collect(),
+    };
+    let result: Result<TxnResponse, Trouble> = client.call("/v3/kv/txn", &txn).await;
+    let unused: Vec<i64> = match &result {
+        Ok(answer) if answer.succeeded => step.left.clone(),
+        // It may be written all the same: then the lease is in use, and else it ends by itself.
+        Err(Trouble::Away(_)) => Vec::new(),
+        _ => {
+            let sources = granted.iter().zip(&step.leases);
+            sources.filter(|(_, source)| matches!(source, Source::New(_))).map(|(id, _)| *id).collect()
+        }
+    };
+    for id in unused {
+        // It ends by itself if this is lost.
+        let _ = client.call::<serde_json::Value>("/v3/lease/revoke", &LeaseRequest { id: Long(id) }).await;
+    }
+    let answer = match result {
+        // The key is about to go, or is gone: its writer looks again.
+        Err(Trouble::NoLease) => return Ok(Written::Conflict(Vec::new())),
+        result => result?,
+    };
+    if answer.succeeded {
+        return Ok(Written::At(answer.header.revision.0));
+    }
+    let found = answer.responses.into_iter().filter_map(|response| response.response_range);
+    Ok(Written::Conflict(found.flat_map(|range| range.kvs).collect()))
+}
+
+async fn lease(client: &Client, source: &Source) -> Result<i64, Trouble> {
+    match source {
+        Source::Known(id) => Ok(*id),
+        Source::New(ttl) => grant(client, *ttl).await,
+    }
+}
+
+/// Asks for a lease; etcd counts seconds.
+pub(super) async fn grant(client: &Client, ttl: Duration) -> Result<i64, Trouble> {
+    let seconds = i64::try_from(ttl.as_millis().div_ceil(1000)).unwrap_or(i64::MAX);
+    let answer: LeaseGrantResponse =
+        client.call("/v3/lease/grant", &LeaseGrantRequest { ttl: Long(seconds.max(1)) }).await?;
+    Ok(answer.id.0)
+}
