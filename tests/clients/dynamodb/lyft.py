@@ -50,7 +50,7 @@ def now():
 
 def shown(host):
     """The parts of a host in one line."""
-    tags = ",".join(f"{key}={value}" for key, value in sorted(host.tags.items()))
+    tags = ",".join(f"{key}={value}" for key, value in sorted(dict(host.tags).items()))
     repo = "" if host.service_repo_name is None else host.service_repo_name
     return f"{host.service} {host.ip_address}:{int(host.port)} {repo or '-'} {host.revision or '-'} {tags or '-'}"
 
