@@ -147,6 +147,10 @@ pub const BATCH_HOSTS: usize = 500;
 pub const HTTP_BODIES_OCTETS: usize = HTTP_CONNECTIONS * HTTP_BODY_OCTETS;
 /// Octets of such a registration.
 pub const BATCH_OCTETS: usize = 512 * 1024;
+/// Octets of one import, and so of one row in it: the largest that any API takes, with its text escaped once more.
+pub const IMPORT_OCTETS: usize = 2 * 1024 * 1024;
+/// Exports at a time: each holds the rows as they were when it began, however slowly it is read.
+pub const EXPORTS: usize = 4;
 /// Octets of a minos registration: its endpoints at their bounds would be more, those of a large service are a tenth.
 pub const MINOS_OCTETS: usize = 256 * 1024;
 /// Request line and headers together.
@@ -336,6 +340,18 @@ pub const CLIENT_CONNECT_TIME: Duration = Duration::from_secs(5);
 pub const CLIENT_ANSWER_TIME: Duration = Duration::from_secs(30);
 /// Answer that a command reads: a list of a few hundred thousand hosts.
 pub const CLIENT_ANSWER_OCTETS: usize = 256 * 1024 * 1024;
+/// Octets of lines that `import` sends at a time; a longer line goes alone.
+pub const CLIENT_IMPORT_OCTETS: usize = 512 * 1024;
+/// Time from one piece of an export to the next.
+pub const CLIENT_PIECE_TIME: Duration = Duration::from_secs(60);
+/// Times that `import` sends lines again to a server that takes no writes for now, a second apart.
+pub const CLIENT_IMPORT_TRIES: u32 = 10;
+/// Octets of a file with a token.
+pub const CLIENT_TOKEN_OCTETS: u64 = 4096;
+/// Answer of a foreign system that `import` reads: a service of Lyft's or a node of Consul's with everything on it.
+pub const CLIENT_FOREIGN_OCTETS: usize = 64 * 1024 * 1024;
+/// Refusals that `import` names one by one; the others are counted.
+pub const CLIENT_REFUSALS: u64 = 100;
 /// Answer that a command shows where the server did not say what is wrong in our form.
 pub const CLIENT_ERROR_CHARS: usize = 500;
 /// Characters of a cell in a table that a command prints: any IPv6 address fits.

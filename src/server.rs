@@ -8,6 +8,7 @@ mod advertise;
 mod ask;
 mod banner;
 mod desk;
+mod form;
 mod node;
 mod run;
 mod shared;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
 use axum::http::uri::{Authority, Scheme};
-use axum::http::{Method, Request, StatusCode, Uri};
+use axum::http::{HeaderValue, Method, Request, StatusCode, Uri};
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper_util::client::legacy::Client as Connections;
@@ -46,6 +46,25 @@ pub(super) struct Client {
     /// What a proxy put before the paths; without a final slash.
     prefix: String,
     answer_time: Duration,
+    answer_octets: usize,
+    /// What Consul's API wants to see of who asks.
+    token: Option<HeaderValue>,
+}
+
+/// What is sent with a request.
+#[derive(Clone, Debug)]
+pub(super) struct Sent {
+    /// Its media type.
+    pub(super) media: &'static str,
+    /// As it is sent.
+    pub(super) octets: Bytes,
+}
+
+impl Sent {
+    /// JSON.
+    pub(super) fn json(value: &Value) -> Sent {
+        Sent { media: "application/json", octets: Bytes::from(value.to_string()) }
+    }
 }
 
 impl Client {
@@ -59,6 +78,12 @@ impl Client {
         Client::parse(&url).map_err(|rule| Failure::Usage(format!("{place}: `{url}` {rule}")))
     }
 
+    /// The server of a flag that names a foreign system.
+    pub(super) fn foreign(flag: &str, url: &str, token: Option<HeaderValue>) -> Result<Client, Failure> {
+        let client = Client::parse(url).map_err(|rule| Failure::Usage(format!("{flag}: `{url}` {rule}")))?;
+        Ok(Client { answer_octets: limits::CLIENT_FOREIGN_OCTETS, token, ..client })
+    }
+
     fn parse(url: &str) -> Result<Client, &'static str> {
         let uri: Uri = url.parse().map_err(|_| "is not a URL such as http://127.0.0.1:8500")?;
         let parts = uri.into_parts();
@@ -69,7 +94,9 @@ impl Client {
             return Err("is not an http:// URL: others are not built yet in this version");
         }
         let prefix = parts.path_and_query.map(|path| path.path().trim_end_matches('/').to_owned());
-        Ok(Client { authority, prefix: prefix.unwrap_or_default(), answer_time: limits::CLIENT_ANSWER_TIME })
+        let prefix = prefix.unwrap_or_default();
+        let (answer_time, answer_octets) = (limits::CLIENT_ANSWER_TIME, limits::CLIENT_ANSWER_OCTETS);
+        Ok(Client { authority, prefix, answer_time, answer_octets, token: None })
     }
 
     /// Asks for what is there; `segments` are the parts of the path, `query` the names and values behind it.
@@ -101,8 +128,46 @@ impl Client {
         query: &[(&str, &str)],
         body: Option<&Value>,
     ) -> Result<Answer, Refusal> {
-        let (status, octets) = self.exchange(method, &with_query(path(segments), query), body).await?;
+        let sent = body.map(Sent::json);
+        let (status, octets) = self.exchange(method, &with_query(path(segments), query), sent).await?;
         interpret(status, &octets).map_err(|error| Refusal::Answered(status, error.to_string()))
+    }
+
+    /// One request with any body on the runtime of the caller; whatever the answer says.
+    pub(super) async fn raw(
+        &self,
+        method: Method,
+        segments: &[&str],
+        query: &[(&str, &str)],
+        sent: Option<Sent>,
+    ) -> anyhow::Result<(StatusCode, Bytes)> {
+        Ok(self.exchange(method, &with_query(path(segments), query), sent).await?)
+    }
+
+    /// Asks for an answer of any length, and hands on each piece as it comes; a piece must come in time.
+    pub(super) async fn pieces(
+        &self,
+        segments: &[&str],
+        mut take: impl FnMut(&[u8]) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        let bound = limits::CLIENT_PIECE_TIME;
+        let late = |_| anyhow!("{} sent nothing for {bound:?}", self.authority);
+        let request = self.request(Method::GET, &path(segments), None)?;
+        let answer = timeout(bound, connections().request(request)).await.map_err(late)?;
+        let answer = answer.map_err(|error| anyhow::Error::from(self.unreachable(&error)))?;
+        let (head, mut body) = answer.into_parts();
+        if !head.status.is_success() {
+            let body = timeout(bound, Limited::new(body, limits::CLIENT_IMPORT_OCTETS).collect()).await;
+            let body = body.map_err(late)?.map_err(|error| anyhow!("cannot read the answer: {error}"))?;
+            return interpret(head.status, &body.to_bytes()).map(drop);
+        }
+        while let Some(frame) = timeout(bound, body.frame()).await.map_err(late)? {
+            let frame = frame.map_err(|error| anyhow!("the answer ended early: {error}"))?;
+            if let Some(piece) = frame.data_ref() {
+                take(piece)?;
+            }
+        }
+        Ok(())
     }
 
     /// The same client with another bound for a whole answer.
@@ -118,27 +183,31 @@ impl Client {
     }
 
     fn ask(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Answer, Failure> {
-        let (status, octets) =
-            super::runtime()?.block_on(self.exchange(method, path, body)).map_err(anyhow::Error::from)?;
+        let (status, octets) = super::runtime()?
+            .block_on(self.exchange(method, path, body.map(Sent::json)))
+            .map_err(anyhow::Error::from)?;
         Ok(interpret(status, &octets)?)
     }
 
-    async fn exchange(&self, method: Method, path: &str, body: Option<&Value>) -> Result<(StatusCode, Bytes), Refusal> {
+    fn request(&self, method: Method, path: &str, sent: Option<Sent>) -> anyhow::Result<Request<Full<Bytes>>> {
         let url = format!("http://{}{}{path}", self.authority, self.prefix);
         let mut request = Request::builder().method(method).uri(&url).header("accept", "application/json");
-        if body.is_some() {
-            request = request.header("content-type", "application/json");
+        if let Some(sent) = &sent {
+            request = request.header("content-type", sent.media);
         }
-        let body = Full::new(Bytes::from(body.map(Value::to_string).unwrap_or_default()));
-        let request = request.body(body).context("cannot make the request").map_err(Refusal::NoConnection)?;
+        if let Some(token) = &self.token {
+            request = request.header("x-consul-token", token);
+        }
+        let body = Full::new(sent.map(|sent| sent.octets).unwrap_or_default());
+        request.body(body).context("cannot make the request")
+    }
+
+    async fn exchange(&self, method: Method, path: &str, sent: Option<Sent>) -> Result<(StatusCode, Bytes), Refusal> {
+        let request = self.request(method, path, sent).map_err(Refusal::NoConnection)?;
         let exchange = async {
-            let mut connector = HttpConnector::new();
-            connector.set_connect_timeout(Some(limits::CLIENT_CONNECT_TIME));
-            let connections: Connections<_, Full<Bytes>> =
-                Connections::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(connector);
-            let answer = connections.request(request).await.map_err(|error| self.unreachable(&error))?;
+            let answer = connections().request(request).await.map_err(|error| self.unreachable(&error))?;
             let (head, body) = answer.into_parts();
-            let body = Limited::new(body, limits::CLIENT_ANSWER_OCTETS).collect().await;
+            let body = Limited::new(body, self.answer_octets).collect().await;
             let body = body.map_err(|error| Refusal::NoAnswer(anyhow!("cannot read the answer: {error}")))?;
             Ok((head.status, body.to_bytes()))
         };
@@ -161,6 +230,13 @@ impl Client {
     }
 }
 
+/// Connections that are used once.
+fn connections() -> Connections<HttpConnector, Full<Bytes>> {
+    let mut connector = HttpConnector::new();
+    connector.set_connect_timeout(Some(limits::CLIENT_CONNECT_TIME));
+    Connections::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(connector)
+}
+
 impl From<Refusal> for anyhow::Error {
     fn from(refusal: Refusal) -> anyhow::Error {
         match refusal {
@@ -171,7 +247,7 @@ impl From<Refusal> for anyhow::Error {
 }
 
 /// A good answer; else what the server says is wrong.
-fn interpret(status: StatusCode, body: &[u8]) -> anyhow::Result<Answer> {
+pub(super) fn interpret(status: StatusCode, body: &[u8]) -> anyhow::Result<Answer> {
     let json = if body.is_empty() { Ok(Value::Null) } else { serde_json::from_slice::<Value>(body) };
     if status.is_success() {
         let json = json.context("the answer is not JSON: is it rollcall that answers there?")?;
@@ -196,7 +272,7 @@ fn with_query(path: String, query: &[(&str, &str)]) -> String {
 }
 
 /// One segment of a path: everything but the unreserved characters is escaped (RFC 3986 2.3).
-fn escaped(segment: &str) -> String {
+pub(super) fn escaped(segment: &str) -> String {
     let escape = |byte: u8| match byte {
         b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
         _ => format!("%{byte:02X}"),

@@ -3,6 +3,7 @@
 //! Standard output is for what was asked for, standard error for the rest. Exit codes: 0 done; 1 it could not be
 //! done; 2 it was asked for in a wrong way, or a setting is wrong.
 
+mod adopt;
 mod answer;
 mod client;
 mod env;
@@ -78,6 +79,12 @@ enum Command {
     Answer(answer::Answer),
     /// Have the server read its zone files anew, all or none; settings are read at a start only
     Reload(reload::Reload),
+    /// Write all hosts of a server to a file, one a line, for another server or for keeping
+    #[command(after_help = adopt::EXPORT_HELP)]
+    Export(adopt::Export),
+    /// Register what an export has, or what a Lyft discovery service or a Consul has
+    #[command(after_help = adopt::IMPORT_HELP)]
+    Import(adopt::Import),
 }
 
 /// The server that a command speaks to.
@@ -158,6 +165,8 @@ fn dispatch(command: Option<Command>, environment: &Environment) -> Result<(), F
         Some(Command::Env(command)) => command.run(environment),
         Some(Command::Answer(command)) => command.run(environment),
         Some(Command::Reload(command)) => command.run(environment),
+        Some(Command::Export(command)) => command.run(environment),
+        Some(Command::Import(command)) => command.run(environment),
     }
 }
 

@@ -60,6 +60,15 @@ else it has its default. These have a variable and a key in the file, no flag:
   ROLLCALL_NODE_ID              its UUID there [made of machine and name]
   ROLLCALL_NODE_META            what it carries there: key=value,...
   ROLLCALL_DATACENTER           datacenter in Consul's API [dc1]
+  ROLLCALL_ETCD_ENDPOINTS       members of etcd: URL,... [http://127.0.0.1:2379]
+  ROLLCALL_ETCD_PREFIX          what keys of the table begin with [/rollcall]
+  ROLLCALL_ETCD_SERVICES        hosts of other programs in /services/ [true]
+  ROLLCALL_ETCD_SKYDNS          what SkyDNS' keys begin with [/skydns]
+  ROLLCALL_ETCD_USER            who we are to etcd [none]
+  ROLLCALL_ETCD_PASSWORD_FILE   the file with the password [none]
+  ROLLCALL_ETCD_CA_FILE         roots of trust, PEM [the system's]
+  ROLLCALL_ETCD_CERT_FILE       our certificate, PEM [none]
+  ROLLCALL_ETCD_KEY_FILE        its key, PEM [none]
   ROLLCALL_CATALOG_HIDES_CRITICAL  leave critical hosts out of the catalog [false]
   ROLLCALL_SHUTDOWN_GRACE       keep answering after SIGTERM for [0s]
 Lyft's names work too: PORT, HOST_TTL (seconds), APPLICATION_ENV, and

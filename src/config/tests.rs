@@ -109,6 +109,16 @@ fn an_error_names_the_place_and_the_rule() {
     assert!(refusal(&[], &[], "version = 1\nhttp = ").starts_with("t.toml:2: "));
     assert!(refusal(&[], &[], "version = 1\n[dns]\nlisten = []\n").starts_with("t.toml:2: dns: "));
     assert!(refusal(&[("store", "--store", "tape")], &[], "").contains("one of memory, file, etcd, dynamodb"));
+    for (variable, value) in [
+        ("ROLLCALL_ETCD_ENDPOINTS", "127.0.0.1:2379"),
+        ("ROLLCALL_ETCD_ENDPOINTS", "http://a:1/x"),
+        ("ROLLCALL_ETCD_PREFIX", "rollcall"),
+        ("ROLLCALL_ETCD_PREFIX", "/"),
+        ("ROLLCALL_ETCD_PREFIX", "/services/"),
+        ("ROLLCALL_ETCD_SKYDNS", "x y"),
+    ] {
+        assert!(refusal(&[], &[(variable, value)], "").starts_with(variable), "{variable} {value}");
+    }
 }
 
 #[test]

@@ -130,7 +130,7 @@ mod tests {
                 assert!(operation["responses"][status].is_object(), "{method} {path} {status}");
             }
         }
-        assert_eq!(seen, 7);
+        assert_eq!(seen, 8);
         let ttl = &document["components"]["schemas"]["Registration"]["properties"]["ttl"];
         assert_eq!(ttl["type"], serde_json::json!(["string", "number", "null"]), "{ttl}");
         assert!(ttl["description"].is_string(), "{ttl}");

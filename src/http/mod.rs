@@ -20,6 +20,7 @@ mod pieces;
 pub mod problem;
 mod progress;
 mod prometheus;
+mod rows;
 mod watchers;
 mod worded;
 
@@ -45,6 +46,7 @@ pub use desk::{
     AnswerView, BrokenZones, Desk, ExtendedErrorView, JudgedView, LoadedZone, ReasonView, RecordView, Reload,
 };
 pub use listen::serve;
+pub use rows::RowForm;
 
 /// Settings of the HTTP side.
 #[derive(Clone, Debug)]
@@ -113,6 +115,12 @@ pub struct Shared {
     endpoints: Arc<minos::Endpoints>,
     /// What Envoys are told, each resource once for all of them.
     encodings: Arc<envoy::Encodings>,
+    /// How whole rows are written and read.
+    rows: Option<RowForm>,
+    /// Free places for exports.
+    exports: Arc<Semaphore>,
+    /// The last digest of the table; one is made at a time.
+    digest: Arc<tokio::sync::Mutex<Option<native::Digest>>>,
 }
 
 impl App {
@@ -137,6 +145,9 @@ impl App {
             documents: Arc::default(),
             endpoints: Arc::default(),
             encodings: Arc::default(),
+            rows: None,
+            exports: Arc::new(Semaphore::new(limits::EXPORTS)),
+            digest: Arc::default(),
         }))
     }
 
@@ -144,6 +155,13 @@ impl App {
     #[must_use]
     pub fn with_desk(mut self, desk: Arc<dyn Desk>) -> App {
         self.edit().desk = Some(desk);
+        self
+    }
+
+    /// The same with a form of whole rows, which some routes need.
+    #[must_use]
+    pub fn with_rows(mut self, rows: RowForm) -> App {
+        self.edit().rows = Some(rows);
         self
     }
 

@@ -343,7 +343,7 @@ enum Beat {
 impl Beat {
     fn of(event: &Event) -> Beat {
         match event {
-            Event::Register(_) | Event::Renew(_) => Beat::Host,
+            Event::Register(_) | Event::Renew(_) | Event::Restore(_) => Beat::Host,
             Event::Report { check, .. } => Beat::Check(check.clone()),
             Event::Deregister(_)
             | Event::Observe { .. }

@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use super::tasks::Tasks;
-use super::{Server, banner, node, shared};
+use super::{Server, banner, form, node, shared};
 use crate::clock::{Clock, PULSE};
 use crate::readiness::Condition;
 use crate::registry::{Durability, Registry};
@@ -37,6 +37,7 @@ impl Server {
         let own = node::settings(&config, &dns_addrs);
         let app = http::App::new(Arc::clone(&registry), settings, Arc::clone(&metrics), Arc::clone(&readiness))
             .with_desk(desk)
+            .with_rows(form::ROWS)
             .with_consul(own.clone());
         let serve_http = http::serve(http, app, drain.clone());
         tasks.spawn("the HTTP listener", async move {

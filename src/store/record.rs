@@ -45,10 +45,10 @@ use crate::table::{
     Status, Target, Title, Weights, parse_label, parse_meta, parse_tags,
 };
 
-pub(crate) use json::{from_json, to_json};
+pub(crate) use json::{from_json, to_json, write_content, write_json};
 
 /// The version this code writes, and the newest it reads.
-pub(super) const VERSION: u8 = 1;
+pub(crate) const VERSION: u8 = 1;
 
 /// Why a row cannot be read.
 #[derive(Debug, thiserror::Error)]

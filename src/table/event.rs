@@ -204,6 +204,9 @@ pub enum Event {
         /// The addresses that it has; none takes the last ones away.
         addresses: Vec<IpAddr>,
     },
+    /// A whole row as another table has it, checks, verdicts and all. Its lease and what else runs out begin anew, and
+    /// its revisions are this table's.
+    Restore(Box<Host>),
 }
 
 impl Event {
@@ -223,6 +226,7 @@ impl Event {
             | Event::Drain { host, .. }
             | Event::Lapse { host, .. }
             | Event::Resolve { host, .. } => host.clone(),
+            Event::Restore(host) => host.key(),
         }
     }
 }

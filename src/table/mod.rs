@@ -18,6 +18,7 @@ mod journal;
 mod key;
 mod lease;
 mod node;
+mod restore;
 mod rows;
 mod target;
 mod terms;
@@ -169,6 +170,7 @@ impl HostTable {
                 }
                 Ok(self.edit(&before, now, |host| host.target = host.target.resolved(&addresses)))
             }
+            Event::Restore(host) => self.put(*host, now),
         }
     }
 
@@ -226,7 +228,7 @@ impl HostTable {
         let stored =
             self.hosts.find(registration.service.as_str(), registration.dialect, registration.id.as_str()).cloned();
         if stored.is_none() {
-            self.make_room(&registration)?;
+            self.make_room(registration.service.as_str(), registration.dialect)?;
         }
         // A row past its lease is as good as gone: the host begins anew.
         let current = stored.as_ref().filter(|host| host.lease.is_live(now));
@@ -236,33 +238,38 @@ impl HostTable {
             host.node_status = node.map(|node| node.status()).unwrap_or_default();
         }
         self.hosts.share_name(&mut host.service);
+        Ok(self.place(stored.clone(), current.cloned(), host, now))
+    }
+
+    /// Puts a row in the place of the live one with its key; where that says the same, its lease begins anew and no more.
+    fn place(&mut self, stored: Option<Arc<Host>>, current: Option<Arc<Host>>, host: Host, now: Timestamp) -> Applied {
         match current {
             Some(current) if current.same_content(&host) => {
                 current.lease.renew(now);
                 for (kept, said) in current.checks.iter().zip(&host.checks) {
                     kept.output.write(&said.output.read());
                 }
-                Ok(Applied::Unchanged(Arc::clone(current)))
+                Applied::Unchanged(current)
             }
             Some(current) => {
                 let cause = Cause::Api(host.dialect);
-                Ok(Applied::Updated(self.replace(Some(Arc::clone(current)), Some(host), cause, now)))
+                Applied::Updated(self.replace(Some(current), Some(host), cause, now))
             }
             None => {
                 let cause = Cause::Api(host.dialect);
-                Ok(Applied::Created(self.replace(stored, Some(host), cause, now)))
+                Applied::Created(self.replace(stored, Some(host), cause, now))
             }
         }
     }
 
-    fn make_room(&self, registration: &Registration) -> Result<(), Rejection> {
-        if registration.dialect == Dialect::Node {
+    fn make_room(&self, service: &str, dialect: Dialect) -> Result<(), Rejection> {
+        if dialect == Dialect::Node {
             return if self.hosts.node_count() < limits::NODES { Ok(()) } else { Err(Rejection::TooManyNodes) };
         }
         if self.hosts.len() >= limits::HOSTS {
             return Err(Rejection::TooManyHosts);
         }
-        match self.hosts.count(registration.service.as_str()) {
+        match self.hosts.count(service) {
             0 if self.hosts.service_count() >= limits::SERVICES => Err(Rejection::TooManyServices),
             count if count >= limits::HOSTS_PER_SERVICE => Err(Rejection::TooManyHostsInService),
             _ => Ok(()),

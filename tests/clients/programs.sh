@@ -31,6 +31,20 @@ build_coredns() {
     go_build build -o coredns.new .
 }
 
+# Compose, as the plugin that `docker compose` runs.
+find_compose() {
+    have_program docker-compose "$cache/compose-2.40.3"
+}
+
+build_docker-compose() {
+    local package=github.com/docker/compose/v2
+    cd "$1" || return
+    printf 'module rollcall.test/compose\n\ngo 1.26.0\n' >go.mod
+    printf '//go:build tools\n\npackage compose\n\nimport _ "%s/cmd"\n' $package >tools.go
+    go get $package/cmd@v2.40.3 || return
+    go_build build -ldflags "-X $package/internal.Version=v2.40.3" -o docker-compose.new $package/cmd
+}
+
 # What Docker itself reads a Dockerfile with.
 find_dockerfile() {
     have_program dockerfile "$cache/dockerfile-0.34.2"

@@ -8,7 +8,7 @@ use redb::{Database, TableDefinition};
 use rollcall::clock::{Clock, Timestamp};
 use rollcall::dns::Transport;
 use rollcall::registry::{Durability, Registry};
-use rollcall::store::{self, FILE_NAME, Kind, Notice, Settings};
+use rollcall::store::{self, FILE_NAME, Notice, Settings};
 
 use crate::answers::Asked;
 use crate::dice::Dice;
@@ -70,7 +70,7 @@ fn write(path: &Path, rows: &BTreeMap<Vec<u8>, Vec<u8>>) -> Result<(), redb::Err
 fn stored_rows() {
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join(FILE_NAME);
-    let settings = Settings { kind: Kind::File, data_dir: directory.path().into() };
+    let settings = Settings::file(directory.path().into());
     let zones = files::service_zone();
     let names = world::names();
     let mut out = Vec::new();

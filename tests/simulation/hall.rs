@@ -196,7 +196,8 @@ impl Hall<'_> {
             | Event::Weigh { .. }
             | Event::Drain { .. }
             | Event::Lapse { .. }
-            | Event::Resolve { .. } => {}
+            | Event::Resolve { .. }
+            | Event::Restore(_) => {}
         }
     }
 

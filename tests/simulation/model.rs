@@ -227,7 +227,7 @@ impl Model {
                 said.original = original.as_deref().map(str::to_owned).or(said.original.take());
             }),
             Event::Drain { enable, .. } => self.edit(live, |said| said.draining = *enable),
-            Event::Lapse { .. } | Event::Resolve { .. } => unreachable!("no dice throws it"),
+            Event::Lapse { .. } | Event::Resolve { .. } | Event::Restore(_) => unreachable!("no dice throws it"),
         };
         self.revision += u64::from(outcome.is_change());
         if outcome.is_change() {
@@ -309,7 +309,7 @@ impl Model {
                     let node = asked.id.as_str().split_once('/').map_or("", |(node, _)| node);
                     self.node(node).map_or(Status::Passing, Row::status)
                 }
-                Dialect::Native | Dialect::Lyft | Dialect::Minos | Dialect::Node => Status::Passing,
+                Dialect::Native | Dialect::Lyft | Dialect::Minos | Dialect::Etcd | Dialect::Node => Status::Passing,
             },
             at_node: asked.at_node,
             repo: asked.repo.as_ref().map(|repo| repo.as_str().to_owned()),

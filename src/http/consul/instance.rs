@@ -213,12 +213,12 @@ fn known_node(settings: &Settings, hosts: &Hosts, name: &str) -> Option<String> 
     row.as_node().map(str::to_owned)
 }
 
-/// The tagged addresses beside those that every IP address has.
+/// The tagged addresses beside those that every IP address has; what is registered from outside has those only that it says.
 fn further_addresses(said: &ServiceRegistration) -> std::collections::BTreeMap<String, stored::StoredAddress> {
     let own = Address { address: said.address.clone(), port: said.port };
     let is_implied = |form: &str, known: &Address| {
         matches!(form, "lan_ipv4" | "wan_ipv4" | "lan_ipv6" | "wan_ipv6") && *known == own
     };
-    let further = said.tagged_addresses.iter().filter(|(form, known)| !is_implied(form, known));
+    let further = said.tagged_addresses.iter().filter(|(form, known)| said.external || !is_implied(form, known));
     further.map(|(form, known)| (form.clone(), known.clone().into())).collect()
 }

@@ -1,8 +1,10 @@
-//! rollcall's own API (`/v1/hosts`, `/v1/services`, `/v1/watch`, and for operators `/v1/answer`, `/v1/reload`).
+//! rollcall's own API (`/v1/hosts`, `/v1/services`, `/v1/watch`, and for operators `/v1/answer`, `/v1/reload`, and
+//! `/v1/digest`, `/v1/export`, `/v1/import`).
 //!
 //! Writes go to rows of this dialect by `PUT`; every other call also finds the rows of the other dialects.
 //! What is wrong is said as a problem document that names the field and the rule.
 
+mod adopt;
 mod answer;
 mod batch;
 mod body;
@@ -19,6 +21,7 @@ mod wait;
 mod watch;
 mod write;
 
+pub(in crate::http) use adopt::digest::Digest;
 pub(in crate::http) use query::Query;
 pub(in crate::http) use reload::reload_zones;
 
@@ -34,7 +37,11 @@ const REVISION: HeaderName = HeaderName::from_static("x-rollcall-revision");
 
 /// The bound on the body of a request to a route, where it is not that of all.
 pub(in crate::http) fn body_octets(route: &str) -> Option<usize> {
-    (route == "/v1/hosts").then_some(limits::BATCH_OCTETS)
+    match route {
+        "/v1/hosts" => Some(limits::BATCH_OCTETS),
+        "/v1/import" => Some(limits::IMPORT_OCTETS),
+        _ => None,
+    }
 }
 
 /// The routes of the dialect.
@@ -51,6 +58,9 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(watch::watch))
         .routes(routes!(answer::answer))
         .routes(routes!(reload::reload))
+        .routes(routes!(adopt::digest::digest))
+        .routes(routes!(adopt::export::export))
+        .routes(routes!(adopt::import::import))
 }
 
 #[cfg(test)]

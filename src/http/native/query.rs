@@ -19,6 +19,8 @@ pub(in crate::http) struct Query {
     pub(super) after: Option<String>,
     pub(super) name: Option<String>,
     pub(super) qtype: Option<String>,
+    pub(super) keep: bool,
+    pub(super) dry_run: bool,
     pub(in crate::http) filter: Filter,
 }
 
@@ -116,6 +118,14 @@ impl Query {
             }
             "served" => {
                 self.filter.served = flag(name, &value)?;
+                Ok(())
+            }
+            "keep" => {
+                self.keep = flag(name, &value)?;
+                Ok(())
+            }
+            "dry_run" => {
+                self.dry_run = flag(name, &value)?;
                 Ok(())
             }
             "tag" => {

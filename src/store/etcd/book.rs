@@ -140,6 +140,9 @@ impl Book {
 
     /// Takes over a whole range as it was at `revision`: what is not in it is gone.
     pub(super) fn list(&mut self, range: Range, list: Vec<KeyValue>, revision: i64, now: Timestamp) -> News {
+        let of_it: Vec<Octets> =
+            self.unreadable.iter().filter(|key| self.range_of(key) == Some(range)).cloned().collect();
+        of_it.iter().for_each(|key| drop(self.unreadable.take(key)));
         let listed: HashSet<&Octets> = list.iter().map(|one| &one.key).collect();
         let mut events: Vec<WatchEvent> = Vec::new();
         let mut gone = |key: Octets| {

@@ -27,9 +27,12 @@ use crate::table::{Change, Event, Gone, HostKey, Status};
 /// Pause of a writer whose key others have changed, so that the watch tells of it.
 const LATER: Duration = Duration::from_millis(30);
 
+/// Looks in a row at an older revision after which it is no lag.
+const LAGS: u32 = 5;
+
 /// What a task of the engine has found out.
 enum Done {
-    Written { proposal: Proposal, unwritten: Vec<HostKey>, result: Result<Written, Trouble> },
+    Written { proposal: Proposal, unwritten: Vec<HostKey>, after: i64, result: Result<Written, Trouble> },
     Renewed { proposal: Proposal, renewed: Vec<Renewal>, result: Result<bool, Trouble> },
     Returned { renewal: Renewal, result: Result<bool, Trouble> },
     Looked(Result<Presence, Trouble>),
@@ -65,6 +68,10 @@ pub(super) struct Engine {
     down: Option<Instant>,
     presence: Presence,
     looking: bool,
+    /// The revision that was seen when a look began.
+    looked_after: i64,
+    /// Looks in a row at an etcd that has less than was seen.
+    behind: u32,
     trouble: Option<String>,
     /// Heartbeats that came while etcd was away.
     beaten: HashMap<Renewal, Instant>,
@@ -97,6 +104,8 @@ impl Engine {
             down: None,
             presence: Presence::default(),
             looking: false,
+            looked_after: 0,
+            behind: 0,
             trouble: None,
             beaten: HashMap::new(),
         }
@@ -244,7 +253,7 @@ impl Engine {
         let steps = write::steps(&last_of_each(changes), &self.book, self.shows);
         let unwritten = steps.iter().flat_map(|step: &Step| step.unwritten.iter().cloned()).collect();
         let (client, places) = (Arc::clone(&self.client), Arc::clone(&self.places));
-        let departures = Arc::clone(&self.presence.departures);
+        let (departures, after) = (Arc::clone(&self.presence.departures), self.seen);
         self.stats.writes.fetch_add(1, Ordering::Relaxed);
         self.running.spawn(async move {
             let _place = places.acquire().await;
@@ -259,7 +268,7 @@ impl Engine {
             if matches!(&result, Ok(Written::Conflict(_))) {
                 sleep(LATER).await;
             }
-            Done::Written { proposal, unwritten, result }
+            Done::Written { proposal, unwritten, after, result }
         });
     }
 
@@ -291,8 +300,11 @@ impl Engine {
                     self.refuse(proposal, &trouble);
                 }
             },
-            Done::Written { proposal, unwritten, result } => match result {
+            Done::Written { proposal, unwritten, after, result } => match result {
                 Ok(Written::At(at)) => {
+                    if at <= after {
+                        self.read_anew(at);
+                    }
                     self.pending.push(Pending { at, proposal, unwritten, since: Instant::now() });
                     self.settle_pending();
                 }
@@ -455,6 +467,7 @@ impl Engine {
             return;
         }
         self.looking = true;
+        self.looked_after = self.seen;
         let (client, presence) = (Arc::clone(&self.client), self.presence.clone());
         let key = self.book.keys.server(&self.name);
         self.running.spawn(async move { Done::Looked(presence::show(&client, key, presence).await) });
@@ -481,16 +494,23 @@ impl Engine {
         self.looking = false;
         match result {
             Ok(presence) => {
-                if presence.revision < self.seen && presence.revision != 0 {
-                    tracing::warn!(has = presence.revision, had = self.seen, "etcd was set back: it is read whole");
-                    self.seen = presence.revision;
-                    let _ = self.restart.send(true);
+                // A member may lag behind the one that is watched, for a while.
+                self.behind = if presence.revision < self.looked_after { self.behind + 1 } else { 0 };
+                if self.behind >= LAGS {
+                    self.read_anew(presence.revision);
                 }
                 self.presence = presence;
                 self.settle_state();
             }
             Err(trouble) => self.be_away(trouble.to_string()),
         }
+    }
+
+    /// A backup was restored: numbers that were heard of are given again.
+    fn read_anew(&mut self, at: i64) {
+        tracing::warn!(has = at, had = self.seen, "etcd was set back: it is read whole");
+        (self.seen, self.behind) = (at.saturating_sub(1), 0);
+        let _ = self.restart.send(true);
     }
 
     fn be_away(&mut self, reason: String) {

@@ -100,3 +100,6 @@ impl Etcd {
 fn random() -> u64 {
     RandomState::new().hash_one(0)
 }
+
+#[cfg(test)]
+mod tests;

@@ -241,7 +241,7 @@ pub(super) struct WatchResponse {
     pub(super) events: Vec<WatchEvent>,
 }
 
-#[derive(Deserialize, Default, Debug)]
+#[derive(Clone, Deserialize, Default, Debug)]
 #[serde(default)]
 pub(super) struct WatchEvent {
     /// `PUT` is left out, as it is zero.

@@ -55,6 +55,12 @@ pub(super) struct Step {
 }
 
 impl Step {
+    /// Rows compared, keys put, ranges deleted, leases: for tests.
+    #[cfg(test)]
+    pub(super) fn sizes(&self) -> (usize, usize, usize, usize) {
+        (self.compares.len(), self.puts.len(), self.deletes.len(), self.leases.len())
+    }
+
     fn operations(&self) -> usize {
         self.puts.len() + self.deletes.len()
     }

@@ -53,15 +53,27 @@ pub(crate) fn to_json(host: &Host) -> String {
 }
 
 /// The same at the end of what is written already.
+pub(crate) fn write_json(into: &mut Vec<u8>, host: &Host) {
+    write(into, host, Stored::of(host));
+}
+
+/// The same of what servers with the same rows have in common: no revisions, no moments and words of checks, and no
+/// address that is only that of the node.
+pub(crate) fn write_content(into: &mut Vec<u8>, host: &Host) {
+    let mut stored = Stored { created: 0, modified: 0, ..Stored::of(host) };
+    if host.at_node {
+        stored.target.clear();
+    }
+    for check in &mut stored.checks {
+        (check.since, check.output) = (0, None);
+    }
+    write(into, host, stored);
+}
+
 #[allow(clippy::expect_used, reason = "plain structs into memory: serde_json has nothing to fail on")]
-pub(super) fn write_json(into: &mut Vec<u8>, host: &Host) {
-    let line = Line {
-        version: VERSION,
-        service: host.service.as_str(),
-        dialect: host.dialect.as_str(),
-        id: host.id.as_str(),
-        stored: Stored::of(host),
-    };
+fn write(into: &mut Vec<u8>, host: &Host, stored: Stored<'_>) {
+    let (service, id) = (host.service.as_str(), host.id.as_str());
+    let line = Line { version: VERSION, service, dialect: host.dialect.as_str(), id, stored };
     serde_json::to_writer(into, &line).expect("a row is JSON");
 }
 

@@ -35,26 +35,8 @@ get_programs() {
     coredns) find_coredns && bin=$program ;;
     envoy) find_envoy && bin=$program ;;
     systemd-resolved) find_systemd_resolved && install_for dbus-daemon dbus-daemon && bin=$program ;;
-    docker) check_containers ;;
     *) give_up "nothing says how to get $name" ;;
     esac
-}
-
-# What can be known of the containers without running them: the files are read as Docker and Compose read them. To follow
-# the page takes a daemon, images of a registry, and a release build; that is for people.
-check_containers() {
-    local stage files=$root/examples/docker compose="docker compose"
-    $compose version >/dev/null 2>&1 || { compose=docker-compose && install_for docker-compose docker-compose; }
-    $compose -f "$files/compose.yaml" config >"$work/compose" 2>&1 ||
-        fail "examples/docker/compose.yaml is not what Compose takes" "$(cat "$work/compose")"
-    find_dockerfile
-    "$program" <"$files/Dockerfile" >"$work/stages" 2>&1 ||
-        fail "examples/docker/Dockerfile is not what Docker takes" "$(cat "$work/stages")"
-    for stage in $(sed -n 's/^ *target: //p' "$work/compose"); do
-        grep -qx "$stage" "$work/stages" || fail "examples/docker/Dockerfile has no stage $stage"
-    done
-    [ "$failed" -eq 0 ] || exit 1
-    give_up "its files are good; there is no daemon of Docker to follow the page with"
 }
 
 # What a reader has who follows the page: the folder, `rollcall` and the program in the path, a machine.

@@ -1,0 +1,251 @@
+//! What news mean, and what changes are as transactions: with texts in the place of an etcd. A real one is asked in
+//! `tests/clients/etcd.sh`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::book::{Book, Known, News, Range, revision_of};
+use super::wire::{KeyValue, Long, Octets, WatchEvent};
+use super::{Settings, write};
+use crate::clock::Timestamp;
+use crate::registry::Word;
+use crate::store::record;
+use crate::table::{
+    Cause, Change, CheckDefinition, CheckKind, Dialect, Gone, Host, HostId, HostKey, Port, Registration, ServiceName,
+    Status, Target, Terms, Wishes,
+};
+
+const NOW: Timestamp = Timestamp::from_micros(1_000_000_000);
+
+fn host(id: &str, ttl: u64, check: Option<Duration>) -> Host {
+    let service = ServiceName::parse("service", "web").expect("a name");
+    let check = check.map(|ttl| {
+        let terms = Terms::parse("", CheckKind::Ttl(ttl), Wishes::default()).expect("terms");
+        CheckDefinition { status: Some(Status::Passing), ..CheckDefinition::new("alive".into(), Some(Arc::new(terms))) }
+    });
+    let registration = Registration {
+        ports: [Port::tcp(80)].into_iter().collect(),
+        ttl: (ttl > 0).then(|| Duration::from_secs(ttl)),
+        checks: Some(check.into_iter().collect()),
+        ..Registration::new(
+            service,
+            Dialect::Native,
+            HostId::parse("id", id).expect("an id"),
+            Target::parse("address", ["10.0.0.1"]).expect("an address"),
+        )
+    };
+    Host::new(registration, NOW)
+}
+
+fn put(key: Octets, value: &str, revision: i64, lease: i64) -> WatchEvent {
+    let (revision, lease) = (Long(revision), Long(lease));
+    let kv = KeyValue { key, value: value.into(), create_revision: revision, mod_revision: revision, lease };
+    WatchEvent { kind: String::new(), kv }
+}
+
+fn delete(key: Octets, revision: i64) -> WatchEvent {
+    WatchEvent { kind: "DELETE".into(), kv: KeyValue { key, mod_revision: Long(revision), ..KeyValue::default() } }
+}
+
+fn book() -> Book {
+    Book::new(Settings::default())
+}
+
+impl Book {
+    fn hears(&mut self, events: Vec<WatchEvent>) -> News {
+        self.take(Range::Own, events, NOW)
+    }
+
+    fn row_event(&self, host: &Host, revision: i64, lease: i64) -> WatchEvent {
+        put(self.keys.row(&host.key()), &record::to_json(host), revision, lease)
+    }
+}
+
+/// What is said of rows: their ids, with why they are gone.
+fn said(news: &News) -> Vec<(String, u64, Option<Gone>)> {
+    let word = |word: &Word| match word {
+        Word::Put { host, at } => (host.id.as_str().to_owned(), at.0, None),
+        Word::Gone { key, at, why } => (key.id.as_str().to_owned(), at.0, Some(*why)),
+    };
+    news.words.iter().map(word).collect()
+}
+
+fn at(revision: i64) -> u64 {
+    revision_of(revision).0
+}
+
+#[test]
+fn a_row_comes_changes_and_goes_and_old_news_are_none() {
+    let mut book = book();
+    let host = host("a", 10, None);
+    let key = host.key();
+    let come = book.row_event(&host, 7, 42);
+    assert_eq!(said(&book.hears(vec![come.clone()])), [("a".into(), at(7), None)]);
+    assert_eq!(book.row(&key), Some(Known { revision: 7, lease: 42, renewed: NOW }));
+    assert!(book.hears(vec![come]).words.is_empty(), "an echo");
+    let gone = delete(book.keys.row(&key), 9);
+    assert_eq!(said(&book.hears(vec![gone.clone()])), [("a".into(), at(9), Some(Gone::Lapsed))]);
+    assert!(book.hears(vec![gone]).words.is_empty());
+}
+
+#[test]
+fn whoever_departs_leaves_a_mark_in_the_same_transaction() {
+    let mut book = book();
+    let host = host("a", 10, None);
+    let (row, mark) = (book.keys.row(&host.key()), book.keys.departure(&host.key()));
+    book.hears(vec![book.row_event(&host, 7, 42)]);
+    // Whatever the order of the two.
+    let news = book.hears(vec![delete(row.clone(), 9), put(mark.clone(), "", 9, 1)]);
+    assert_eq!(said(&news), [("a".into(), at(9), Some(Gone::Deregistered))]);
+    let back = vec![delete(mark, 11), book.row_event(&host, 11, 43)];
+    assert_eq!(said(&book.hears(back)), [("a".into(), at(11), None)]);
+    assert_eq!(said(&book.hears(vec![delete(row, 12)])), [("a".into(), at(12), Some(Gone::Lapsed))]);
+}
+
+#[test]
+fn a_lease_is_no_younger_for_a_write_and_one_of_a_list_may_be_old() {
+    let mut book = book();
+    let host = host("a", 10, None);
+    let listed = book.row_event(&host, 7, 42).kv;
+    book.list(Range::Own, vec![listed], 8, NOW);
+    let known = |book: &Book| book.row(&host.key()).expect("is there");
+    assert_eq!(known(&book).renewed, Timestamp::default());
+    book.renewed(&host.key(), None, NOW);
+    book.take(Range::Own, vec![book.row_event(&host, 9, 42)], NOW.after(Duration::from_secs(5)));
+    assert_eq!(known(&book).renewed, NOW);
+    book.take(Range::Own, vec![book.row_event(&host, 10, 43)], NOW.after(Duration::from_secs(5)));
+    assert_eq!(known(&book).renewed, NOW.after(Duration::from_secs(5)));
+}
+
+#[test]
+fn a_list_says_what_is_gone_and_counts_whatever_its_revision() {
+    let mut book = book();
+    let (a, b, c) = (host("a", 10, None), host("b", 10, None), host("c", 0, None));
+    book.hears(vec![book.row_event(&a, 100, 1), book.row_event(&b, 101, 2), book.row_event(&c, 102, 0)]);
+    // A backup was restored: smaller numbers. `b` lapsed, `c` was deregistered.
+    let list = vec![book.row_event(&a, 5, 1).kv, put(book.keys.departure(&c.key()), "", 6, 9).kv];
+    let news = book.list(Range::Own, list, 7, NOW);
+    let mut said = said(&news);
+    said.sort_by(|one, other| one.0.cmp(&other.0));
+    let expected = [
+        ("a".into(), at(5), None),
+        ("b".into(), at(7), Some(Gone::Lapsed)),
+        ("c".into(), at(7), Some(Gone::Deregistered)),
+    ];
+    assert_eq!(said, expected);
+}
+
+#[test]
+fn leases_are_kept_by_etcd_where_it_has_them() {
+    let mut book = book();
+    let ttl = Duration::from_secs(5);
+    let host = host("a", 10, Some(ttl));
+    let row = |news: News| match news.words.into_iter().next() {
+        Some(Word::Put { host, .. }) => *host,
+        other => panic!("{other:?}"),
+    };
+    let bare = row(book.hears(vec![book.row_event(&host, 7, 0)]));
+    assert!(!bare.lease.is_kept() && !bare.checks[0].lease().expect("a TTL").is_kept());
+    assert_eq!((bare.lease.expires(), bare.checks[0].lapses()), (Some(NOW.after(2 * ttl)), Some(NOW.after(ttl))));
+    let beat = book.keys.beat(&host.key(), "alive");
+    let kept = row(book.hears(vec![book.row_event(&host, 8, 42), put(beat.clone(), "", 8, 43)]));
+    assert!(kept.lease.is_kept() && kept.checks[0].lease().expect("a TTL").is_kept());
+    assert_eq!(book.hears(vec![delete(beat, 9)]).lapsed, [(host.key(), "alive".into())]);
+}
+
+#[test]
+fn what_is_no_row_is_counted_and_left_alone() {
+    let mut book = book();
+    let key = book.keys.row(&host("a", 0, None).key());
+    let other = record::to_json(&host("b", 0, None));
+    for (n, value) in ["", "[]", r#"{"version":99}"#, other.as_str()].into_iter().enumerate() {
+        let news = book.hears(vec![put(key.clone(), value, 10 + n as i64, 0)]);
+        assert_eq!((news.words.len(), book.unreadable()), (0, 1), "{value}");
+    }
+    book.hears(vec![put("/rollcall/v1/odd".into(), "x", 20, 0)]);
+    assert_eq!(book.unreadable(), 2);
+    book.hears(vec![delete(key, 21), delete("/rollcall/v1/odd".into(), 22)]);
+    assert_eq!(book.unreadable(), 0);
+}
+
+#[test]
+fn hosts_of_others_come_and_go_and_of_two_keys_the_first_counts() {
+    let mut book = book();
+    let value = r#"{"host":"10.0.0.9","port":99}"#;
+    let place: Octets = "/services/web/x1".into();
+    let sky: Octets = "/skydns/local/service/web/x1".into();
+    let news = book.take(Range::Services, vec![put(place.clone(), value, 7, 5)], NOW);
+    assert_eq!(said(&news), [("x1".into(), at(7), None)]);
+    assert!(book.take(Range::Skydns, vec![put(sky.clone(), value, 8, 0)], NOW).words.is_empty());
+    assert_eq!((book.foreign(), book.unreadable()), (1, 1));
+    let gone = book.take(Range::Services, vec![put(place.clone(), "no host", 9, 0)], NOW);
+    assert_eq!(said(&gone), [("x1".into(), at(9), Some(Gone::Deregistered))]);
+    book.take(Range::Services, vec![delete(place.clone(), 10)], NOW);
+    let ours = r#"{"host":"10.0.0.9","port":99,"rollcall":"native"}"#;
+    assert!(book.take(Range::Services, vec![put(place, ours, 11, 0)], NOW).words.is_empty());
+    assert_eq!((book.foreign(), book.unreadable()), (0, 1));
+    let gone = book.list(Range::Skydns, Vec::new(), 12, NOW);
+    assert!(gone.words.is_empty());
+    assert_eq!(book.unreadable(), 0);
+}
+
+#[test]
+fn servers_are_known() {
+    let mut book = book();
+    let key = book.keys.server("one-1");
+    assert!(book.hears(vec![put(key.clone(), "", 7, 5)]).servers);
+    assert_eq!(book.servers().collect::<Vec<_>>(), ["one-1"]);
+    assert!(book.hears(vec![delete(key, 8)]).servers);
+    assert_eq!(book.servers().count(), 0);
+}
+
+fn change(before: Option<&Host>, after: Option<&Host>) -> Change {
+    let of = |host: Option<&Host>| host.cloned().map(Arc::new);
+    Change {
+        revision: revision_of(1),
+        at: NOW,
+        cause: Cause::Api(Dialect::Native),
+        before: of(before),
+        after: of(after),
+    }
+}
+
+#[test]
+fn a_change_is_one_transaction_upon_what_is_known() {
+    let mut book = book();
+    let host = host("a", 10, Some(Duration::from_secs(5)));
+    let steps = write::steps(&[change(None, Some(&host))], &book, true);
+    // The row, the beat of its check, and what others read.
+    assert_eq!(steps.iter().map(write::Step::sizes).collect::<Vec<_>>(), [(1, 3, 0, 2)]);
+    book.hears(vec![book.row_event(&host, 7, 42), put(book.keys.beat(&host.key(), "alive"), "", 7, 43)]);
+    let steps = write::steps(&[change(Some(&host), Some(&host))], &book, false);
+    assert_eq!(steps.iter().map(write::Step::sizes).collect::<Vec<_>>(), [(1, 1, 0, 1)]);
+    let steps = write::steps(&[change(Some(&host), None)], &book, true);
+    // Its mark; row, beats and what others read are gone.
+    assert_eq!(steps.iter().map(write::Step::sizes).collect::<Vec<_>>(), [(1, 1, 3, 0)]);
+    assert!(steps[0].unwritten.is_empty());
+    let never = self::host("b", 10, None);
+    assert_eq!(write::steps(&[change(Some(&never), None)], &book, false)[0].unwritten, [never.key()]);
+}
+
+#[test]
+fn many_changes_are_several_transactions() {
+    let book = book();
+    let hosts: Vec<Host> = (0..200).map(|n| host(&format!("h{n}"), 10, None)).collect();
+    let changes: Vec<Change> = hosts.iter().map(|host| change(None, Some(host))).collect();
+    let sizes: Vec<_> = write::steps(&changes, &book, true).iter().map(write::Step::sizes).collect();
+    assert_eq!(sizes, [(60, 120, 0, 60), (60, 120, 0, 60), (60, 120, 0, 60), (20, 40, 0, 20)]);
+}
+
+#[test]
+fn hosts_of_others_can_be_taken_out() {
+    let mut book = book();
+    let place: Octets = "/services/web/x1".into();
+    book.take(Range::Services, vec![put(place, r#"{"host":"10.0.0.9","port":99}"#, 7, 5)], NOW);
+    let mut foreign = host("x1", 0, None);
+    foreign.dialect = Dialect::Etcd;
+    let steps = write::steps(&[change(Some(&foreign), None)], &book, true);
+    assert_eq!((steps[0].sizes(), steps[0].unwritten.clone()), ((1, 1, 1, 0), vec![foreign.key()]));
+    let key: HostKey = host("x1", 0, None).key();
+    assert!(book.place(&key).is_none());
+}
