@@ -11,7 +11,10 @@ pub(super) fn set_table(config: &mut Config, values: &[String], _: &Machine) -> 
     // What DynamoDB takes for a name.
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
     if !(3..=255).contains(&text.len()) || !text.bytes().all(plain) {
-        return Err(value::refused(text, "the name of a table: 3 to 255 letters, digits, dots, hyphens and underscores"));
+        return Err(value::refused(
+            text,
+            "the name of a table: 3 to 255 letters, digits, dots, hyphens and underscores",
+        ));
     }
     config.store.dynamodb.table = text.into();
     Ok(())
@@ -33,7 +36,9 @@ fn region(text: &str) -> Option<String> {
 pub(super) fn set_endpoint(config: &mut Config, values: &[String], machine: &Machine) -> Result<(), String> {
     config.store.dynamodb.endpoint = match one(values)? {
         "auto" => machine.aws_endpoint.clone(),
-        text => Some(endpoint(text).ok_or_else(|| value::refused(text, "a URL such as http://127.0.0.1:8000, or auto"))?),
+        text => {
+            Some(endpoint(text).ok_or_else(|| value::refused(text, "a URL such as http://127.0.0.1:8000, or auto"))?)
+        }
     };
     Ok(())
 }

@@ -65,6 +65,9 @@ pub(super) const SETTINGS: &[Setting] = &[
     single("etcd_cert_file", etcd::set_cert_file, |config| etcd::shown(config.store.etcd.tls.certificate.as_ref())),
     single("etcd_key_file", etcd::set_key_file, |config| etcd::shown(config.store.etcd.tls.key.as_ref())),
     single("dynamodb_table", dynamodb::set_table, |config| value::quoted(&config.store.dynamodb.table)),
+    single("dynamodb_create_table", dynamodb::set_create_table, |config| {
+        config.store.dynamodb.create_table.to_string()
+    }),
     single("dynamodb_region", dynamodb::set_region, |config| {
         value::quoted(config.store.dynamodb.region.as_deref().unwrap_or("auto"))
     }),
@@ -72,9 +75,6 @@ pub(super) const SETTINGS: &[Setting] = &[
         value::quoted(config.store.dynamodb.endpoint.as_deref().unwrap_or("auto"))
     }),
     single("dynamodb_poll", dynamodb::set_poll, |config| value::quoted(value::show(config.store.dynamodb.poll))),
-    single("dynamodb_create_table", dynamodb::set_create_table, |config| {
-        config.store.dynamodb.create_table.to_string()
-    }),
     single("domain", set_domain, |config| value::quoted(&config.dns.domain)),
     list("apexes", set_apexes, |config| value::list(&config.dns.apexes, Clone::clone)),
     single("kubernetes_zone", set_kubernetes_zone, |config| {

@@ -73,12 +73,17 @@ fn lyfts_table_is_found_by_its_names() {
     let store = load_all(&[], &variables, "").expect("valid").config.store;
     let dynamodb = store.dynamodb;
     assert_eq!((store.kind, dynamodb.table.as_str(), dynamodb.create_table), (store::Kind::DynamoDb, "hosts", true));
-    assert_eq!((dynamodb.region.as_deref(), dynamodb.endpoint.as_deref()), (Some("eu-west-1"), Some("http://localhost:8000")));
+    assert_eq!(
+        (dynamodb.region.as_deref(), dynamodb.endpoint.as_deref()),
+        (Some("eu-west-1"), Some("http://localhost:8000"))
+    );
     let production = [&variables[..], &[("APPLICATION_ENV", "production")]].concat();
     let loaded = load_all(&[], &production, "").expect("valid");
     assert_eq!(loaded.config.store.dynamodb.endpoint.as_deref(), Some("http://localhost:1"));
     assert_eq!(loaded.notes, ["DYNAMODB_URL is ignored: APPLICATION_ENV is not development"]);
-    assert!(refusal(&[], &[("DYNAMODB_TABLE_HOSTS", "a b")], "").starts_with("DYNAMODB_TABLE_HOSTS: `a b` is not the name"));
+    assert!(
+        refusal(&[], &[("DYNAMODB_TABLE_HOSTS", "a b")], "").starts_with("DYNAMODB_TABLE_HOSTS: `a b` is not the name")
+    );
 }
 
 #[test]

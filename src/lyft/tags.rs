@@ -78,9 +78,15 @@ mod tests {
     #[test]
     fn what_somebody_else_stored_is_put_right() {
         let rows = [
-            (json!({"az": 1, "canary": "True", "load_balancing_weight": "05"}), json!({"az": "1", "canary": true, "load_balancing_weight": 5})),
+            (
+                json!({"az": 1, "canary": "True", "load_balancing_weight": "05"}),
+                json!({"az": "1", "canary": true, "load_balancing_weight": 5}),
+            ),
             (json!({"load_balancing_weight": 1000}), json!({"load_balancing_weight": 100})),
-            (json!({"load_balancing_weight": 0, "canary": false}), json!({"load_balancing_weight": 1, "canary": false})),
+            (
+                json!({"load_balancing_weight": 0, "canary": false}),
+                json!({"load_balancing_weight": 1, "canary": false}),
+            ),
             (json!({"load_balancing_weight": "huge", "canary": 1, "x": null}), json!({"x": null})),
         ];
         for (stored, expected) in rows {

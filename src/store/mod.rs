@@ -107,7 +107,12 @@ pub struct Settings {
 impl Settings {
     /// The store in a file of that directory.
     pub fn file(data_dir: PathBuf) -> Settings {
-        Settings { kind: Kind::File, data_dir, etcd: etcd::Settings::default(), dynamodb: dynamodb::Settings::default() }
+        Settings {
+            kind: Kind::File,
+            data_dir,
+            etcd: etcd::Settings::default(),
+            dynamodb: dynamodb::Settings::default(),
+        }
     }
 }
 

@@ -7,8 +7,8 @@ use std::time::Duration;
 use serde_json::Value;
 use smallvec::smallvec;
 
-use super::fields::Fields;
 use super::address;
+use super::fields::Fields;
 use super::reply::Failure;
 use crate::limits;
 use crate::lyft::{self, AZ, CANARY, Stored, Tags, WEIGHT, as_bool, as_integer, as_text, parse_weight};

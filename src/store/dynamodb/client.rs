@@ -162,7 +162,10 @@ impl Client {
             .body(body)
             .map_err(|error| Trouble::Refused(error.to_string()))?;
         let (mut head, body) = request.into_parts();
-        self.signer.sign(&mut head).await.map_err(|reason| Trouble::Away(format!("no request can be signed: {reason}")))?;
+        self.signer
+            .sign(&mut head)
+            .await
+            .map_err(|reason| Trouble::Away(format!("no request can be signed: {reason}")))?;
         let answer = self.connections.send(Request::from_parts(head, body)).await.map_err(|error| match error {
             NoAnswer::Late => Trouble::Late(format!("{}: {error}", self.endpoint)),
             NoAnswer::Broken(reason) => away(reason),

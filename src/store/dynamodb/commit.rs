@@ -15,6 +15,9 @@ use crate::limits;
 use crate::registry::{CommitError, Proposal, Verdict, Word};
 use crate::table::{Cause, Change, Gone, Host, HostKey, Revision};
 
+/// How far apart the numbers of writes are at most, in nanoseconds.
+const SPREAD: u64 = 1_000_000_000;
+
 /// One row of a proposal.
 struct Step {
     key: HostKey,
@@ -133,10 +136,12 @@ impl Engine {
         Some(Step { key, after: Ok(Arc::clone(after)), item, version, check_in, write, seen })
     }
 
-    /// A number that no other write of the row has: greater than the last, and different at each server.
+    /// A number that no other write of the row has: greater than the last, whatever the clock says, and hardly one that
+    /// another server takes at the same time.
     fn version(&self, seen: Option<&Seen>) -> u64 {
-        let moment = self.registry.clock().wall().as_micros().saturating_mul(1000) + random() % 1000;
-        moment.max(seen.and_then(|seen| seen.version).map_or(0, |version| version + 1))
+        let moment = self.registry.clock().wall().as_micros().saturating_mul(1000);
+        let last = seen.and_then(|seen| seen.version).unwrap_or_default();
+        moment.max(last).saturating_add(1 + random() % SPREAD)
     }
 
     /// Takes over what was written, unless somebody else's word on a row is newer by now.

@@ -38,7 +38,13 @@ pub(super) struct Engine {
 }
 
 impl Engine {
-    pub(super) fn new(registry: Arc<Registry>, client: Client, settings: Settings, items: Items, adapt: Adapt) -> Engine {
+    pub(super) fn new(
+        registry: Arc<Registry>,
+        client: Client,
+        settings: Settings,
+        items: Items,
+        adapt: Adapt,
+    ) -> Engine {
         let name = format!("{}-{:08x}", settings.node_name, random() as u32);
         let stats = Arc::new(Stats::default());
         stats.strange.store(items.strange() as u64, Ordering::Relaxed);
@@ -111,6 +117,7 @@ impl Engine {
                 Ok(()) => {
                     tries = 0;
                     self.come_back();
+                    self.write_beats().await;
                     self.announce().await;
                 }
                 // The table is as it was: it will be read when there is capacity again.

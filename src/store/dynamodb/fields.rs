@@ -26,7 +26,10 @@ impl Fields {
         let tags: Value = serde_json::from_str(item.text(TAGS).ok_or_else(rule)?).map_err(|_| rule())?;
         let Value::Object(tags) = tags else { return Err(rule()) };
         let service_repo_name = item.text(REPO).unwrap_or_default().to_owned();
-        Ok(Fields { port, stored: Stored { service_repo_name, revision: revision.to_owned(), tags: lyft::mended(tags) } })
+        Ok(Fields {
+            port,
+            stored: Stored { service_repo_name, revision: revision.to_owned(), tags: lyft::mended(tags) },
+        })
     }
 
     /// Those of a row: what Lyft's API shows of it.

@@ -96,10 +96,17 @@ mod tests {
 
     #[test]
     fn other_keys_are_no_rows() {
-        for (service, address) in
-            [("rollcall/v1/web", "10.0.0.1"), ("rollcall/v1/web", "morse/x"), ("rollcall/v1/", "native/x"), ("a/b", "1"), ("web", "")]
-        {
-            assert!(read(&ItemKey { service: service.into(), address: address.into() }).is_err(), "{service} {address}");
+        for (service, address) in [
+            ("rollcall/v1/web", "10.0.0.1"),
+            ("rollcall/v1/web", "morse/x"),
+            ("rollcall/v1/", "native/x"),
+            ("a/b", "1"),
+            ("web", ""),
+        ] {
+            assert!(
+                read(&ItemKey { service: service.into(), address: address.into() }).is_err(),
+                "{service} {address}"
+            );
         }
     }
 }

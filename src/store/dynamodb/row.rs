@@ -91,8 +91,7 @@ fn bare(key: &HostKey, ttl: Duration, now: Timestamp) -> Result<Host, Invalid> {
     }
     let (service, id) = (key.service.clone(), key.id.clone());
     let target = Target::parse("ip_address", [address])?;
-    let registration =
-        Registration { ttl: Some(ttl), ..Registration::new(service, Dialect::Lyft, id, target) };
+    let registration = Registration { ttl: Some(ttl), ..Registration::new(service, Dialect::Lyft, id, target) };
     Ok(Host::new(registration, now))
 }
 

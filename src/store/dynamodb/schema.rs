@@ -50,9 +50,7 @@ pub(super) async fn ensure(client: &Client, table: &str, creates: bool) -> Resul
 
 /// Keys, index and throughput as Lyft's service makes them.
 fn layout() -> Map<String, Value> {
-    let keys = |hash: &str, range: &str| {
-        json!([{ "AttributeName": hash, "KeyType": "HASH" }, { "AttributeName": range, "KeyType": "RANGE" }])
-    };
+    let keys = |hash: &str, range: &str| json!([{ "AttributeName": hash, "KeyType": "HASH" }, { "AttributeName": range, "KeyType": "RANGE" }]);
     let units = |read: u32, write: u32| json!({ "ReadCapacityUnits": read, "WriteCapacityUnits": write });
     let attributes: Vec<Value> = [SERVICE, ADDRESS, REPO]
         .into_iter()
@@ -86,7 +84,11 @@ fn check(described: &Value, table: &str) -> Result<(), NoTable> {
     }
     let indexes = described["GlobalSecondaryIndexes"].as_array().map_or(&[][..], Vec::as_slice);
     if !indexes.iter().any(|index| index["IndexName"] == INDEX) {
-        tracing::warn!(table, index = INDEX, "the table lacks an index that a Lyft service asks: rollcall does not need it");
+        tracing::warn!(
+            table,
+            index = INDEX,
+            "the table lacks an index that a Lyft service asks: rollcall does not need it"
+        );
     }
     Ok(())
 }

@@ -100,7 +100,7 @@ mod tests {
 
     #[test]
     fn who_says_nothing_new_is_gone() {
-        let at = |secs| Timestamp::from_micros(secs * 1_000_000);
+        let at = |secs: u64| Timestamp::from_micros(secs * 1_000_000);
         let patience = Duration::from_secs(15);
         let mut servers = Servers::new("a".into());
         servers.hear(&word("a", "1"), at(0));

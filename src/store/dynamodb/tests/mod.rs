@@ -1,5 +1,6 @@
 //! Items and rows in both directions.
 
+mod battery;
 mod rows;
 
 use std::time::Duration;

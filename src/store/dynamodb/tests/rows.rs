@@ -5,7 +5,8 @@ use super::super::row;
 use super::*;
 use crate::table::{Check, Host, Port, Registration, Status, Target, Weights};
 
-const TAGS_OF_LYFT: &str = r#"{"region": "us-east-1", "az": "us-east-1a", "instance_id": "i-1", "load_balancing_weight": 7}"#;
+const TAGS_OF_LYFT: &str =
+    r#"{"region": "us-east-1", "az": "us-east-1a", "instance_id": "i-1", "load_balancing_weight": 7}"#;
 
 fn web() -> HostKey {
     key("web", Dialect::Lyft, "10.0.0.1")
