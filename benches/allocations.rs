@@ -71,7 +71,7 @@ fn count(registry: &Registry, packet: &[u8], transport: Transport) -> [usize; 3]
     let snapshot = registry.snapshot();
     let mut answer = || {
         let settings = dns::Settings::default();
-        let view = dns::View { zones: &snapshot.zones, loaded: true, settings: &settings, limiter: None };
+        let view = dns::View { zones: &snapshot.zones, loaded: true, settings: &settings, limiter: None, stale: false };
         let request = dns::Request { packet, transport, client: None, spare: 0, keep: None };
         let outcome = dns::respond(&view, &request, now, &mut random, &mut out);
         assert!(!matches!(outcome, Outcome::Dropped(_)));

@@ -74,6 +74,29 @@ pub const LEASE_MIN: Duration = Duration::from_secs(1);
 pub const LEASE_MAX: Duration = Duration::from_secs(366 * 24 * 3600);
 /// Changes the journal remembers; a reader further behind reads the table whole.
 pub const JOURNAL_CHANGES: usize = 8192;
+/// The part of a TTL, from its end, in which a host is late; also the window in which ends of leases count together. Who
+/// beats every third of its TTL is never late, who beats every half of it neither.
+pub const BRAKE_WINDOW_PART: u32 = 3;
+/// Time for which the deregistration of a host without a lease is remembered.
+pub const BRAKE_UNLEASED: Duration = Duration::from_secs(30);
+/// Time before the end of a lease at which it is decided whether its host is kept: a timer is late by less.
+pub const BRAKE_LEAD: Duration = Duration::from_secs(1);
+/// How long a host is kept past its lease at most, whatever its TTL, unless a setting says otherwise.
+pub const BRAKE_CAP: Duration = Duration::from_secs(3600);
+/// The most that can be set for the same: past a day nobody means an outage.
+pub const BRAKE_CAP_MAX: Duration = Duration::from_secs(24 * 3600);
+/// The most times of its TTL that can be set for the same.
+pub const BRAKE_CAP_TIMES: u64 = 100;
+/// Most hosts a second that can be set to leave once the brake lets go.
+pub const BRAKE_RELEASE_RATE: u64 = 1_000_000;
+/// Time from one portion of them to the next.
+pub const BRAKE_RELEASE_STEP: Duration = Duration::from_millis(100);
+/// Services with a rule of their own.
+pub const BRAKE_SERVICES: usize = 10_000;
+/// Services and hosts that one answer about the brake lists.
+pub const BRAKE_LISTED: usize = 1000;
+/// Longest TTL of records of hosts that are kept past their lease (RFC 8767 5: 30 s).
+pub const STALE_TTL_MAX: Duration = Duration::from_secs(30);
 /// Deadlines looked at under one hold of the lock; the rest follow at once in further holds, so writers get between.
 pub const DEADLINES_PER_TICK: usize = 256;
 
@@ -440,3 +463,8 @@ pub const DYNAMODB_POLL_MIN: Duration = Duration::from_millis(100);
 pub const DYNAMODB_POLL_MAX: Duration = Duration::from_secs(300);
 /// Octets of a profile file of AWS: its region is looked for in it.
 pub const AWS_PROFILE_OCTETS: u64 = 1024 * 1024;
+/// Share of a TTL in which a second heartbeat is not passed on to etcd: by so much less than its TTL a host may be
+/// silent, and clients beat in a third of it.
+pub const ETCD_FRESH_SHARE: u32 = 10;
+/// Longest time of the same.
+pub const ETCD_FRESH_MAX: Duration = Duration::from_secs(1);

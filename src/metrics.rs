@@ -19,7 +19,7 @@ use prometheus_client::registry::Registry as Families;
 
 use crate::clock::Timestamp;
 use crate::registry::Registry;
-use crate::table::{Dialect, Revision, Status};
+use crate::table::{Dialect, Phase, Release, Revision, Status};
 
 /// The media type of [`Metrics::encode`].
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -141,6 +141,11 @@ struct RequestLabels {
 #[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
 struct RouteLabels {
     route: String,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
+struct ReasonLabels {
+    reason: &'static str,
 }
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
@@ -356,6 +361,37 @@ impl fmt::Debug for Table {
     }
 }
 
+impl Table {
+    fn encode_brake(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let brake = self.0.brake(0);
+        let is_braked = matches!(brake.table.phase, Phase::Braked { .. });
+        let first = [brake.since, brake.table.since()].into_iter().flatten().min();
+        for (name, help, value) in [
+            ("brake_table", "Whether the whole table is braked", i64::from(is_braked)),
+            ("brake_services", "Services whose expiry is braked", count(brake.braked)),
+            ("brake_hosts_held", "Hosts that are kept past their lease", count(brake.table.held)),
+            (
+                "brake_since_seconds",
+                "Unix time since when something is braked, 0 while nothing is",
+                first.map_or(0, in_seconds),
+            ),
+        ] {
+            let gauge = ConstGauge::new(value);
+            gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)?;
+        }
+        let kept = ConstCounter::new(brake.totals.kept);
+        let help = "Hosts that were kept past their lease";
+        kept.encode(encoder.encode_descriptor("brake_hosts_kept", help, None, kept.metric_type())?)?;
+        let help = "Hosts that are kept no more, by reason";
+        let mut family = encoder.encode_descriptor("brake_hosts_released", help, None, kept.metric_type())?;
+        for (reason, number) in Release::ALL.into_iter().zip(brake.totals.released) {
+            let labels = ReasonLabels { reason: reason.as_str() };
+            ConstCounter::new(number).encode(family.encode_family(&labels)?)?;
+        }
+        Ok(())
+    }
+}
+
 impl Collector for Table {
     fn encode(&self, mut encoder: DescriptorEncoder) -> fmt::Result {
         let (snapshot, now) = (self.0.snapshot_arc(), self.0.now());
@@ -374,6 +410,7 @@ impl Collector for Table {
         let ended = ConstCounter::new(self.0.ended());
         let help = "Hosts whose lease has ended";
         ended.encode(encoder.encode_descriptor("leases_ended", help, None, ended.metric_type())?)?;
+        self.encode_brake(&mut encoder)?;
         let still = ConstCounter::new(self.0.clock().stood_still().as_secs_f64());
         let help = "Time in which the process stood still; no lease lost it";
         still.encode(encoder.encode_descriptor("stood_still_seconds", help, None, still.metric_type())?)?;

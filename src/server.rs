@@ -72,7 +72,8 @@ impl Server {
         for doubt in &doubts {
             tracing::warn!("{doubt}");
         }
-        let registry = Arc::new(Registry::new(clock, zones, config.store.kind.durability()));
+        let registry = Registry::new(clock, zones, config.store.kind.durability());
+        let registry = Arc::new(registry.braked(config.brake.rules(), run::seed()));
         let metrics = Arc::new(Metrics::new(&registry));
         let readiness = Arc::new(Readiness::default());
         let desk = desk(config.dns.clone(), &dns_addrs, &registry, &metrics);

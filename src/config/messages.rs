@@ -1,6 +1,7 @@
 //! Settings of DNS messages: who may ask, cookies, what this server says of itself.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::time::Duration;
 
 use super::value::{self, one};
 use super::{Config, Machine};
@@ -23,6 +24,12 @@ pub(super) fn set_udp_octets(config: &mut Config, values: &[String], _: &Machine
     let (least, most) = (limits::UDP_REPLY_OCTETS_NO_EDNS as u64, u64::from(limits::UDP_REPLY_OCTETS_MOST));
     let octets = value::number(one(values)?, least, most)?;
     config.dns.udp_octets = u16::try_from(octets).unwrap_or(limits::UDP_REPLY_OCTETS);
+    Ok(())
+}
+
+pub(super) fn set_stale_ttl(config: &mut Config, values: &[String], _: &Machine) -> Result<(), String> {
+    let ttl = value::seconds(one(values)?, Duration::from_secs(1), limits::STALE_TTL_MAX)?;
+    config.dns.policy.stale_ttl = u32::try_from(ttl.as_secs()).unwrap_or(1);
     Ok(())
 }
 

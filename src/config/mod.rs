@@ -4,6 +4,7 @@
 //! over the file, that over the defaults. Every value is checked wherever it stands, also where another
 //! one wins, and an [`Error`] names the place: the flag, the variable, or file, line and key.
 
+mod brake;
 mod checks;
 mod dynamodb;
 mod env;
@@ -23,6 +24,7 @@ use std::time::Duration;
 use crate::zone::Policy;
 use crate::{dns, http, limits, probe, store, telemetry};
 
+pub use brake::Brake;
 pub use env::{Environment, Machine};
 pub use origin::{Error, Origin};
 
@@ -35,6 +37,8 @@ pub struct Config {
     pub http: http::Settings,
     /// The DNS side.
     pub dns: Dns,
+    /// The brake on mass expiry.
+    pub brake: Brake,
     /// Networks that no check asks.
     pub check_deny: Vec<(IpAddr, u8)>,
     /// Networks that checks ask beside the addresses of their own host.
@@ -136,6 +140,7 @@ impl Config {
                 chaos_identity: true,
                 advertise: Vec::new(),
             },
+            brake: Brake::default(),
             check_deny: probe::DENIED.to_vec(),
             check_allow: probe::ALLOWED.to_vec(),
             check_redirects: false,

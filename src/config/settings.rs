@@ -7,9 +7,10 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::value::{self, one};
-use super::{Config, Machine, checks, dynamodb, etcd, messages, node};
+use super::{Config, Machine, brake, checks, dynamodb, etcd, messages, node};
 use crate::dns::Listeners;
 use crate::store::Kind;
+use crate::table::Single;
 use crate::zone::{AddressOrder, EmptyService, SrvSubset};
 use crate::{limits, telemetry};
 
@@ -85,6 +86,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         value::list(&config.dns.reverse, |(address, prefix)| format!("{address}/{prefix}"))
     }),
     single("record_ttl", set_record_ttl, |config| value::quoted(shown_seconds(config.dns.policy.record_ttl))),
+    single("stale_ttl", messages::set_stale_ttl, |config| value::quoted(shown_seconds(config.dns.policy.stale_ttl))),
     single("negative_ttl", set_negative_ttl, |config| value::quoted(shown_seconds(config.dns.policy.negative_ttl))),
     single("only_passing", set_only_passing, |config| config.dns.policy.only_passing.to_string()),
     single("empty_service", set_empty_service, |config| {
@@ -120,6 +122,21 @@ pub(super) const SETTINGS: &[Setting] = &[
     single("chaos_identity", messages::set_chaos_identity, |config| config.dns.chaos_identity.to_string()),
     single("host_ttl", set_host_ttl, |config| value::quoted(config.http.host_ttl.map_or("none".into(), value::show))),
     single("lyft_host_ttl", set_lyft_host_ttl, |config| value::quoted(value::show(config.http.lyft_host_ttl))),
+    single("brake", brake::set_brake, |config| config.brake.rules.service.enabled.to_string()),
+    single("brake_share", brake::set_share, |config| config.brake.rules.service.share.to_string()),
+    single("brake_table_share", brake::set_table_share, |config| config.brake.rules.table_share.to_string()),
+    single("brake_least", brake::set_least, |config| config.brake.rules.service.least.to_string()),
+    single("brake_cap", brake::set_cap, |config| config.brake.rules.service.cap.to_string()),
+    single("brake_cap_most", brake::set_cap_most, |config| {
+        value::quoted(value::show(config.brake.rules.service.cap_most))
+    }),
+    single("brake_single", brake::set_single, |config| {
+        value::quoted(word_of(config.brake.rules.service.single, &Single::ALL))
+    }),
+    single("brake_release_rate", brake::set_release_rate, |config| config.brake.rules.release_rate.to_string()),
+    list("brake_services", brake::set_services, |config| {
+        value::list(&config.brake.services, |(service, words)| format!("{service} {}", words.join(" ")))
+    }),
     list("check_deny", set_check_deny, |config| value::list(&config.check_deny, network)),
     list("check_allow", set_check_allow, |config| value::list(&config.check_allow, network)),
     single("check_redirects", set_check_redirects, |config| config.check_redirects.to_string()),
@@ -168,7 +185,13 @@ pub(super) fn is_key(key: &str) -> bool {
 pub(super) fn is_bare(key: &str) -> bool {
     matches!(
         key,
-        "catalog_hides_critical"
+        "brake"
+            | "brake_cap"
+            | "brake_least"
+            | "brake_release_rate"
+            | "brake_share"
+            | "brake_table_share"
+            | "catalog_hides_critical"
             | "chaos_identity"
             | "dynamodb_create_table"
             | "etcd_services"

@@ -403,7 +403,7 @@ mod tests {
         let zones = Zones::new(vec![Zone::new(file, Grammar::Static, &Policy::default(), &[])], Policy::default());
         let name = Name::parse("name", name, &origin).expect("a name");
         let packet = query(&name, type_number(qtype).expect("a type"), 1232);
-        let view = View { zones: &zones, loaded: true, settings: &Settings::default(), limiter: None };
+        let view = View { zones: &zones, loaded: true, settings: &Settings::default(), limiter: None, stale: false };
         let request = Request { packet: &packet, transport: Transport::Udp, client: None, spare: 0, keep: None };
         let mut out = Vec::new();
         respond(&view, &request, Timestamp::default(), &mut Random::new(1), &mut out);

@@ -24,7 +24,8 @@ use crate::zone::{Answer, Asker, Authority, ExtendedError, Question, Random, Rco
 
 const NOT_AUTHORITATIVE: ExtendedError =
     ExtendedError { code: 20, text: Words::Fixed("no zone of this server holds the name") };
-const NOT_READY: ExtendedError = ExtendedError { code: 14, text: Words::Fixed("the table is not loaded yet") };
+const NOT_READY: ExtendedError =
+    ExtendedError { code: 14, text: Words::Fixed("the table is not loaded yet, or too old") };
 const NOT_SUPPORTED: ExtendedError = ExtendedError { code: 21, text: Words::Fixed("only class IN is served") };
 const PROHIBITED: ExtendedError =
     ExtendedError { code: 18, text: Words::Fixed("queries from this address are not allowed") };
@@ -43,6 +44,8 @@ pub struct View<'v> {
     pub settings: &'v Settings,
     /// Counts of replies, where they are limited.
     pub limiter: Option<&'v Limiter>,
+    /// Whether the table may be older than its engine, which cannot be reached (R101).
+    pub stale: bool,
 }
 
 /// A packet and how it came.
@@ -96,7 +99,7 @@ pub fn respond(
     random: &mut Random,
     out: &mut Vec<u8>,
 ) -> Outcome {
-    let outcome = fast::respond(view, request, now, random, out);
+    let outcome = if view.stale { None } else { fast::respond(view, request, now, random, out) };
     outcome.unwrap_or_else(|| respond_in_full(view, request, now, random, out))
 }
 
@@ -226,6 +229,7 @@ impl Exchange<'_> {
             room: self.room(),
             client: self.request.client.map_or(0, client_number),
             explain: self.envelope.edns.is_some(),
+            stale: self.view.stale,
         };
         let answer = zone.answer(question, &asker, random);
         self.say(qtype, &zone, &answer, out)
@@ -386,7 +390,10 @@ impl Session<'_> {
         let Engine { registry, settings, limiter, log, stats, .. } = self.engine;
         let now = self.now;
         let limiter = limiter.as_ref();
-        let view = View { zones: &self.snapshot.zones, loaded: self.snapshot.loaded, settings, limiter };
+        let stale = registry.is_away();
+        // What is too old is as good as not known.
+        let loaded = self.snapshot.loaded && !(stale && registry.is_too_old(now));
+        let view = View { zones: &self.snapshot.zones, loaded, settings, limiter, stale };
         // A fault in one answer must not end a worker; the client gets silence and asks again.
         match catch_unwind(AssertUnwindSafe(|| respond(&view, request, now, random, out))) {
             Ok(Outcome::Dropped(reason)) => stats.dropped(reason),

@@ -17,6 +17,7 @@
 //!
 //! A reader never sees a row that a crash could take back; a writer's next read always sees its write.
 
+mod brake;
 mod duty;
 mod expiry;
 mod follow;
@@ -34,7 +35,9 @@ use tokio::sync::{Notify, oneshot, watch};
 
 use crate::clock::{Clock, Timestamp};
 use crate::limits;
-use crate::table::{Applied, Change, Compacted, Event, Host, HostKey, HostTable, Hosts, Journal, Rejection, Revision};
+use crate::table::{
+    Applied, Change, Compacted, Event, Host, HostKey, HostTable, Hosts, Journal, Rejection, Revision, Rules,
+};
 use crate::zone::Zones;
 
 pub use duty::Duty;
@@ -153,6 +156,8 @@ pub struct Registry {
     durability: Durability,
     /// Hosts whose lease has ended since the start.
     ended: AtomicU64,
+    /// The rules by which mass expiry is braked, and the seed of the order in which hosts leave then.
+    brake: Option<(Rules, u64)>,
 }
 
 impl Registry {
@@ -181,6 +186,7 @@ impl Registry {
             clock,
             durability,
             ended: AtomicU64::new(0),
+            brake: None,
         }
     }
 
@@ -188,7 +194,7 @@ impl Registry {
     /// that was given out; the next is greater.
     pub fn load(&self, rows: impl IntoIterator<Item = Host>, revision: Revision, serial: u32) {
         let now = self.clock.now();
-        let table = HostTable::restore(rows, revision, now);
+        let table = self.empty_table().filled(rows, revision, now);
         let mut core = self.core.lock();
         let zones = core.zones.render(table.hosts(), serial);
         core.table = table;
@@ -265,7 +271,7 @@ impl Registry {
             return Err(SubmitError::NotLoaded.into());
         }
         let now = self.clock.now();
-        let next_deadline = core.table.deadlines().next();
+        let next_deadline = core.table.next_due();
         let events = decide(core.table.hosts(), now)?;
         let (applied, changes) = core.apply_all(events, now).map_err(SubmitError::Rejected)?;
         let published = self.snapshot.load();
@@ -289,7 +295,7 @@ impl Registry {
             }
             Durability::Grouped => None,
         };
-        let wake = is_earlier(core.table.deadlines().next(), next_deadline);
+        let wake = is_earlier(core.table.next_due(), next_deadline);
         drop(core);
         if wake {
             self.earlier_deadline.notify_one();
@@ -306,11 +312,12 @@ impl Registry {
         let mut core = self.core.lock();
         let now = self.clock.now();
         let changes = core.table.tick(now, limits::DEADLINES_PER_TICK);
-        let more = core.table.deadlines().next().is_some_and(|next| next <= now);
+        let more = core.table.next_due().is_some_and(|next| next <= now);
         self.ended.fetch_add(changes.len() as u64, Ordering::Relaxed);
         if let Some(last) = changes.last() {
             tracing::info!(hosts = changes.len(), last = %last.key(), "leases have ended");
         }
+        self.tell(&mut core);
         core.staged.extend(changes);
         if self.durability == Durability::Immediate
             && let Some(batch) = core.take_batch()
@@ -329,7 +336,8 @@ impl Registry {
 
     /// The moment at which a lease may end next.
     pub fn next_deadline(&self) -> Option<Timestamp> {
-        self.core.lock().table.deadlines().next()
+        let next = self.core.lock().table.next_due()?;
+        Some(next.max(self.not_before().unwrap_or(next)))
     }
 
     /// The deadlines, earliest first, at most `most` of them.

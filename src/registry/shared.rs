@@ -6,7 +6,10 @@
 //! so a 2xx leaves when the change is both in the engine and in the snapshot. A conflict means that somebody else wrote;
 //! the event is worked out anew on what they wrote.
 
+use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -88,6 +91,10 @@ pub(super) struct Shared {
     requests: parking_lot::Mutex<Option<Requests>>,
     /// Why the engine cannot be reached; `None` while it can.
     away: watch::Sender<Option<Arc<str>>>,
+    /// Since when, in microseconds; 0 while it can: for those who must not wait for a lock.
+    away_since: AtomicU64,
+    /// How old the table may be, in microseconds.
+    max_stale: AtomicU64,
     duty: watch::Sender<Arc<Duty>>,
 }
 
@@ -99,6 +106,8 @@ impl Default for Shared {
             sender,
             requests: parking_lot::Mutex::new(Some(requests)),
             away: watch::Sender::new(None),
+            away_since: AtomicU64::new(0),
+            max_stale: AtomicU64::new(u64::MAX),
             duty: watch::Sender::new(Arc::default()),
         }
     }
@@ -119,11 +128,32 @@ impl Registry {
 
     /// Says why the engine cannot be reached, or that it can.
     pub fn set_away(&self, reason: Option<&str>) {
+        let since = reason.map_or(0, |_| self.now().as_micros());
+        if reason.is_none() || !self.is_away() {
+            self.shared.away_since.store(since, Ordering::Release);
+        }
         self.shared.away.send_if_modified(|away| {
             let changed = away.as_deref() != reason;
             *away = reason.map(Into::into);
             changed
         });
+    }
+
+    /// Whether the engine of a shared table cannot be reached.
+    pub fn is_away(&self) -> bool {
+        self.shared.away_since.load(Ordering::Acquire) != 0
+    }
+
+    /// Whether it has been so for longer than the operator lets the table be used.
+    pub fn is_too_old(&self, now: Timestamp) -> bool {
+        let since = self.shared.away_since.load(Ordering::Acquire);
+        since != 0 && now.as_micros().saturating_sub(since) > self.shared.max_stale.load(Ordering::Relaxed)
+    }
+
+    /// How long the table is used while the engine is away; `None` is for ever.
+    pub fn set_max_stale(&self, most: Option<Duration>) {
+        let micros = most.map_or(u64::MAX, |most| u64::try_from(most.as_micros()).unwrap_or(u64::MAX));
+        self.shared.max_stale.store(micros, Ordering::Relaxed);
     }
 
     /// Why the engine of a shared table cannot be reached; `None` while it can.
@@ -161,32 +191,55 @@ impl Registry {
     pub fn absorb(&self, words: Vec<Word>) {
         let mut core = self.core.lock();
         let now = self.clock.now();
-        let next_deadline = core.table.deadlines().next();
-        let mut ended = 0;
+        let next_deadline = core.table.next_due();
+        // What lapsed together is decided on together: it waits for the end, or for news of one of them.
+        let mut lapsed = Lapsed::default();
         for word in words {
+            if lapsed.keys.contains(&word.key()) {
+                self.lapse(&mut core, std::mem::take(&mut lapsed), now);
+            }
             let change = match word {
                 Word::Put { host, at } => {
                     let cause = Cause::Api(host.dialect);
                     core.table.absorb(*host, at, cause, now)
                 }
-                Word::Gone { key, at, why } => {
-                    ended += u64::from(why == Gone::Lapsed);
-                    let cause = if why == Gone::Lapsed { Cause::Expiry } else { Cause::Api(key.dialect) };
+                Word::Gone { key, at, why: Gone::Deregistered } => {
+                    let cause = Cause::Api(key.dialect);
                     core.table.absorb_removal(&key, at, cause, now)
+                }
+                Word::Gone { key, at, why: Gone::Lapsed } => {
+                    lapsed.at = lapsed.at.max(at);
+                    lapsed.keys.insert(key);
+                    None
                 }
             };
             let consequences = core.table.take_consequences();
             core.staged.extend(change.into_iter().chain(consequences));
         }
-        self.ended.fetch_add(ended, std::sync::atomic::Ordering::Relaxed);
+        self.lapse(&mut core, lapsed, now);
+        self.tell(&mut core);
         if let Some(batch) = core.take_batch() {
             self.publish_locked(&mut core, batch);
         }
-        let wake = is_earlier(core.table.deadlines().next(), next_deadline);
+        let wake = is_earlier(core.table.next_due(), next_deadline);
         drop(core);
         if wake {
             self.earlier_deadline.notify_one();
         }
+    }
+
+    /// Removes hosts whose leases have ended, unless the brake keeps them.
+    fn lapse(&self, core: &mut Core, lapsed: Lapsed, now: Timestamp) {
+        if lapsed.keys.is_empty() {
+            return;
+        }
+        let mut keys: Vec<HostKey> = lapsed.keys.into_iter().collect();
+        keys.sort_unstable();
+        core.table.reach(lapsed.at);
+        let changes = core.table.lapse(&keys, now);
+        let ended = changes.iter().filter(|change| change.after.is_none()).count();
+        self.ended.fetch_add(ended as u64, Ordering::Relaxed);
+        core.staged.extend(changes);
     }
 
     /// Leaves the end of a host's lease to the engine again, see [`HostTable::renew_here`](crate::table::HostTable::renew_here).
@@ -199,6 +252,18 @@ impl Registry {
     /// Lets every lease stand still, or run again from now on: for an engine that keeps none itself.
     pub fn keep_leases(&self, elsewhere: bool) {
         self.core.lock().table.keep_leases(elsewhere, self.clock.now());
+        self.earlier_deadline.notify_one();
+    }
+
+    /// Takes over heartbeats that other servers heard: each host's lease lasts from its moment.
+    pub fn heard(&self, beats: &[(HostKey, Timestamp)]) {
+        let mut core = self.core.lock();
+        let now = self.clock.now();
+        for (key, at) in beats {
+            core.table.heard(key, *at, now);
+        }
+        self.tell(&mut core);
+        drop(core);
         self.earlier_deadline.notify_one();
     }
 
@@ -282,22 +347,67 @@ impl Registry {
         applied.into_iter().map(one).collect()
     }
 
-    /// What time alone does, in a shared table: proposed by the one server whose duty the row is, and looked at again by
-    /// all others, as that one may be gone.
+    /// What time alone does, in a shared table. A host whose time has come is gone at every server at once; what a check
+    /// comes to is proposed by the one server whose duty the row is, and looked at again by all others, as that one may be
+    /// gone. What the engine has to hear of an end is proposed, too.
     pub(super) fn expire_shared(&self) -> bool {
+        if self.is_away() {
+            return false;
+        }
         let mut core = self.core.lock();
         let now = self.clock.now();
         let (hosts, revision) = (core.table.hosts().clone(), core.table.revision());
         let changes = core.table.tick(now, limits::DEADLINES_PER_TICK);
-        core.table.roll_back(hosts, revision, &changes, now.after(RETRY));
-        let more = core.table.deadlines().next().is_some_and(|next| next <= now);
+        let (ended, mut proposed): (Vec<Change>, Vec<Change>) =
+            changes.iter().cloned().partition(|change| change.cause == Cause::Expiry);
+        if proposed.is_empty() {
+            core.staged.extend(ended.iter().cloned());
+        } else {
+            core.table.rehearse(true);
+            core.table.roll_back(hosts, revision, &changes, now.after(RETRY));
+            core.table.rehearse(false);
+            for change in &ended {
+                let again = core.table.absorb_removal(&change.key(), revision, Cause::Expiry, now);
+                let consequences = core.table.take_consequences();
+                core.staged.extend(again.into_iter().chain(consequences));
+            }
+        }
+        self.ended.fetch_add(ended.len() as u64, Ordering::Relaxed);
+        self.tell(&mut core);
+        if let Some(batch) = core.take_batch() {
+            self.publish_locked(&mut core, batch);
+        }
+        let more = core.table.next_due().is_some_and(|next| next <= now);
         drop(core);
         let duty = self.duty();
-        for change in changes.into_iter().filter(|change| duty.is_own(&change.key())) {
+        // Of a lease that the engine keeps it knows the end.
+        proposed.extend(ended.into_iter().filter(|change| !change.host().lease.is_kept()));
+        for change in proposed.into_iter().filter(|change| duty.is_own(&change.key())) {
             // Nobody waits: what is refused is due again soon.
             let _ = self.propose(vec![change], Vec::new());
         }
         more
+    }
+
+    /// When to look again at what time does: not at once while the engine is away.
+    pub(super) fn not_before(&self) -> Option<Timestamp> {
+        self.is_away().then(|| self.now().after(RETRY))
+    }
+}
+
+/// Hosts whose leases have ended, as of a revision.
+#[derive(Default)]
+struct Lapsed {
+    keys: HashSet<HostKey>,
+    at: Revision,
+}
+
+impl Word {
+    fn key(&self) -> HostKey {
+        match self {
+            Word::Put { host, .. } => host.key(),
+            Word::Gone { key, .. } => key.clone(),
+        }
     }
 }
 
@@ -305,6 +415,7 @@ impl Core {
     /// What events would do, all of them or none; the table is as it was.
     fn dry_run(&mut self, events: Vec<Event>, now: Timestamp) -> Result<Plan, crate::table::Rejection> {
         let (hosts, revision) = (self.table.hosts().clone(), self.table.revision());
+        self.table.rehearse(true);
         let mut plan = Plan { applied: Vec::with_capacity(events.len()), changes: Vec::new(), renewals: Vec::new() };
         let mut undone = Vec::new();
         let mut refused = None;
@@ -326,6 +437,7 @@ impl Core {
             }
         }
         self.table.roll_back(hosts, revision, &undone, now);
+        self.table.rehearse(false);
         match refused {
             Some(rejection) => Err(rejection),
             None => Ok(plan),

@@ -59,7 +59,7 @@ impl World<'_> {
     fn reply(&self, asked: &Asked) -> Option<Dissected> {
         let packet = dns::query(&asked.name, asked.qtype, limits::UDP_REPLY_OCTETS);
         let settings = dns::Settings { udp_octets: self.udp_octets, ..dns::Settings::default() };
-        let view = View { zones: self.zones, loaded: self.loaded, settings: &settings, limiter: None };
+        let view = View { zones: self.zones, loaded: self.loaded, settings: &settings, limiter: None, stale: false };
         let request = Request { packet: &packet, transport: Transport::Udp, client: None, spare: 0, keep: None };
         let mut out = Vec::new();
         dns::respond(&view, &request, self.now, &mut Random::new(self.seed), &mut out);

@@ -195,8 +195,8 @@ fn message_settings(config: &config::Config) -> Result<dns::Settings> {
     })
 }
 
-/// What the order of records begins with: other in every process, no secret.
-fn seed() -> u64 {
+/// What an order of records, or of hosts that leave, begins with: other in every process, no secret.
+pub(super) fn seed() -> u64 {
     RandomState::new().hash_one(0)
 }
 

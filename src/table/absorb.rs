@@ -43,7 +43,7 @@ impl HostTable {
                 for (kept, said) in before.checks.iter().zip(&host.checks) {
                     kept.output.write(&said.output.read());
                 }
-                before.lease.renew(now);
+                self.renew(&before, now);
                 before.lease.keep(host.lease.is_kept());
                 None
             }
@@ -67,15 +67,20 @@ impl HostTable {
         Some(self.replace(Some(before), None, cause, now))
     }
 
+    /// Says whether what is applied from now on is to be taken back by [`HostTable::roll_back`].
+    pub fn rehearse(&mut self, on: bool) {
+        self.rehearsing = on;
+    }
+
     /// The next change has that revision, where the table is not past it.
-    fn reach(&mut self, revision: Revision) {
+    pub fn reach(&mut self, revision: Revision) {
         self.revision = self.revision.max(Revision(revision.0.saturating_sub(1)));
     }
 
     /// Lets a lease that is kept elsewhere run here, from a renewal that its keeper does not hear of.
     pub fn renew_here(&mut self, key: &HostKey, now: Timestamp) {
         if let Some(host) = self.hosts.get(key).cloned() {
-            host.lease.renew(now);
+            self.renew(&host, now);
             host.lease.keep(false);
             self.unschedule(&host);
             self.schedule(&host);
@@ -89,12 +94,21 @@ impl HostTable {
             let of_checks = host.checks.iter().filter_map(|check| check.lease());
             for lease in of_checks.chain([&host.lease]).filter(|lease| lease.ttl().is_some()) {
                 lease.keep(elsewhere);
-                if !elsewhere {
-                    lease.renew(now);
-                }
+            }
+            if !elsewhere {
+                host.checks.iter().for_each(|check| check.renew(now));
+                self.renew(&host, now);
             }
             self.unschedule(&host);
             self.schedule(&host);
+        }
+    }
+
+    /// Takes over a heartbeat that somebody else heard; the lease lasts from `at`, which may be later than `now`.
+    pub fn heard(&mut self, key: &HostKey, at: Timestamp, now: Timestamp) {
+        if let Some(host) = self.hosts.get(key).cloned() {
+            host.lease.renew(at);
+            self.renew(&host, now);
         }
     }
 

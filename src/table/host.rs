@@ -121,8 +121,12 @@ impl Host {
     /// The next moment at which time alone changes the row: its lease ends, a TTL of a check does, or a check has been
     /// critical for too long.
     pub fn due(&self) -> Option<Timestamp> {
-        let checks = self.checks.iter().flat_map(|check| [check.lapses(), check.condemns()]);
-        checks.flatten().chain(self.lease.expires()).min()
+        self.checks_due().into_iter().chain(self.lease.ends()).min()
+    }
+
+    /// The same of its checks alone.
+    pub(super) fn checks_due(&self) -> Option<Timestamp> {
+        self.checks.iter().flat_map(|check| [check.lapses(), check.condemns()]).flatten().min()
     }
 
     /// Whether two rows say the same: all but lease time, revisions, and the moments and words of checks.

@@ -8,6 +8,7 @@
 //! happens to the table afterwards. Only leases are shared between the copies (see [`Lease`]).
 
 mod absorb;
+mod brake;
 mod change;
 mod check;
 mod deadline;
@@ -16,6 +17,7 @@ mod event;
 mod host;
 mod journal;
 mod key;
+mod lapse;
 mod lease;
 mod node;
 mod restore;
@@ -30,6 +32,9 @@ use crate::clock::Timestamp;
 use crate::limits;
 
 pub use absorb::Gone;
+use brake::Brake;
+
+pub use brake::{BrakeView, GroupView, Note, Phase, Release, Rule, Rules, Scope, Single, Totals};
 pub use change::{Cause, Change, Revision};
 pub use check::{Check, Output, Said, Status, Title};
 pub use deadline::Deadlines;
@@ -55,13 +60,27 @@ pub struct HostTable {
     revision: Revision,
     /// What changes of nodes did to the hosts on them, until somebody takes it.
     consequences: Vec<Change>,
+    brake: Brake,
+    /// Whether what happens is about to be taken back: the brake counts nothing of it.
+    rehearsing: bool,
 }
 
 impl HostTable {
     /// A table of rows read from a store, at the revision the store had. Each lease begins anew, and so does
     /// what else runs out.
     pub fn restore(rows: impl IntoIterator<Item = Host>, revision: Revision, now: Timestamp) -> HostTable {
-        let mut table = HostTable { revision, ..HostTable::default() };
+        HostTable::default().filled(rows, revision, now)
+    }
+
+    /// An empty table with a brake on mass expiry; `seed` decides on the order in which hosts leave that it kept.
+    pub fn braked(rules: Rules, seed: u64) -> HostTable {
+        HostTable { brake: Brake::new(rules, seed), ..HostTable::default() }
+    }
+
+    /// The empty table with rows, as [`HostTable::restore`] makes it.
+    #[must_use]
+    pub fn filled(self, rows: impl IntoIterator<Item = Host>, revision: Revision, now: Timestamp) -> HostTable {
+        let mut table = HostTable { revision, ..self };
         for mut host in rows {
             let kept = host.lease.is_kept();
             host.lease = Lease::new(host.lease.ttl(), now);
@@ -126,7 +145,7 @@ impl HostTable {
             Event::Register(registration) => self.register(*registration, now),
             Event::Renew(key) => {
                 let host = self.live(&key, now)?;
-                host.lease.renew(now);
+                self.renew(&host, now);
                 Ok(Applied::Unchanged(host))
             }
             Event::Deregister(key) => {
@@ -174,34 +193,13 @@ impl HostTable {
         }
     }
 
-    /// Does what time alone does up to `now`: removes hosts whose lease has ended or that were critical for too long, and
-    /// turns checks critical that nobody reported. Looks at no more than `most` deadlines that are due.
-    pub fn tick(&mut self, now: Timestamp, most: usize) -> Vec<Change> {
-        let mut changes = Vec::new();
-        for _ in 0..most {
-            let Some(key) = self.deadlines.take_due(now) else { break };
-            let Some(host) = self.hosts.get(&key).cloned() else { continue };
-            host.lease.set_scheduled(None);
-            if !host.lease.is_live(now) {
-                changes.push(self.replace(Some(host), None, Cause::Expiry, now));
-            } else if has_come(host.checks.iter().filter_map(Check::condemns), now) {
-                changes.push(self.replace(Some(host), None, Cause::Check, now));
-            } else if has_come(host.checks.iter().filter_map(Check::lapses), now) {
-                let mut lapsed = Host::clone(&host);
-                lapsed.checks.iter_mut().for_each(|check| check.lapse(now));
-                changes.push(self.replace(Some(host), Some(lapsed), Cause::Check, now));
-            } else {
-                self.schedule(&host);
-            }
-            changes.append(&mut self.consequences);
-        }
-        changes
-    }
-
     /// Returns to rows and a revision of before; `undone` are the changes since. What is due is looked at again at `retry`.
     pub fn roll_back(&mut self, hosts: Hosts, revision: Revision, undone: &[Change], retry: Timestamp) {
         for after in undone.iter().filter_map(|change| change.after.as_ref()) {
             self.unschedule(after);
+            if !self.rehearsing {
+                self.brake.forget(after, Release::Recovered, retry);
+            }
         }
         self.hosts = hosts;
         self.revision = revision;
@@ -209,7 +207,7 @@ impl HostTable {
         for before in undone.iter().filter_map(|change| change.before.as_ref()) {
             if let Some(host) = self.hosts.get(&before.key()).cloned() {
                 self.unschedule(&host);
-                if let Some(due) = host.due() {
+                if let Some(due) = self.due(&host) {
                     self.schedule_at(&host, due.max(retry));
                 }
             }
@@ -245,7 +243,7 @@ impl HostTable {
     fn place(&mut self, stored: Option<Arc<Host>>, current: Option<Arc<Host>>, host: Host, now: Timestamp) -> Applied {
         match current {
             Some(current) if current.same_content(&host) => {
-                current.lease.renew(now);
+                self.renew(&current, now);
                 for (kept, said) in current.checks.iter().zip(&host.checks) {
                     kept.output.write(&said.output.read());
                 }
@@ -345,10 +343,18 @@ impl HostTable {
             }
             Arc::new(host)
         });
+        if !self.rehearsing {
+            self.carry(before.as_deref(), after.as_deref(), now);
+        }
         self.reschedule(before.as_ref(), after.as_ref());
         match (&before, &after) {
             (_, Some(after)) => self.hosts.insert(Arc::clone(after)),
-            (Some(before), None) => self.hosts.remove(before, revision),
+            (Some(before), None) => {
+                self.hosts.remove(before, revision);
+                if matches!(cause, Cause::Api(_)) && !self.rehearsing {
+                    self.brake.departed(before, &self.hosts, now);
+                }
+            }
             (None, None) => {}
         }
         let change = Change { revision, at: now, cause, before, after };
@@ -380,7 +386,7 @@ impl HostTable {
     /// Hands the deadline of a row on to the next; it is only moved where it would come too late.
     fn reschedule(&mut self, before: Option<&Arc<Host>>, after: Option<&Arc<Host>>) {
         let scheduled = before.and_then(|before| before.lease.scheduled());
-        match (scheduled, after.and_then(|after| after.due())) {
+        match (scheduled, after.and_then(|after| self.due(after))) {
             (Some(at), Some(due)) if at <= due => {
                 if let (Some(before), Some(after)) = (before, after) {
                     before.lease.set_scheduled(None);
@@ -400,7 +406,7 @@ impl HostTable {
     }
 
     fn schedule(&mut self, host: &Arc<Host>) {
-        if let Some(due) = host.due() {
+        if let Some(due) = self.due(host) {
             self.schedule_at(host, due);
         }
     }
@@ -486,11 +492,6 @@ fn defined(definition: CheckDefinition, current: Option<&Host>, now: Timestamp) 
         check.output = Output::new(&output);
     }
     check
-}
-
-/// Whether one of the moments has come.
-fn has_come(mut moments: impl Iterator<Item = Timestamp>, now: Timestamp) -> bool {
-    moments.any(|at| at <= now)
 }
 
 #[cfg(test)]

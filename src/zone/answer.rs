@@ -9,6 +9,7 @@ mod explain;
 mod hosts;
 mod nodes;
 mod prompt;
+mod stale;
 mod statics;
 
 use smallvec::SmallVec;
@@ -48,12 +49,14 @@ pub struct Asker {
     pub client: u64,
     /// Whether the reply can say why there is nothing.
     pub explain: bool,
+    /// Whether hosts may be others by now, as nobody can be asked.
+    pub stale: bool,
 }
 
 impl Asker {
     /// Somebody with room for every record.
     pub fn at(now: Timestamp) -> Asker {
-        Asker { now, room: usize::MAX, client: 0, explain: true }
+        Asker { now, room: usize::MAX, client: 0, explain: true, stale: false }
     }
 }
 
@@ -179,9 +182,16 @@ impl<'z> Authority<'z> {
     /// Answers a question about a name at or below the origin.
     pub fn answer(&self, question: &Question<'_>, asker: &Asker, random: &mut Random) -> Answer<'z> {
         let look = self.look(asker.now);
-        let mut search = Search { place: *self, look, asker, random, question: *question, answer: Answer::positive() };
+        let answer = Answer::positive();
+        let mut search = Search { place: *self, look, asker, random, question: *question, answer, is_stale: false };
         search.run();
-        search.answer
+        let Search { mut answer, is_stale, .. } = search;
+        if is_stale {
+            answer.mark_stale(self.policy().stale_ttl, stale::KEPT);
+        } else if asker.stale && !self.is_static() {
+            answer.mark_stale(self.policy().stale_ttl, stale::AWAY);
+        }
+        answer
     }
 
     fn look(&self, now: Timestamp) -> Look<'z> {
@@ -216,6 +226,8 @@ struct Search<'z, 'a> {
     random: &'a mut Random,
     question: Question<'a>,
     answer: Answer<'z>,
+    /// Whether a host that the answer is made of is kept past its lease.
+    is_stale: bool,
 }
 
 impl<'z> Search<'z, '_> {

@@ -5,6 +5,8 @@
 pub struct Policy {
     /// TTL of records made from hosts, in seconds; a lease that ends earlier lowers it.
     pub record_ttl: u32,
+    /// The same where one of the hosts is kept past its lease, at most; in seconds.
+    pub stale_ttl: u32,
     /// TTL of negative answers, in seconds.
     pub negative_ttl: u32,
     /// Whether hosts with the status warning are left out too.
@@ -27,6 +29,7 @@ impl Default for Policy {
     fn default() -> Policy {
         Policy {
             record_ttl: 5,
+            stale_ttl: 5,
             negative_ttl: 5,
             only_passing: false,
             empty_service: EmptyService::NxDomain,

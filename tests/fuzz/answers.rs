@@ -25,7 +25,8 @@ impl Asked<'_> {
     pub(crate) fn respond(&self, packet: &[u8], transport: Transport, out: &mut Vec<u8>) -> bool {
         let mut random = Random::new(self.seed);
         let settings = dns::Settings::default();
-        let view = dns::View { zones: self.zones, loaded: self.loaded, settings: &settings, limiter: None };
+        let view =
+            dns::View { zones: self.zones, loaded: self.loaded, settings: &settings, limiter: None, stale: false };
         let request = dns::Request { packet, transport, client: None, spare: 0, keep: None };
         let outcome = dns::respond(&view, &request, self.now, &mut random, out);
         !matches!(outcome, Outcome::Dropped(_))

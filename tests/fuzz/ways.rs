@@ -12,8 +12,8 @@ use rollcall::dns::{
     respond_in_full,
 };
 use rollcall::table::{
-    Dialect, Event, HostId, HostKey, HostTable, Namespace, Place, Port, Protocol, Registration, ServiceName, Status,
-    Target, Weights, parse_tags,
+    Dialect, Event, HostId, HostKey, HostTable, Namespace, Place, Port, Protocol, Registration, Rule, Rules,
+    ServiceName, Single, Status, Target, Weights, parse_tags,
 };
 use rollcall::zone::{
     AddressOrder, EmptyService, Grammar, Name, Policy, Random, SrvSubset, Zone, Zones, address_label, parse_file, rtype,
@@ -148,7 +148,7 @@ impl World {
         trace.input("how", format!("{request:?} {:?} {now:?} {:?}", self.settings, self.zones.policy()).as_bytes());
         let limiter = || self.settings.rate_limit.clone().map(|limit| Limiter::new(limit, 1));
         let limiters = (limiter(), limiter());
-        let view = |limiter| View { zones: &self.zones, loaded, settings: &self.settings, limiter };
+        let view = |limiter| View { zones: &self.zones, loaded, settings: &self.settings, limiter, stale: false };
         let (mut short, mut long) = (Vec::new(), Vec::new());
         let mut randoms = (Random::new(seed), Random::new(seed));
         let mut kind = None;
@@ -221,7 +221,10 @@ impl History {
         };
         let cluster = zone("cluster.local.", Grammar::Kubernetes, PLAIN_ZONE);
         let zones = vec![zone(origin, Grammar::Service, file), cluster];
-        let table = HostTable::default();
+        // Where hosts are kept past their lease, both ways say so.
+        let single = if dice.once_in(2) { Single::Hold } else { Single::Expire };
+        let rule = Rule { enabled: dice.once_in(2), share: 1, least: 1, single, ..Rule::default() };
+        let table = HostTable::braked(Rules { service: rule, ..Rules::default() }, dice.bits());
         let zones = Zones::new(zones, policy).render(table.hosts(), 0);
         History {
             table,

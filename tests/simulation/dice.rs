@@ -223,6 +223,7 @@ impl Dice {
     pub(crate) fn policy(&mut self) -> Policy {
         Policy {
             record_ttl: RECORD_TTL,
+            stale_ttl: RECORD_TTL,
             negative_ttl: 5,
             only_passing: self.one_in(3),
             empty_service: self.pick(&EmptyService::ALL).1,

@@ -3,6 +3,7 @@
 //! A failure names its seed; `ROLLCALL_SEED=n` replays it alone. `ROLLCALL_SEEDS` and `ROLLCALL_STEPS` make long runs.
 
 mod ask;
+mod brake;
 mod cases;
 mod dice;
 mod hall;
@@ -44,4 +45,11 @@ fn the_table_and_its_zone_agree_with_the_model() {
 #[test]
 fn the_registry_shows_what_was_committed_and_nothing_else() {
     for_seeds("the_registry", 15, hall::history);
+}
+
+#[test]
+fn the_brake_keeps_what_it_promises() {
+    let kept = std::cell::Cell::new(0);
+    for_seeds("the_brake", 60, |seed, steps| kept.set(kept.get() + brake::history(seed, steps)));
+    assert!(kept.get() > 0 || number("ROLLCALL_SEED").is_some(), "nothing was ever kept");
 }

@@ -6,7 +6,7 @@ use super::*;
 /// The reply of the short way at a moment, if it takes the packet; it is then that of the full one.
 fn at_once(zones: &Zones, packet: &[u8], now: Timestamp) -> Option<Message> {
     let settings = Settings::default();
-    let view = View { zones, loaded: true, settings: &settings, limiter: None };
+    let view = View { zones, loaded: true, settings: &settings, limiter: None, stale: false };
     let request = Request { packet, transport: Transport::Udp, client: None, spare: 0, keep: None };
     let (mut short, mut full) = (Vec::new(), Vec::new());
     let taken = respond_at_once(&view, &request, now, &mut Random::new(3), &mut short).is_some();

@@ -31,7 +31,7 @@ fn with_options(name: &str, qtype: u16, options: &[(u16, &[u8])]) -> Vec<u8> {
 }
 
 fn ask_as(settings: &Settings, packet: &[u8], transport: Transport) -> (Answered, Vec<u8>) {
-    let view = View { zones: &zones(3), loaded: true, settings, limiter: None };
+    let view = View { zones: &zones(3), loaded: true, settings, limiter: None, stale: false };
     let client = Some(CLIENT.parse().expect("an address"));
     let keep = Some(Duration::from_secs(30));
     let request = Request { packet, transport, client, spare: 0, keep };
@@ -68,7 +68,7 @@ fn options_that_are_not_asked_for_do_not_come() {
 fn the_longest_datagram_is_a_setting() {
     for (udp_octets, payload, most) in [(512, 4096, 512), (1400, 4096, 1400), (4096, 65_535, 4096), (4096, 900, 900)] {
         let settings = Settings { udp_octets, ..Settings::default() };
-        let view = View { zones: &zones(300), loaded: true, settings: &settings, limiter: None };
+        let view = View { zones: &zones(300), loaded: true, settings: &settings, limiter: None, stale: false };
         let packet = &query("web.service.local", rtype::SRV, Some((payload, 0)));
         let request = Request { packet, transport: Transport::Udp, client: None, spare: 0, keep: None };
         let mut reply = Vec::new();

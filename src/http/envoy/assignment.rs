@@ -95,7 +95,7 @@ fn rows<'a>(resource: &Resource, snapshot: &'a Snapshot) -> impl Iterator<Item =
 
 /// Until when every row that is meant may be served; `None` where the lease of one has ended.
 pub(super) fn first_end(resource: &Resource, snapshot: &Snapshot, now: Timestamp) -> Option<Timestamp> {
-    let ends = rows(resource, snapshot).filter_map(|host| host.lease.expires());
+    let ends = rows(resource, snapshot).filter_map(|host| host.lease.ends());
     Some(ends.min().unwrap_or(Timestamp::MAX)).filter(|first| *first > now)
 }
 

@@ -1,5 +1,5 @@
-//! rollcall's own API (`/v1/hosts`, `/v1/services`, `/v1/watch`, and for operators `/v1/answer`, `/v1/reload`, and
-//! `/v1/digest`, `/v1/export`, `/v1/import`).
+//! rollcall's own API (`/v1/hosts`, `/v1/services`, `/v1/watch`, and for operators `/v1/answer`, `/v1/brake`,
+//! `/v1/reload`, and `/v1/digest`, `/v1/export`, `/v1/import`).
 //!
 //! Writes go to rows of this dialect by `PUT`; every other call also finds the rows of the other dialects.
 //! What is wrong is said as a problem document that names the field and the rule.
@@ -8,6 +8,7 @@ mod adopt;
 mod answer;
 mod batch;
 mod body;
+mod brake;
 mod checks;
 mod duration;
 mod json;
@@ -61,6 +62,8 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(adopt::digest::digest))
         .routes(routes!(adopt::export::export))
         .routes(routes!(adopt::import::import))
+        .routes(routes!(brake::brake))
+        .routes(routes!(brake::release))
 }
 
 #[cfg(test)]

@@ -121,7 +121,8 @@ async fn registers_creates_then_replaces_then_renews() {
         "status": "warning",
         "checks": [{"id": "c", "status": "warning", "output": "slow", "since": "2027-01-15T08:00:00.000000Z"}],
         "draining": false, "ttl": "30s", "last_renewed": "2027-01-15T08:00:00.000000Z",
-        "expires_at": "2027-01-15T08:00:30.000000Z", "created_revision": 1, "modified_revision": 1, "revision": 1,
+        "expires_at": "2027-01-15T08:00:30.000000Z", "stale": false, "kept_until": null,
+        "created_revision": 1, "modified_revision": 1, "revision": 1,
     });
     assert_eq!(created.body, expected);
     server.app.registry.clock().advance(Duration::from_secs(10));
@@ -474,7 +475,7 @@ async fn operation_and_documentation() {
     let operations = api["paths"].as_object().expect("paths").values().map(|path| {
         path.as_object().expect("operations").values().filter(|operation| operation["responses"].is_object()).count()
     });
-    assert_eq!(operations.sum::<usize>(), 12 + 6 + 10 + 41 + 4 + 13 + 2, "every route is documented");
+    assert_eq!(operations.sum::<usize>(), 14 + 6 + 10 + 41 + 4 + 13 + 2, "every route is documented");
     let page = server.get("/docs").await;
     assert!(page.headers["content-security-policy"].to_str().expect("text").starts_with("default-src 'none'"));
     let html = page.body.as_str().expect("text");

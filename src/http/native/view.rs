@@ -61,6 +61,11 @@ pub(super) struct HostView<'a> {
     /// When it leaves the answers unless it renews; null is never.
     #[schema(value_type = Option<String>)]
     expires_at: Option<Text<Timestamp>>,
+    /// Whether its lease has ended and it is kept all the same, as too many fell silent with it: see `/v1/brake`.
+    stale: bool,
+    /// Up to when it is kept then unless it renews; null where it is not.
+    #[schema(value_type = Option<String>)]
+    kept_until: Option<Text<Timestamp>>,
     /// The revision that made it.
     created_revision: u64,
     /// The revision that last changed it.
@@ -92,6 +97,8 @@ impl<'a> HostView<'a> {
             ttl: host.lease.ttl().map(|ttl| Text(Printed(ttl))),
             last_renewed: Text(host.lease.renewed()),
             expires_at: host.lease.expires().map(Text),
+            stale: host.lease.is_held(),
+            kept_until: host.lease.held_until().filter(|_| host.lease.is_held()).map(Text),
             created_revision: host.created.0,
             modified_revision: host.modified.0,
             revision: host.modified.0,

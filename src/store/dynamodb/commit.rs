@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::client::{Trouble, random};
 use super::engine::Engine;
 use super::expression::{self, Write};
+use super::follow::Told;
 use super::item::Item;
 use super::place;
 use super::row;
@@ -100,7 +101,9 @@ impl Engine {
         let mut steps = Vec::with_capacity(rows.len());
         for (key, (before, change)) in rows {
             let current = snapshot.hosts.get(&key).map(|host| host.modified);
-            if current != before.as_ref().map(|before| before.modified) {
+            // A host that has lapsed is in no table any more, but for that of DynamoDB.
+            let has_lapsed = change.after.is_none() && change.cause == Cause::Expiry && current.is_none();
+            if current != before.as_ref().map(|before| before.modified) && !has_lapsed {
                 return None;
             }
             let seen = items.get(&key).cloned();
@@ -205,18 +208,40 @@ impl Engine {
     /// Takes over one item as it was read; `began` is when that began.
     pub(super) fn take_one(&self, key: &HostKey, item: Option<&Item>, began: u64) {
         let mut items = self.items.lock();
-        let word = match item {
-            Some(item) => self.take(&mut items, item, key, Seen::of(item, place::is_lyfts(key)), began),
+        let mut told = Told::default();
+        match item {
+            Some(item) => {
+                let seen = Seen::of(item, place::is_lyfts(key));
+                self.take(&mut items, item, key, seen, began, &mut told);
+            }
             None if items.is_as_of(key, began) => {
                 let why = self.why_gone(key, items.get(key));
                 items.remove(key);
-                Some(Word::Gone { key: key.clone(), at: Revision::default(), why })
+                told.words.push(Word::Gone { key: key.clone(), at: Revision::default(), why });
             }
-            None => None,
-        };
-        if let Some(word) = word {
-            self.registry.absorb(vec![word]);
+            None => {}
         }
+        self.tell(told);
+    }
+
+    /// Deletes the item of a host that has lapsed, unless a heartbeat came meanwhile.
+    pub(super) async fn bury(&self, key: &HostKey) {
+        let began = self.items.lock().begin();
+        let seen = self.items.lock().get(key).cloned();
+        if let Some(seen) = seen.filter(|_| self.registry.snapshot().hosts.get(key).is_none()) {
+            let write = expression::delete(&place::of(key), &seen, seen.check_in.as_deref());
+            let step = Step {
+                key: key.clone(),
+                after: Err(Gone::Lapsed),
+                item: Item::default(),
+                version: 0,
+                check_in: None,
+                write,
+                seen: Some(seen),
+            };
+            let _ = self.write(std::slice::from_ref(&step), began).await;
+        }
+        self.items.lock().end(began);
     }
 
     /// Writes again what a program dropped that knows Lyft's fields only.

@@ -15,7 +15,23 @@ use super::settings::Settings;
 use super::stats::Stats;
 use crate::clock::Timestamp;
 use crate::registry::Word;
-use crate::table::{Gone, Host, HostKey, Invalid, Lease, Revision};
+use crate::table::{Dialect, Gone, Host, HostKey, Invalid, Lease, Revision};
+
+/// What the registry has to hear.
+#[derive(Default)]
+pub(super) struct Told {
+    pub(super) words: Vec<Word>,
+    pub(super) beats: Vec<(HostKey, Timestamp)>,
+}
+
+/// What is to be written after a scan.
+#[derive(Default)]
+struct Left {
+    /// Rows of which a program has dropped what it does not know.
+    mended: Vec<HostKey>,
+    /// Hosts that have lapsed here.
+    lapsed: Vec<HostKey>,
+}
 
 /// What an item turned out to be.
 pub(super) enum Found {
@@ -49,18 +65,17 @@ pub(super) fn host(
     match row::host(item, key, known.map(|(host, _)| host), settings.lyft_ttl, now) {
         Ok(host) => {
             let known = known.map(|(_, seen)| seen);
-            renew(&host, known, seen, settings.poll, now);
+            if let Some(at) = renewed(&host, known, seen, settings.poll, now) {
+                host.lease.renew(at);
+            }
             Found::Host(Box::new(host))
         }
         Err(error) => Found::Strange(error.to_string()),
     }
 }
 
-/// Renews what has a heartbeat that was not known.
-fn renew(host: &Host, known: Option<&Seen>, seen: &Seen, poll: Duration, now: Timestamp) {
-    if known.is_none_or(|known| known.check_in != seen.check_in) {
-        renew_lease(&host.lease, poll, now);
-    }
+/// Renews checks that have a heartbeat that was not known; says from when on the lease lasts, where the host has one.
+fn renewed(host: &Host, known: Option<&Seen>, seen: &Seen, poll: Duration, now: Timestamp) -> Option<Timestamp> {
     for check in &host.checks {
         let Some(lease) = check.lease() else { continue };
         let beat = |seen: &Seen| {
@@ -68,16 +83,16 @@ fn renew(host: &Host, known: Option<&Seen>, seen: &Seen, poll: Duration, now: Ti
             seen.beats.iter().find(|(known, _)| **known == *name).map(|(_, value)| value.clone())
         };
         if known.is_none_or(|known| beat(known) != beat(seen)) {
-            renew_lease(lease, poll, now);
+            lease.renew(from(lease, poll, now));
         }
     }
+    known.is_none_or(|known| known.check_in != seen.check_in).then(|| from(&host.lease, poll, now))
 }
 
 /// A heartbeat that somebody else heard is seen at the next reading, and the one after it may be written late (see
 /// `beats`). A lease that is short beside that gets some more: it must not end here while it is renewed there.
-fn renew_lease(lease: &Lease, poll: Duration, now: Timestamp) {
-    let more = (poll * 2).saturating_sub(lease.ttl().unwrap_or_default() / 4);
-    lease.renew(now.after(more));
+fn from(lease: &Lease, poll: Duration, now: Timestamp) -> Timestamp {
+    now.after((poll * 2).saturating_sub(lease.ttl().unwrap_or_default() / 4))
 }
 
 /// Whose items are odd wants to hear of it, once.
@@ -91,58 +106,78 @@ impl Engine {
         let (began, start) = (self.items.lock().begin(), self.registry.now());
         let result = self.scan_from(began).await;
         self.items.lock().end(began);
-        let mended = result?;
+        let left = result?;
         let took = self.registry.now().since(start).as_micros();
         self.stats.scan_micros.store(u64::try_from(took).unwrap_or(u64::MAX), Ordering::Relaxed);
         Stats::count(&self.stats.scans);
-        for key in mended {
+        for key in left.mended {
             self.mend(&key).await;
+        }
+        for key in left.lapsed {
+            self.bury(&key).await;
         }
         Ok(())
     }
 
-    /// The rows of which something has to be written again.
-    async fn scan_from(&self, began: u64) -> Result<Vec<HostKey>, Trouble> {
-        let (mut found, mut mended, mut from) = (HashSet::new(), Vec::new(), None);
+    async fn scan_from(&self, began: u64) -> Result<Left, Trouble> {
+        let (mut found, mut left, mut from) = (HashSet::new(), Left::default(), None);
         loop {
             let page = self.client.scan(from.as_ref()).await?;
             for item in &page.items {
                 self.servers.lock().hear(item, self.registry.now());
             }
-            self.take_page(&page.items, began, &mut found, &mut mended);
+            self.take_page(&page.items, began, &mut found, &mut left);
             from = page.next;
             if from.is_none() {
                 break;
             }
         }
         self.take_missed(&found, began);
-        Ok(mended)
+        Ok(left)
     }
 
-    fn take_page(&self, page: &[Item], began: u64, found: &mut HashSet<HostKey>, mended: &mut Vec<HostKey>) {
+    fn take_page(&self, page: &[Item], began: u64, found: &mut HashSet<HostKey>, left: &mut Left) {
         let mut items = self.items.lock();
-        let mut words = Vec::new();
+        let mut told = Told::default();
         for item in page {
             let Ok(Some((key, seen))) = placed(item) else { continue };
             let is_bare = item.version().is_none();
-            if let Some(word) = self.take(&mut items, item, &key, seen, began) {
-                if let (Word::Put { host, .. }, true) = (&word, is_bare)
-                    && row::item(host, self.settings.lyft_ttl).get(super::item::ROW).is_some()
-                    && self.registry.duty().is_own(&key)
-                {
-                    mended.push(key.clone());
-                }
-                words.push(word);
+            let words = told.words.len();
+            self.take(&mut items, item, &key, seen, began, &mut told);
+            if let (Some(Word::Put { host, .. }), true) = (told.words.get(words), is_bare)
+                && row::item(host, self.settings.lyft_ttl).get(super::item::ROW).is_some()
+                && self.registry.duty().is_own(&key)
+            {
+                left.mended.push(key.clone());
+            } else if words == told.words.len() && self.is_left(&items, &key, began) {
+                left.lapsed.push(key.clone());
             }
             found.insert(key);
         }
         self.stats.strange.store(items.strange() as u64, Ordering::Relaxed);
-        if !words.is_empty() {
-            self.registry.absorb(words);
+        self.tell(told);
+    }
+
+    /// Whether an item is still there of a host that has lapsed here, and it is for this server to delete it.
+    fn is_left(&self, items: &Items, key: &HostKey, began: u64) -> bool {
+        let is_host = items.get(key).is_some_and(|seen| seen.is_host) && items.is_as_of(key, began);
+        is_host
+            && key.dialect != Dialect::Node
+            && self.registry.snapshot().hosts.get(key).is_none()
+            && self.registry.duty().is_own(key)
+    }
+
+    /// Tells the registry; the lock of the items is held.
+    pub(super) fn tell(&self, told: Told) {
+        if !told.beats.is_empty() {
+            self.registry.heard(&told.beats);
+        }
+        if !told.words.is_empty() {
+            self.registry.absorb(told.words);
         }
     }
 
-    /// Takes an item for what it is; says what the registry has to hear. The lock of the items is held until it has.
+    /// Takes an item for what it is, and notes what the registry has to hear.
     pub(super) fn take(
         &self,
         items: &mut Items,
@@ -150,37 +185,34 @@ impl Engine {
         key: &HostKey,
         mut seen: Seen,
         began: u64,
-    ) -> Option<Word> {
+        told: &mut Told,
+    ) {
         let (snapshot, now) = (self.registry.snapshot(), self.registry.now());
         let row = snapshot.hosts.get(key).map(|host| &**host);
-        match items.news(key, &seen, began) {
-            News::None => None,
-            News::Beat => {
-                let known = items.get(key)?;
-                if let Some(row) = row {
-                    renew(row, Some(known), &seen, self.settings.poll, now);
+        let known = items.get(key);
+        match (items.news(key, &seen, began), row.zip(known)) {
+            (News::None, _) => return,
+            (News::Beat, Some((row, known))) => {
+                if let Some(at) = renewed(row, Some(known), &seen, self.settings.poll, now) {
+                    told.beats.push((key.clone(), at));
                 }
                 (seen.is_host, seen.beaten) = (known.is_host, Some(now));
-                items.put(key.clone(), seen);
-                None
             }
-            News::Row => {
-                let known = row.zip(items.get(key));
-                let word = match host(item, key, known, &seen, &self.settings, now) {
-                    Found::Host(host) => {
-                        seen.is_host = true;
-                        let host = (self.adapt)(*host).map(Box::new);
-                        host.map(|host| Word::Put { host, at: Revision::default() })
-                    }
-                    Found::Strange(reason) => {
-                        tell_of_strange(key, &reason);
-                        row.map(|_| Word::Gone { key: key.clone(), at: Revision::default(), why: Gone::Deregistered })
-                    }
-                };
-                items.put(key.clone(), seen);
-                word
-            }
+            // One that has lapsed here, and beats again, is back.
+            (News::Beat | News::Row, known) => match host(item, key, known, &seen, &self.settings, now) {
+                Found::Host(host) => {
+                    seen.is_host = true;
+                    let host = (self.adapt)(*host).map(Box::new);
+                    told.words.extend(host.map(|host| Word::Put { host, at: Revision::default() }));
+                }
+                Found::Strange(reason) => {
+                    tell_of_strange(key, &reason);
+                    let gone = Word::Gone { key: key.clone(), at: Revision::default(), why: Gone::Deregistered };
+                    told.words.extend(row.map(|_| gone));
+                }
+            },
         }
+        items.put(key.clone(), seen);
     }
 
     fn take_missed(&self, found: &HashSet<HostKey>, began: u64) {

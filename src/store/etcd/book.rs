@@ -64,8 +64,8 @@ pub(super) struct Book {
     foreign: HashMap<Octets, (HostKey, i64)>,
     /// The key of a host of theirs: of two keys for one host the first counts.
     places: HashMap<HostKey, Octets>,
-    /// Keys whose values are no rows or hosts.
-    unreadable: HashSet<Octets>,
+    /// Keys whose values are no rows or hosts, and their revisions.
+    unreadable: HashMap<Octets, i64>,
 }
 
 impl Book {
@@ -79,7 +79,7 @@ impl Book {
             servers: BTreeSet::new(),
             foreign: HashMap::new(),
             places: HashMap::new(),
-            unreadable: HashSet::new(),
+            unreadable: HashMap::new(),
         }
     }
 
@@ -92,6 +92,12 @@ impl Book {
 
     pub(super) fn row(&self, key: &HostKey) -> Option<Known> {
         self.rows.get(key).copied()
+    }
+
+    /// The revision of the key of a row: that of a value that is no row where it holds one, 0 where it is not there.
+    pub(super) fn revision(&self, key: &HostKey) -> i64 {
+        let unreadable = || self.unreadable.get(&self.keys.row(key)).copied();
+        self.rows.get(key).map(|known| known.revision).or_else(unreadable).unwrap_or_default()
     }
 
     pub(super) fn beat(&self, key: &HostKey, check: &str) -> Option<Known> {
@@ -141,8 +147,10 @@ impl Book {
     /// Takes over a whole range as it was at `revision`: what is not in it is gone.
     pub(super) fn list(&mut self, range: Range, list: Vec<KeyValue>, revision: i64, now: Timestamp) -> News {
         let of_it: Vec<Octets> =
-            self.unreadable.iter().filter(|key| self.range_of(key) == Some(range)).cloned().collect();
-        of_it.iter().for_each(|key| drop(self.unreadable.take(key)));
+            self.unreadable.keys().filter(|key| self.range_of(key) == Some(range)).cloned().collect();
+        for key in &of_it {
+            self.unreadable.remove(key);
+        }
         let listed: HashSet<&Octets> = list.iter().map(|one| &one.key).collect();
         let mut events: Vec<WatchEvent> = Vec::new();
         let mut gone = |key: Octets| {
@@ -167,7 +175,7 @@ impl Book {
             }
         }
         events.extend(list.into_iter().map(|kv| WatchEvent { kind: String::new(), kv }));
-        self.take_over(range, events, true, now)
+        self.take(range, events, now)
     }
 
     fn range_of(&self, key: &Octets) -> Option<Range> {
@@ -176,13 +184,9 @@ impl Book {
 
     /// Takes over what a watch says.
     pub(super) fn take(&mut self, range: Range, events: Vec<WatchEvent>, now: Timestamp) -> News {
-        self.take_over(range, events, false, now)
-    }
-
-    fn take_over(&mut self, range: Range, events: Vec<WatchEvent>, listed: bool, now: Timestamp) -> News {
         let mut news = News::default();
         match range {
-            Range::Own => self.take_own(events, &mut news, listed, now),
+            Range::Own => self.take_own(events, &mut news, now),
             Range::Services | Range::Skydns => {
                 events.into_iter().for_each(|event| self.take_foreign(range, event, &mut news, now));
             }
@@ -191,7 +195,7 @@ impl Book {
     }
 
     /// Marks and leases first, as what is said of a row depends on them.
-    fn take_own(&mut self, events: Vec<WatchEvent>, news: &mut News, listed: bool, now: Timestamp) {
+    fn take_own(&mut self, events: Vec<WatchEvent>, news: &mut News, now: Timestamp) {
         let mut rows = Vec::new();
         let mut returned = Vec::new();
         for event in events {
@@ -203,7 +207,7 @@ impl Book {
                 // In the transaction that brings the host back; a row that is gone in it, too, was deregistered.
                 (Some(Key::Departure(key)), true) => returned.push(key),
                 (Some(Key::Beat(key, check)), false) => {
-                    let known = known_after(self.beats.get(&(key.clone(), check.clone())), &event.kv, listed, now);
+                    let known = known_after(self.beats.get(&(key.clone(), check.clone())), &event.kv);
                     self.beats.insert((key, check), known);
                 }
                 (Some(Key::Beat(key, check)), true) => {
@@ -213,7 +217,7 @@ impl Book {
                 (Some(Key::Server(name)), false) => news.servers |= self.servers.insert(name),
                 (Some(Key::Server(name)), true) => news.servers |= self.servers.remove(&name),
                 (None, false) => {
-                    self.unreadable.insert(event.kv.key);
+                    self.unreadable.insert(event.kv.key, event.kv.mod_revision.0);
                 }
                 (None, true) => {
                     self.unreadable.remove(&event.kv.key);
@@ -221,14 +225,14 @@ impl Book {
             }
         }
         for (key, event) in rows {
-            self.take_row(key, event, news, listed, now);
+            self.take_row(key, event, news, now);
         }
         for key in &returned {
             self.departed.remove(key);
         }
     }
 
-    fn take_row(&mut self, key: HostKey, event: WatchEvent, news: &mut News, listed: bool, now: Timestamp) {
+    fn take_row(&mut self, key: HostKey, event: WatchEvent, news: &mut News, now: Timestamp) {
         let revision = event.kv.mod_revision.0;
         let known = self.rows.get(&key).copied();
         if known.is_some_and(|known| known.revision >= revision) {
@@ -243,11 +247,11 @@ impl Book {
             return;
         }
         let Some(host) = self.row_of(&key, &event.kv, now) else {
-            self.unreadable.insert(event.kv.key);
+            self.unreadable.insert(event.kv.key, event.kv.mod_revision.0);
             return;
         };
         self.unreadable.remove(&event.kv.key);
-        let known = known_after(known.as_ref(), &event.kv, listed, now);
+        let known = known_after(known.as_ref(), &event.kv);
         self.rows.insert(key, known);
         news.words.push(Word::Put { host: Box::new(host), at: revision_of(revision) });
     }
@@ -280,7 +284,7 @@ impl Book {
             Some(Ok(Foreign::Host(mut host))) => {
                 let key = host.key();
                 if self.places.get(&key).is_some_and(|first| *first != place) {
-                    self.unreadable.insert(place);
+                    self.unreadable.insert(place, revision);
                     return;
                 }
                 host.created = revision_of(create_revision.0);
@@ -293,7 +297,7 @@ impl Book {
             Some(Err(_)) => {
                 // A host that is none any more is gone, too.
                 self.drop_foreign(&place, revision, news);
-                self.unreadable.insert(place);
+                self.unreadable.insert(place, revision);
             }
             Some(Ok(Foreign::Ours)) | None => {
                 self.drop_foreign(&place, revision, news);
@@ -325,14 +329,10 @@ impl Book {
     }
 }
 
-/// What is known of a key after a write. A lease that was there before is no younger for it; one that appears in a watch
-/// was granted just now, one in a list at any time.
-fn known_after(before: Option<&Known>, kv: &KeyValue, listed: bool, now: Timestamp) -> Known {
+/// What is known of a key after a write. A lease that was there before is no younger for it, and nobody knows how late we
+/// hear of a new one.
+fn known_after(before: Option<&Known>, kv: &KeyValue) -> Known {
     let lease = kv.lease.0;
-    let renewed = match before {
-        Some(before) if before.lease == lease => before.renewed,
-        _ if listed => Timestamp::default(),
-        _ => now,
-    };
-    Known { revision: kv.mod_revision.0, lease, renewed }
+    let renewed = before.filter(|before| before.lease == lease).map(|before| before.renewed);
+    Known { revision: kv.mod_revision.0, lease, renewed: renewed.unwrap_or_default() }
 }

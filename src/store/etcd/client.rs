@@ -31,6 +31,9 @@ const OUT_OF_RANGE: i32 = 11;
 const UNAVAILABLE: i32 = 14;
 const UNAUTHENTICATED: i32 = 16;
 
+/// None of gRPC's: there was no answer in time.
+const SLOW: i32 = -1;
+
 /// Why a request has no answer.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub(super) enum Trouble {
@@ -101,13 +104,14 @@ impl Client {
         })
     }
 
-    /// One request; each member is tried once.
+    /// One request, which may arrive twice; each member is tried.
     pub(super) async fn call<A: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<A, Trouble> {
         let body = encode(body);
         let mut last = Trouble::Away("there is no endpoint".into());
         let mut authenticated = false;
-        let mut tries = 0;
-        while tries < self.endpoints.len() {
+        // One that answers slowly is left; a connection of before that is gone is worth another one.
+        let (mut slow, mut broken) = (0, 0);
+        while slow < self.endpoints.len() && broken <= self.endpoints.len() {
             let at = self.current.load(Ordering::Relaxed);
             match self.ask(at, path, body.clone()).await {
                 Ok(octets) => {
@@ -119,10 +123,10 @@ impl Client {
                     authenticated = true;
                     self.authenticate(at).await?;
                 }
-                Err((_, trouble @ Trouble::Away(_))) => {
+                Err((code, trouble @ Trouble::Away(_))) => {
                     self.leave(at);
                     last = trouble;
-                    tries += 1;
+                    if code == SLOW { slow += 1 } else { broken += 1 }
                 }
                 Err((_, trouble)) => return Err(trouble),
             }
@@ -147,7 +151,8 @@ impl Client {
         match timeout(limits::ETCD_ANSWER_TIME, asked).await {
             Ok(answer) => answer,
             Err(_) => {
-                Err(away(&format!("{} did not answer within {:?}", self.endpoints[at], limits::ETCD_ANSWER_TIME)))
+                let reason = format!("{} did not answer within {:?}", self.endpoints[at], limits::ETCD_ANSWER_TIME);
+                Err((SLOW, Trouble::Away(reason)))
             }
         }
     }

@@ -22,13 +22,13 @@ use super::write::{self, Step, Written};
 use super::{Adapt, revision_of};
 use crate::limits;
 use crate::registry::{CommitError, Duty, Proposal, Registry, Renewal, Requests, Verdict, Word};
-use crate::table::{Change, Event, Gone, HostKey, Status};
+use crate::table::{Cause, Change, Event, Gone, HostKey, Status};
 
 /// Pause of a writer whose key others have changed, so that the watch tells of it.
 const LATER: Duration = Duration::from_millis(30);
 
 /// Looks in a row at an older revision after which it is no lag.
-const LAGS: u32 = 5;
+const LAGS: u32 = 30;
 
 /// What a task of the engine has found out.
 enum Done {
@@ -193,7 +193,10 @@ impl Engine {
         changes.iter().all(|change| {
             let key = change.key();
             // The second change of a row in one request stands on the first.
+            // A host whose time has come is gone here already.
+            let ended = change.cause == Cause::Expiry && snapshot.hosts.get(&key).is_none();
             written.insert(key.clone(), ()).is_some()
+                || ended
                 || snapshot.hosts.get(&key).map(|host| host.modified)
                     == change.before.as_ref().map(|host| host.modified)
         })
@@ -210,7 +213,8 @@ impl Engine {
             },
         };
         let ttl = self.ttl_of(renewal)?;
-        let fresh = self.registry.now().since(known.renewed) < ttl / 3;
+        let fresh =
+            self.registry.now().since(known.renewed) < (ttl / limits::ETCD_FRESH_SHARE).min(limits::ETCD_FRESH_MAX);
         Some((known.lease != 0 && !fresh).then_some(known.lease))
     }
 
@@ -227,7 +231,7 @@ impl Engine {
         let snapshot = self.registry.snapshot();
         let host = snapshot.hosts.get(&renewal.host)?;
         let (revision, at) = (host.modified, self.registry.now());
-        let cause = crate::table::Cause::Api(host.dialect);
+        let cause = Cause::Api(host.dialect);
         Some(Change { revision, at, cause, before: None, after: Some(Arc::clone(host)) })
     }
 

@@ -125,7 +125,7 @@ fn write_one(step: &mut Step, change: &Change, book: &Book, shows: bool) {
         return;
     }
     let known = book.row(&key);
-    step.compares.push(Compare::unchanged(book.keys.row(&key), known.map_or(0, |known| known.revision)));
+    step.compares.push(Compare::unchanged(book.keys.row(&key), book.revision(&key)));
     match &change.after {
         Some(host) => put_row(step, change.before.as_deref(), host, &key, book, shows),
         None => {

@@ -63,9 +63,17 @@ impl<'z> Members<'z> {
             return None;
         }
         let first = (first % set.len() as u64) as usize;
+        let now = asker.now;
         let places = (first..set.len()).chain(0..first);
-        let live = places.filter_map(|place| set.get(place)).filter(|host| is_live(host, asker.now));
-        Some(live.take(asker.room + 1).collect())
+        let live = places.filter_map(|place| set.get(place)).filter(|host| is_live(host, now));
+        let (fresh, stale) =
+            (|host: &&Arc<Host>| host.lease.is_fresh(now), |host: &&Arc<Host>| !host.lease.is_fresh(now));
+        let mut sample: SmallVec<[&'z Arc<Host>; 4]> = live.clone().filter(fresh).take(asker.room + 1).collect();
+        // Those that are kept past their lease where there are not enough others.
+        if sample.len() <= asker.room {
+            sample.extend(live.filter(stale).take(asker.room + 1 - sample.len()));
+        }
+        Some(sample)
     }
 }
 
@@ -98,6 +106,7 @@ impl<'z> Search<'z, '_> {
         };
         let sampled = sampled.map(Members::List);
         let members = sampled.as_ref().unwrap_or(members);
+        self.look_for_stale(members);
         match qtype {
             rtype::A | rtype::AAAA if facet.shows_addresses() => self.address_records(members, owner, qtype),
             rtype::SRV => self.service_records(facet, members, owner),
@@ -143,6 +152,7 @@ impl<'z> Search<'z, '_> {
                 self.random.shuffle(&mut self.answer.answer[start..]);
             }
         }
+        self.fresh_addresses_first(members, qtype, start);
         self.limit(start);
     }
 
@@ -212,6 +222,7 @@ impl<'z> Search<'z, '_> {
             SrvSubset::Random => self.random.shuffle(&mut self.answer.answer[start..]),
             SrvSubset::Stable => order::by_client(&mut self.answer.answer[start..], self.asker.client),
         }
+        self.fresh_services_first(facet, members, start);
     }
 
     /// SVCB says of a port what SRV says, and its protocols and addresses too; HTTPS of the ports called `https`, as a
@@ -248,7 +259,7 @@ impl<'z> Search<'z, '_> {
     }
 
     /// The SRV data of a port.
-    fn service(&self, host: &'z Host, port: &Port) -> Option<Data<'z>> {
+    pub(super) fn service(&self, host: &'z Host, port: &Port) -> Option<Data<'z>> {
         let weight = host.weight.saturating_mul(self.place.policy().srv_weight_scale);
         Some(Data::Srv { priority: self.priority(host), weight, port: port.number, target: self.target(host)? })
     }
@@ -578,7 +589,7 @@ fn draw<'z>(
     drawn
 }
 
-fn addresses<'z>(host: &Host, qtype: u16) -> impl Iterator<Item = Data<'z>> {
+pub(super) fn addresses<'z>(host: &Host, qtype: u16) -> impl Iterator<Item = Data<'z>> {
     host.target.addresses().iter().filter_map(move |address| match (*address, qtype) {
         (IpAddr::V4(v4), rtype::A) => Some(Data::A(v4)),
         (IpAddr::V6(v6), rtype::AAAA) => Some(Data::Aaaa(v6)),
@@ -586,7 +597,7 @@ fn addresses<'z>(host: &Host, qtype: u16) -> impl Iterator<Item = Data<'z>> {
     })
 }
 
-fn address_of(data: &Data<'_>) -> Option<IpAddr> {
+pub(super) fn address_of(data: &Data<'_>) -> Option<IpAddr> {
     match data {
         Data::A(v4) => Some(IpAddr::V4(*v4)),
         Data::Aaaa(v6) => Some(IpAddr::V6(*v6)),

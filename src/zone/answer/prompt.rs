@@ -168,7 +168,8 @@ impl<'z> Listed<'z> {
 
 /// The TTL of a set that is looked at lease by lease, which is kept for the next answers; `None` where one has ended.
 fn ttl_of(set: &HostSet, lines: &Lines<'_>, ttl: u32, now: Timestamp) -> Option<u32> {
-    if !set.iter().all(|host| is_live(host, now)) {
+    // Of hosts that are kept past their lease the search says so.
+    if !set.iter().all(|host| is_live(host, now) && host.lease.is_fresh(now)) {
         return None;
     }
     if let Lines::Kept(rows) = lines {

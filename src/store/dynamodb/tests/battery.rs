@@ -180,3 +180,21 @@ async fn heartbeats_at_one_server_are_heartbeats_at_all() {
     one.stop().await;
     other.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_that_one_server_took_for_lapsed_comes_back_with_its_heartbeat() {
+    let Some(settings) = settings("back") else { return };
+    let (here, there) = (clock(), clock());
+    let (one, other) = (Running::start(&here, &settings).await, Running::start(&there, &settings).await);
+    one.registry.submit(register(Dialect::Native, "a", 80)).await.expect("registers");
+    other.until("the other has it", |hosts| hosts.len() == 1).await;
+    // The clock of the other one runs ahead of everybody's.
+    there.advance(TTL * 2);
+    other.registry.set_duty(crate::registry::Duty::new("other", ["one".to_owned()]));
+    other.registry.expire_due();
+    here.advance(TTL / 2);
+    one.registry.submit(Event::Renew(native("a"))).await.expect("renews");
+    other.until("it is back", |hosts| hosts.len() == 1).await;
+    assert_eq!(one.stop().await.len(), 1);
+    other.stop().await;
+}

@@ -32,7 +32,7 @@ fn a_host_of_lyfts_needs_nothing_else() {
     let item = again(&host);
     assert_eq!(item.get(ROW), None, "Lyft's fields say all of it");
     assert_eq!((item.number(PORT), item.text(REPO)), (Some("80"), Some("webrepo")));
-    assert_eq!(read(&item, None).same_content(&host), true);
+    assert!(read(&item, None).same_content(&host));
 }
 
 #[test]
