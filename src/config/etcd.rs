@@ -1,6 +1,7 @@
 //! Settings of the table on an etcd.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use hyper::Uri;
 
@@ -91,6 +92,14 @@ pub(super) fn set_cert_file(config: &mut Config, values: &[String], _: &Machine)
 
 pub(super) fn set_key_file(config: &mut Config, values: &[String], _: &Machine) -> Result<(), String> {
     config.store.etcd.tls.key = file(values)?;
+    Ok(())
+}
+
+pub(super) fn set_max_stale(config: &mut Config, values: &[String], _: &Machine) -> Result<(), String> {
+    config.store.max_stale = match one(values)? {
+        "forever" => None,
+        text => Some(value::duration(text, Duration::ZERO, limits::LEASE_MAX)?),
+    };
     Ok(())
 }
 

@@ -76,6 +76,9 @@ pub(super) const SETTINGS: &[Setting] = &[
         value::quoted(config.store.dynamodb.endpoint.as_deref().unwrap_or("auto"))
     }),
     single("dynamodb_poll", dynamodb::set_poll, |config| value::quoted(value::show(config.store.dynamodb.poll))),
+    single("max_stale", etcd::set_max_stale, |config| {
+        value::quoted(config.store.max_stale.map_or("forever".into(), value::show))
+    }),
     single("domain", set_domain, |config| value::quoted(&config.dns.domain)),
     list("apexes", set_apexes, |config| value::list(&config.dns.apexes, Clone::clone)),
     single("kubernetes_zone", set_kubernetes_zone, |config| {

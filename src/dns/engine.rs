@@ -24,8 +24,9 @@ use crate::zone::{Answer, Asker, Authority, ExtendedError, Question, Random, Rco
 
 const NOT_AUTHORITATIVE: ExtendedError =
     ExtendedError { code: 20, text: Words::Fixed("no zone of this server holds the name") };
-const NOT_READY: ExtendedError =
-    ExtendedError { code: 14, text: Words::Fixed("the table is not loaded yet, or too old") };
+const NOT_READY: ExtendedError = ExtendedError { code: 14, text: Words::Fixed("the table is not loaded yet") };
+const TOO_OLD: ExtendedError =
+    ExtendedError { code: 14, text: Words::Fixed("the store cannot be reached for too long") };
 const NOT_SUPPORTED: ExtendedError = ExtendedError { code: 21, text: Words::Fixed("only class IN is served") };
 const PROHIBITED: ExtendedError =
     ExtendedError { code: 18, text: Words::Fixed("queries from this address are not allowed") };
@@ -222,7 +223,7 @@ impl Exchange<'_> {
         };
         // "No such name" may be said only by who knows all names (R18).
         if !self.view.loaded && !zone.is_static() {
-            return self.error(out, qtype, Rcode::ServFail, Some(NOT_READY));
+            return self.error(out, qtype, Rcode::ServFail, Some(if self.view.stale { TOO_OLD } else { NOT_READY }));
         }
         let asker = Asker {
             now,

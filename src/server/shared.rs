@@ -65,6 +65,7 @@ async fn load_etcd(parts: &Parts<'_>, stop: &CancellationToken, drain: Cancellat
     settings.domain.clone_from(&config.dns.domain);
     settings.node_name.clone_from(&config.node_name);
     let store = etcd::Etcd::new(settings).map_err(|error| anyhow!(error)).context("cannot use etcd")?;
+    registry.set_max_stale(config.store.max_stale);
     let began = registry.now();
     let mut table = loop {
         match store.read(registry.now()).await {

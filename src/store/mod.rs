@@ -25,6 +25,7 @@ mod writer;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::registry::{CommitError, Durability};
 use crate::table::{Change, Host, Revision};
@@ -102,6 +103,8 @@ pub struct Settings {
     pub etcd: etcd::Settings,
     /// Where DynamoDB is, if that is the store.
     pub dynamodb: dynamodb::Settings,
+    /// How long a shared table is used while its engine is away; `None` is for ever.
+    pub max_stale: Option<Duration>,
 }
 
 impl Settings {
@@ -112,6 +115,7 @@ impl Settings {
             data_dir,
             etcd: etcd::Settings::default(),
             dynamodb: dynamodb::Settings::default(),
+            max_stale: None,
         }
     }
 }
