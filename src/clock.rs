@@ -165,6 +165,18 @@ impl Clock {
         }
     }
 
+    /// The present moment as every other machine has it: the system's clock, which may be set, and which does not leave out
+    /// time that does not count here. For what others are told; no deadline of ours is worked out from it.
+    #[allow(clippy::disallowed_methods, reason = "the one place that reads the clocks")]
+    pub fn wall(&self) -> Timestamp {
+        match &self.0 {
+            Source::System(_) => {
+                Timestamp(micros(SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()))
+            }
+            Source::Manual(micros) => Timestamp(*micros.borrow()),
+        }
+    }
+
     /// Says that the process runs; returns how long it stood still before, beyond [`STALL`]. To be called every [`PULSE`]
     /// by one thread; a clock that nobody calls it for counts all time.
     pub fn pulse(&self) -> Duration {

@@ -5,6 +5,7 @@
 //! * [`clock`] is the only reader of time, `duration` reads how people write one, [`limits`] holds every bound.
 //! * [`table`] is the host table, pure: events in, changes out. [`zone`] makes names of its rows and
 //!   answers questions about them, pure too.
+//! * `lyft` is what a host of Lyft's discovery service says of itself, in its API as in its table.
 //! * [`registry`] is the hall where both live: one lock for writers, one snapshot for readers.
 //! * [`store`] keeps the table between two runs. [`probe`] asks the hosts whose checks say so.
 //! * [`http`] takes registrations in, [`dns`] gives answers out; [`metrics`] and [`readiness`] say how it goes.
@@ -18,6 +19,7 @@ pub mod dns;
 mod duration;
 pub mod http;
 pub mod limits;
+mod lyft;
 pub mod metrics;
 pub mod probe;
 pub mod readiness;

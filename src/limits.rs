@@ -429,6 +429,40 @@ pub const ETCD_DEPARTURE_LEASE: Duration = Duration::from_secs(3600);
 pub const ETCD_DEPARTURE_TURN: Duration = Duration::from_secs(600);
 /// Watch responses between the watches and the task that takes them over.
 pub const ETCD_WATCH_QUEUE: usize = 64;
+/// Octets of a row in DynamoDB, as JSON: an item may have 400 kB.
+pub const DYNAMODB_ROW_OCTETS: usize = 350 * 1024;
+/// Time that DynamoDB has to take a connection, and whoever gives credentials.
+pub const DYNAMODB_CONNECT_TIME: Duration = Duration::from_secs(2);
+/// Time for a whole answer: a page of a scan has a megabyte at most.
+pub const DYNAMODB_ANSWER_TIME: Duration = Duration::from_secs(3);
+/// Time that an idle connection to it is kept.
+pub const DYNAMODB_IDLE_TIME: Duration = Duration::from_secs(20);
+/// Answer that is read: a megabyte of items is a few as JSON.
+pub const DYNAMODB_ANSWER_OCTETS: usize = 16 * 1024 * 1024;
+/// Tries of one call: what passes by itself has passed then, or the engine is away.
+pub const DYNAMODB_TRIES: u32 = 3;
+/// Shortest pause between them; it doubles up to [`DYNAMODB_RETRY_MAX`].
+pub const DYNAMODB_RETRY: Duration = Duration::from_millis(50);
+/// Longest pause of the same, and between looks whether the engine is back.
+pub const DYNAMODB_RETRY_MAX: Duration = Duration::from_secs(3);
+/// Looks at a table that is being made.
+pub const DYNAMODB_TABLE_LOOKS: usize = 60;
+/// Time from one to the next.
+pub const DYNAMODB_TABLE_LOOK: Duration = Duration::from_secs(1);
+/// Items in a transaction: DynamoDB takes no more.
+pub const DYNAMODB_TRANSACTION: usize = 100;
+/// Writes under way.
+pub const DYNAMODB_AT_A_TIME: usize = 64;
+/// Time from one round of heartbeats that are written to the next: those that come meanwhile go together.
+pub const DYNAMODB_BEATS: Duration = Duration::from_millis(200);
+/// Heartbeats that are written at a time: no storm when DynamoDB is back.
+pub const DYNAMODB_BEATS_AT_A_TIME: usize = 32;
+/// Shortest pause between two readings of the table that can be set: each costs what all of it costs.
+pub const DYNAMODB_POLL_MIN: Duration = Duration::from_millis(100);
+/// Longest.
+pub const DYNAMODB_POLL_MAX: Duration = Duration::from_secs(300);
+/// Octets of a profile file of AWS: its region is looked for in it.
+pub const AWS_PROFILE_OCTETS: u64 = 1024 * 1024;
 /// Share of a TTL in which a second heartbeat is not passed on to etcd: by so much less than its TTL a host may be
 /// silent, and clients beat in a third of it.
 pub const ETCD_FRESH_SHARE: u32 = 10;

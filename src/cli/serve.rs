@@ -102,7 +102,7 @@ pub(super) struct Flags {
     /// [env: ROLLCALL_DNS] [default: 127.0.0.1:8600]
     #[arg(long, value_name = "IP:PORT")]
     dns: Vec<String>,
-    /// Where the table is kept: file, memory, etcd (dynamodb is not built yet)
+    /// Where the table is kept: file, memory, etcd, dynamodb
     /// [env: ROLLCALL_STORE] [default: file]
     #[arg(long, value_name = "KIND")]
     store: Option<String>,

@@ -7,18 +7,24 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
-use super::{Error, Given, Origin, settings};
+use super::{Error, Given, Origin, dynamodb, settings};
 
 /// Variables of the program that are no settings of the server.
 const OTHER_NAMES: [&str; 2] = ["ROLLCALL_CONFIG", "ROLLCALL_SERVER"];
 
 /// Lyft's names and the settings they mean.
-const LYFT_NAMES: [(&str, &str); 4] = [
+const LYFT_NAMES: [(&str, &str); 7] = [
     ("PORT", "http_port"),
     ("BACKEND_STORAGE", "backend_storage"),
     ("HOST_TTL", "host_ttl_seconds"),
     ("APPLICATION_ENV", "application_env"),
+    ("DYNAMODB_TABLE_HOSTS", "dynamodb_table"),
+    (LYFT_URL, "dynamodb_endpoint"),
+    ("DYNAMODB_CREATE_TABLES_IN_APP", "dynamodb_create_tables_in_app"),
 ];
+
+/// The URL of an emulator: Lyft's server reads it in development only, which is what its APPLICATION_ENV is by default.
+const LYFT_URL: &str = "DYNAMODB_URL";
 
 /// Lyft's names that mean nothing here: every read sees the newest table.
 const LYFT_CACHE_NAMES: [&str; 2] = ["CACHE_TTL", "CACHE_TYPE"];
@@ -36,6 +42,10 @@ pub struct Machine {
     pub node_name: String,
     /// Processors that this process may use.
     pub threads: usize,
+    /// The region that programs of AWS take.
+    pub aws_region: Option<String>,
+    /// The URL that they take in the place of the region's.
+    pub aws_endpoint: Option<String>,
 }
 
 impl Environment {
@@ -75,6 +85,8 @@ impl Environment {
             data_dir: self.data_dir(),
             node_name: if nodename.is_empty() { "localhost".into() } else { nodename },
             threads: std::thread::available_parallelism().map_or(1, usize::from),
+            aws_region: dynamodb::region_of(self),
+            aws_endpoint: dynamodb::endpoint_of(self),
         }
     }
 
@@ -86,7 +98,7 @@ impl Environment {
     /// The settings given, the weaker names first, and notes on variables without effect.
     pub(super) fn settings(&self) -> Result<(Vec<Given>, Vec<String>), Error> {
         let mut given = Vec::new();
-        for (name, key) in LYFT_NAMES {
+        for (name, key) in LYFT_NAMES.into_iter().filter(|(name, _)| *name != LYFT_URL || self.is_development()) {
             if let Some(value) = self.text(name)? {
                 given.push(Given { key: key.into(), values: vec![value], origin: Origin::Variable(name.into()) });
             }
@@ -117,7 +129,18 @@ impl Environment {
                 None => format!("{name} is ignored: there is no such setting"),
             }
         });
-        cache.chain(unknown).collect()
+        let url = (self.0.contains_key(LYFT_URL) && !self.is_development())
+            .then(|| format!("{LYFT_URL} is ignored: APPLICATION_ENV is not development"));
+        cache.chain(url).chain(unknown).collect()
+    }
+
+    fn is_development(&self) -> bool {
+        self.lenient("APPLICATION_ENV").is_none_or(|environment| environment == "development")
+    }
+
+    /// A variable that is other programs', too: what is no text is passed over.
+    pub(super) fn lenient(&self, name: &str) -> Option<String> {
+        self.text(name).ok().flatten()
     }
 
     fn text(&self, name: &str) -> Result<Option<String>, Error> {

@@ -6,6 +6,7 @@
 
 mod brake;
 mod checks;
+mod dynamodb;
 mod env;
 mod etcd;
 mod file;
@@ -145,7 +146,14 @@ impl Config {
             check_redirects: false,
             lyft_check_interval: Duration::from_secs(10),
             minos_check_interval: http::minos::CHECK_INTERVAL,
-            store: store::Settings::file(machine.data_dir.clone().unwrap_or_default()),
+            store: store::Settings {
+                dynamodb: store::dynamodb::Settings {
+                    region: machine.aws_region.clone(),
+                    endpoint: machine.aws_endpoint.clone(),
+                    ..Default::default()
+                },
+                ..store::Settings::file(machine.data_dir.clone().unwrap_or_default())
+            },
             node_name: machine.node_name.clone(),
             node_id: None,
             node_meta: Vec::new(),

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::value::{self, one};
-use super::{Config, Machine, brake, checks, etcd, messages, node};
+use super::{Config, Machine, brake, checks, dynamodb, etcd, messages, node};
 use crate::dns::Listeners;
 use crate::store::Kind;
 use crate::table::Single;
@@ -65,6 +65,17 @@ pub(super) const SETTINGS: &[Setting] = &[
     single("etcd_ca_file", etcd::set_ca_file, |config| etcd::shown(config.store.etcd.tls.authorities.as_ref())),
     single("etcd_cert_file", etcd::set_cert_file, |config| etcd::shown(config.store.etcd.tls.certificate.as_ref())),
     single("etcd_key_file", etcd::set_key_file, |config| etcd::shown(config.store.etcd.tls.key.as_ref())),
+    single("dynamodb_table", dynamodb::set_table, |config| value::quoted(&config.store.dynamodb.table)),
+    single("dynamodb_create_table", dynamodb::set_create_table, |config| {
+        config.store.dynamodb.create_table.to_string()
+    }),
+    single("dynamodb_region", dynamodb::set_region, |config| {
+        value::quoted(config.store.dynamodb.region.as_deref().unwrap_or("auto"))
+    }),
+    single("dynamodb_endpoint", dynamodb::set_endpoint, |config| {
+        value::quoted(config.store.dynamodb.endpoint.as_deref().unwrap_or("auto"))
+    }),
+    single("dynamodb_poll", dynamodb::set_poll, |config| value::quoted(value::show(config.store.dynamodb.poll))),
     single("max_stale", etcd::set_max_stale, |config| {
         value::quoted(config.store.max_stale.map_or("forever".into(), value::show))
     }),
@@ -164,6 +175,7 @@ pub(super) const SETTINGS: &[Setting] = &[
 const FOREIGN: &[Setting] = &[
     foreign("http_port", "http", set_http_port),
     foreign("backend_storage", "store", set_backend_storage),
+    foreign("dynamodb_create_tables_in_app", "dynamodb_create_table", dynamodb::set_create_tables_in_app),
     foreign("host_ttl_seconds", "lyft_host_ttl", set_host_ttl_seconds),
 ];
 
@@ -184,6 +196,7 @@ pub(super) fn is_bare(key: &str) -> bool {
             | "brake_table_share"
             | "catalog_hides_critical"
             | "chaos_identity"
+            | "dynamodb_create_table"
             | "etcd_services"
             | "check_os_services"
             | "check_redirects"
@@ -269,24 +282,15 @@ fn set_dns_listeners(config: &mut Config, values: &[String], _: &Machine) -> Res
 }
 
 fn set_store(config: &mut Config, values: &[String], _: &Machine) -> Result<(), String> {
-    let known =
-        [("memory", Some(Kind::Memory)), ("file", Some(Kind::File)), ("etcd", Some(Kind::Etcd)), ("dynamodb", None)];
-    config.store.kind = built(one(values)?, &known)?;
+    let known = [Kind::Memory, Kind::File, Kind::Etcd, Kind::DynamoDb].map(|kind| (kind.as_str(), kind));
+    config.store.kind = value::word(one(values)?, &known)?;
     Ok(())
 }
 
 fn set_backend_storage(config: &mut Config, values: &[String], _: &Machine) -> Result<(), String> {
-    let known = [("InMemory", Some(Kind::Memory)), ("InFile", Some(Kind::File)), ("DynamoDB", None)];
-    config.store.kind = built(one(values)?, &known)?;
+    let known = [("InMemory", Kind::Memory), ("InFile", Kind::File), ("DynamoDB", Kind::DynamoDb)];
+    config.store.kind = value::word(one(values)?, &known)?;
     Ok(())
-}
-
-fn built(name: &str, known: &[(&str, Option<Kind>)]) -> Result<Kind, String> {
-    value::word(name, known)?.ok_or_else(|| {
-        format!(
-            "the store `{name}` is not built yet in this version: `memory`, `file` (InMemory, InFile) and `etcd` are"
-        )
-    })
 }
 
 fn set_data_dir(config: &mut Config, values: &[String], machine: &Machine) -> Result<(), String> {

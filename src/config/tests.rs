@@ -61,6 +61,32 @@ fn lyfts_names_are_read() {
 }
 
 #[test]
+fn lyfts_table_is_found_by_its_names() {
+    let variables = [
+        ("BACKEND_STORAGE", "DynamoDB"),
+        ("DYNAMODB_TABLE_HOSTS", "hosts"),
+        ("DYNAMODB_URL", "http://localhost:8000"),
+        ("DYNAMODB_CREATE_TABLES_IN_APP", "yes please"),
+        ("AWS_REGION", "eu-west-1"),
+        ("AWS_ENDPOINT_URL", "http://localhost:1"),
+    ];
+    let store = load_all(&[], &variables, "").expect("valid").config.store;
+    let dynamodb = store.dynamodb;
+    assert_eq!((store.kind, dynamodb.table.as_str(), dynamodb.create_table), (store::Kind::DynamoDb, "hosts", true));
+    assert_eq!(
+        (dynamodb.region.as_deref(), dynamodb.endpoint.as_deref()),
+        (Some("eu-west-1"), Some("http://localhost:8000"))
+    );
+    let production = [&variables[..], &[("APPLICATION_ENV", "production")]].concat();
+    let loaded = load_all(&[], &production, "").expect("valid");
+    assert_eq!(loaded.config.store.dynamodb.endpoint.as_deref(), Some("http://localhost:1"));
+    assert_eq!(loaded.notes, ["DYNAMODB_URL is ignored: APPLICATION_ENV is not development"]);
+    assert!(
+        refusal(&[], &[("DYNAMODB_TABLE_HOSTS", "a b")], "").starts_with("DYNAMODB_TABLE_HOSTS: `a b` is not the name")
+    );
+}
+
+#[test]
 fn an_error_names_the_place_and_the_rule() {
     assert_eq!(
         refusal(&[("http", "--http", "8500")], &[], ""),
@@ -87,7 +113,7 @@ fn an_error_names_the_place_and_the_rule() {
     assert_eq!(refusal(&[], &[], "version = 2"), "t.toml:1: version: this program reads files of version 1");
     assert!(refusal(&[], &[], "version = 1\nhttp = ").starts_with("t.toml:2: "));
     assert!(refusal(&[], &[], "version = 1\n[dns]\nlisten = []\n").starts_with("t.toml:2: dns: "));
-    assert!(refusal(&[("store", "--store", "dynamodb")], &[], "").contains("is not built yet in this version"));
+    assert!(refusal(&[("store", "--store", "tape")], &[], "").contains("one of memory, file, etcd, dynamodb"));
     for (variable, value) in [
         ("ROLLCALL_ETCD_ENDPOINTS", "127.0.0.1:2379"),
         ("ROLLCALL_ETCD_ENDPOINTS", "http://a:1/x"),

@@ -242,6 +242,24 @@ impl Registry {
         core.staged.extend(changes);
     }
 
+    /// Lets every lease stand still, or run again from now on: for an engine that keeps none itself.
+    pub fn keep_leases(&self, elsewhere: bool) {
+        self.core.lock().table.keep_leases(elsewhere, self.clock.now());
+        self.earlier_deadline.notify_one();
+    }
+
+    /// Takes over heartbeats that other servers heard: each host's lease lasts from its moment.
+    pub fn heard(&self, beats: &[(HostKey, Timestamp)]) {
+        let mut core = self.core.lock();
+        let now = self.clock.now();
+        for (key, at) in beats {
+            core.table.heard(key, *at, now);
+        }
+        self.tell(&mut core);
+        drop(core);
+        self.earlier_deadline.notify_one();
+    }
+
     /// Asks for the events that `decide` makes, until the engine has an answer that stands.
     pub(super) async fn submit_shared<E: From<SubmitError>>(
         &self,

@@ -27,6 +27,7 @@ pub(super) fn text(config: &Config, places: &Places<'_>) -> String {
             let members: Vec<_> = config.store.etcd.endpoints.iter().map(ToString::to_string).collect();
             format!("in etcd at {}, below {}", members.join(", "), config.store.etcd.prefix)
         }
+        Kind::DynamoDb => format!("in DynamoDB, {}", config.store.dynamodb.table),
         Kind::Memory => "in memory: a stop forgets it".into(),
     };
     let mut text = format!(

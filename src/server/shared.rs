@@ -1,20 +1,24 @@
 //! A table that several servers share: reading it, and the task that is its engine.
 
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow};
+use prometheus_client::collector::Collector;
 use tokio_util::sync::CancellationToken;
 
 use super::node;
 use super::tasks::Tasks;
+use crate::clock::Timestamp;
 use crate::config::Config;
 use crate::http::consul;
 use crate::metrics::Metrics;
 use crate::readiness::{Condition, Readiness};
 use crate::registry::Registry;
-use crate::store::etcd;
-use crate::table::{Dialect, Host};
+use crate::store::{Kind, dynamodb, etcd};
+use crate::table::{Dialect, Host, Revision};
 
 /// Pause between two tries to read the table at a start.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -28,14 +32,35 @@ pub(super) struct Parts<'a> {
     pub(super) own: consul::Settings,
 }
 
-/// Reads the table from etcd, however long that takes, and starts its engine.
+/// An engine, and what is counted of it.
+type Running = (Box<dyn Collector>, Pin<Box<dyn Future<Output = ()> + Send>>);
+
+/// Reads the table from its engine, however long that takes, and starts it.
 pub(super) async fn load(
     parts: &Parts<'_>,
     tasks: &mut Tasks,
     stop: &CancellationToken,
     drain: CancellationToken,
 ) -> Result<()> {
-    let Parts { config, registry, metrics, readiness, own } = parts;
+    let (collector, engine) = match parts.config.store.kind {
+        Kind::DynamoDb => load_dynamodb(parts, stop, drain.clone()).await?,
+        Kind::Etcd | Kind::File | Kind::Memory => load_etcd(parts, stop, drain.clone()).await?,
+    };
+    parts.metrics.register_collector(collector);
+    tasks.spawn("the table's engine", async move {
+        engine.await;
+        Ok(())
+    });
+    let (registry, readiness) = (Arc::clone(parts.registry), Arc::clone(parts.readiness));
+    tasks.spawn("the watch over the engine", async move {
+        tell_readiness(&registry, &readiness, &drain).await;
+        Ok(())
+    });
+    Ok(())
+}
+
+async fn load_etcd(parts: &Parts<'_>, stop: &CancellationToken, drain: CancellationToken) -> Result<Running> {
+    let Parts { config, registry, .. } = parts;
     let mut settings = config.store.etcd.clone();
     settings.domain.clone_from(&config.dns.domain);
     settings.node_name.clone_from(&config.node_name);
@@ -45,37 +70,60 @@ pub(super) async fn load(
     let mut table = loop {
         match store.read(registry.now()).await {
             Ok(table) => break table,
-            Err(reason) => {
-                tracing::warn!(reason, "the table cannot be read yet");
-                readiness.lack(Condition::Table, format!("the table is not loaded yet: {reason}"));
-            }
-        }
-        tokio::select! {
-            () = stop.cancelled() => return Err(anyhow!("stopped before the table was read")),
-            () = tokio::time::sleep(AGAIN) => {}
+            Err(reason) => parts.try_again(&reason, stop).await?,
         }
     };
-    let adapt = adapt(own.clone(), Arc::clone(registry));
-    let mut rows: Vec<Host> = std::mem::take(&mut table.rows).into_iter().filter(|row| is_ours(row, own)).collect();
-    node::put(&mut rows, own, began);
-    let hosts = rows.iter().filter(|row| row.dialect != Dialect::Node).count();
-    // Seconds last for a lifetime, and no serial comes back after a restart.
-    let (revision, serial) = (table.revision, registry.now().as_secs() as u32);
-    registry.load(rows, revision, serial);
-    tracing::info!(hosts, revision = revision.0, took = ?registry.now().since(began), "the table is loaded");
-    let requests = registry.requests().context("the table has an engine already")?;
-    let (stats, engine) = store.engine(Arc::clone(registry), requests, table, adapt, drain.clone());
-    metrics.register_collector(Box::new(etcd::StatsCollector(stats)));
-    tasks.spawn("the table's engine", async move {
-        engine.await;
-        Ok(())
-    });
-    let (registry, readiness) = (Arc::clone(registry), Arc::clone(readiness));
-    tasks.spawn("the watch over the engine", async move {
-        tell_readiness(&registry, &readiness, &drain).await;
-        Ok(())
-    });
-    Ok(())
+    let revision = table.revision;
+    let requests = parts.hand_over(std::mem::take(&mut table.rows), revision, began)?;
+    let adapt = adapt(parts.own.clone(), Arc::clone(registry));
+    let (stats, engine) = store.engine(Arc::clone(registry), requests, table, adapt, drain);
+    Ok((Box::new(etcd::StatsCollector(stats)), Box::pin(engine)))
+}
+
+async fn load_dynamodb(parts: &Parts<'_>, stop: &CancellationToken, drain: CancellationToken) -> Result<Running> {
+    let Parts { config, registry, .. } = parts;
+    let mut settings = config.store.dynamodb.clone();
+    settings.lyft_ttl = config.http.lyft_host_ttl;
+    settings.node_name.clone_from(&config.node_name);
+    let store = dynamodb::DynamoDb::new(settings).map_err(|error| anyhow!(error)).context("cannot use DynamoDB")?;
+    let began = registry.now();
+    let mut table = loop {
+        match store.read(registry.now()).await {
+            Ok(table) => break table,
+            Err(dynamodb::Unread::NotYet(reason)) => parts.try_again(&reason, stop).await?,
+            Err(dynamodb::Unread::Never(reason)) => return Err(anyhow!(reason)).context("cannot use DynamoDB"),
+        }
+    };
+    // It has no revisions: this server counts its own, from where none of its clients has been.
+    let revision = Revision(registry.clock().wall().as_micros() / 1000);
+    let requests = parts.hand_over(std::mem::take(&mut table.rows), revision, began)?;
+    let adapt = adapt(parts.own.clone(), Arc::clone(registry));
+    let (stats, engine) = store.engine(Arc::clone(registry), requests, table, adapt, drain);
+    Ok((Box::new(dynamodb::StatsCollector(stats)), Box::pin(engine)))
+}
+
+impl Parts<'_> {
+    /// Says why the table cannot be read, and waits.
+    async fn try_again(&self, reason: &str, stop: &CancellationToken) -> Result<()> {
+        tracing::warn!(reason, "the table cannot be read yet");
+        self.readiness.lack(Condition::Table, format!("the table is not loaded yet: {reason}"));
+        tokio::select! {
+            () = stop.cancelled() => Err(anyhow!("stopped before the table was read")),
+            () = tokio::time::sleep(AGAIN) => Ok(()),
+        }
+    }
+
+    /// Hands the rows to the registry; returns what it asks of its engine.
+    fn hand_over(&self, rows: Vec<Host>, revision: Revision, began: Timestamp) -> Result<crate::registry::Requests> {
+        let Parts { registry, own, .. } = self;
+        let mut rows: Vec<Host> = rows.into_iter().filter(|row| is_ours(row, own)).collect();
+        node::put(&mut rows, own, began);
+        let hosts = rows.iter().filter(|row| row.dialect != Dialect::Node).count();
+        // Seconds last for a lifetime, and no serial comes back after a restart.
+        registry.load(rows, revision, registry.now().as_secs() as u32);
+        tracing::info!(hosts, revision = revision.0, took = ?registry.now().since(began), "the table is loaded");
+        registry.requests().context("the table has an engine already")
+    }
 }
 
 /// The row of a node that is a server itself is for that server only.
@@ -83,7 +131,7 @@ fn is_ours(row: &Host, own: &consul::Settings) -> bool {
     row.as_node() != Some("") || row.service.as_str() == own.node_name.to_ascii_lowercase()
 }
 
-fn adapt(own: consul::Settings, registry: Arc<Registry>) -> etcd::Adapt {
+fn adapt(own: consul::Settings, registry: Arc<Registry>) -> Box<dyn Fn(Host) -> Option<Host> + Send + Sync> {
     Box::new(move |row| match row.as_node() {
         Some("") if is_ours(&row, &own) => Some(consul::own_node(&own, Some(&row), registry.now())),
         Some("") => None,

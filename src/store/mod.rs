@@ -10,9 +10,11 @@
 //! A *shared* store is no [`Store`]: its engine decides what is written, see `registry::shared`.
 //!
 //! * [`etcd`]: several servers on one etcd.
+//! * [`dynamodb`]: several servers on one table of DynamoDB, Lyft's beside them.
 
 mod database;
 mod disk;
+pub mod dynamodb;
 pub mod etcd;
 mod file;
 mod memory;
@@ -65,6 +67,8 @@ pub enum Kind {
     File,
     /// An etcd that several servers share.
     Etcd,
+    /// A table of DynamoDB that several servers share.
+    DynamoDb,
 }
 
 impl Kind {
@@ -74,6 +78,7 @@ impl Kind {
             Kind::Memory => "memory",
             Kind::File => "file",
             Kind::Etcd => "etcd",
+            Kind::DynamoDb => "dynamodb",
         }
     }
 
@@ -82,7 +87,7 @@ impl Kind {
         match self {
             Kind::Memory => Durability::Immediate,
             Kind::File => Durability::Grouped,
-            Kind::Etcd => Durability::Shared,
+            Kind::Etcd | Kind::DynamoDb => Durability::Shared,
         }
     }
 }
@@ -96,6 +101,8 @@ pub struct Settings {
     pub data_dir: PathBuf,
     /// Where etcd is, if that is the store.
     pub etcd: etcd::Settings,
+    /// Where DynamoDB is, if that is the store.
+    pub dynamodb: dynamodb::Settings,
     /// How long a shared table is used while its engine is away; `None` is for ever.
     pub max_stale: Option<Duration>,
 }
@@ -103,7 +110,13 @@ pub struct Settings {
 impl Settings {
     /// The store in a file of that directory.
     pub fn file(data_dir: PathBuf) -> Settings {
-        Settings { kind: Kind::File, data_dir, etcd: etcd::Settings::default(), max_stale: None }
+        Settings {
+            kind: Kind::File,
+            data_dir,
+            etcd: etcd::Settings::default(),
+            dynamodb: dynamodb::Settings::default(),
+            max_stale: None,
+        }
     }
 }
 
@@ -209,7 +222,7 @@ pub enum OpenError {
 /// [`Notice`]s. A file of another process or of a newer release, and one that cannot be read or made, are errors.
 pub fn open(settings: &Settings) -> Result<Opened, OpenError> {
     match settings.kind {
-        Kind::Memory | Kind::Etcd => Ok(Opened { store: Box::new(MemoryStore), notices: Vec::new() }),
+        Kind::Memory | Kind::Etcd | Kind::DynamoDb => Ok(Opened { store: Box::new(MemoryStore), notices: Vec::new() }),
         Kind::File => file::open(Box::new(disk::FileDisk::new(settings.data_dir.join(FILE_NAME)))),
     }
 }

@@ -77,6 +77,31 @@ impl HostTable {
         self.revision = self.revision.max(Revision(revision.0.saturating_sub(1)));
     }
 
+    /// Leaves the end of every lease to somebody else, those of checks too; or takes all of them over, each begun anew.
+    pub fn keep_leases(&mut self, elsewhere: bool, now: Timestamp) {
+        let rows: Vec<Arc<Host>> = self.hosts.iter().cloned().collect();
+        for host in rows {
+            let of_checks = host.checks.iter().filter_map(|check| check.lease());
+            for lease in of_checks.chain([&host.lease]).filter(|lease| lease.ttl().is_some()) {
+                lease.keep(elsewhere);
+            }
+            if !elsewhere {
+                host.checks.iter().for_each(|check| check.renew(now));
+                self.renew(&host, now);
+            }
+            self.unschedule(&host);
+            self.schedule(&host);
+        }
+    }
+
+    /// Takes over a heartbeat that somebody else heard; the lease lasts from `at`, which may be later than `now`.
+    pub fn heard(&mut self, key: &HostKey, at: Timestamp, now: Timestamp) {
+        if let Some(host) = self.hosts.get(key).cloned() {
+            host.lease.renew(at);
+            self.renew(&host, now);
+        }
+    }
+
     /// Turns a check critical whose TTL has ended.
     pub(super) fn lapse_check(&mut self, before: &Arc<Host>, place: usize, now: Timestamp) -> Applied {
         if before.checks[place].status == Status::Critical {

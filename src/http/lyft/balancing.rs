@@ -5,14 +5,13 @@ use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
 use utoipa::ToSchema;
 
-use super::check_in::parse_weight;
 use super::fields::{Fields, JsonBody};
 use super::registration::key_of;
 use super::reply::Failure;
-use super::stored::{Stored, WEIGHT};
-use super::{counted, host_of, python, service_of};
+use super::{counted, host_of, service_of};
 use crate::clock::Timestamp;
 use crate::http::App;
+use crate::lyft::{self, Stored, WEIGHT, parse_weight};
 use crate::metrics::Operation;
 use crate::registry::SubmitError;
 use crate::table::{Dialect, Event, Host, Hosts, Rejection};
@@ -111,7 +110,7 @@ async fn read_weight(request: Request) -> Result<u16, Failure> {
     let fields = Fields::read(request, JsonBody::Ignored).await?;
     let text = fields.text(WEIGHT)?.filter(|text| !text.is_empty());
     let text = text.ok_or_else(|| Failure::Named("Required parameter 'weight' is missing.".into()))?;
-    let weight = python::int(&text).and_then(parse_weight);
+    let weight = lyft::int(&text).and_then(parse_weight);
     weight.ok_or_else(|| Failure::Named("Invalid load_balancing_weight. Supply an integer between 1 and 100.".into()))
 }
 

@@ -7,14 +7,14 @@ use std::time::Duration;
 use serde_json::Value;
 use smallvec::smallvec;
 
+use super::address;
 use super::fields::Fields;
 use super::reply::Failure;
-use super::stored::{Stored, Tags, WEIGHT, WEIGHTS};
-use super::{address, python};
 use crate::limits;
+use crate::lyft::{self, AZ, CANARY, Stored, Tags, WEIGHT, as_bool, as_integer, as_text, parse_weight};
 use crate::table::{
-    Check, CheckDefinition, Dialect, Host, HostId, Meta, Place, Port, Registration, ServiceName, Status, Target, Terms,
-    Weights, parse_meta,
+    Check, CheckDefinition, Dialect, Host, HostId, Place, Port, Registration, ServiceName, Status, Target, Terms,
+    Weights,
 };
 
 /// SRV priority of every host that registers here: the API has no word for one, and the default of the native API lets
@@ -52,7 +52,7 @@ impl CheckIn {
         let port = match fields.text("port")? {
             None => -1,
             Some(text) => {
-                python::int(&text).ok_or_else(|| Failure::Named("port: must be an integer from 1 to 65535".into()))?
+                lyft::int(&text).ok_or_else(|| Failure::Named("port: must be an integer from 1 to 65535".into()))?
             }
         };
         let tags = fields.json("tags").map_err(|_| Failure::Named("Invalid json supplied in tags".into()))?;
@@ -104,11 +104,11 @@ impl CheckIn {
         let (service, id, target) = (self.service.clone(), self.id.clone(), self.target.clone());
         Ok(Registration {
             ports: smallvec![Port::tcp(self.port)],
-            meta: meta_of(&stored),
+            meta: lyft::meta_of(&stored),
             weights: weight.map(Weights::same),
             priority: PRIORITY,
-            zone: place_of(&stored, "az"),
-            region: place_of(&stored, "region"),
+            zone: lyft::place_of(&stored, AZ),
+            region: lyft::place_of(&stored, "region"),
             ttl: Some(ttl),
             checks: checks_of(current, check),
             repo: self.repo.clone(),
@@ -161,10 +161,10 @@ fn parse_tags(tags: Option<Value>) -> Result<Tags, Failure> {
             return Err(Failure::Silent(missing));
         }
     }
-    if let Some(az) = tags.get_mut("az") {
+    if let Some(az) = tags.get_mut(AZ) {
         *az = as_text(az).into();
     }
-    if let Some(canary) = tags.get_mut("canary") {
+    if let Some(canary) = tags.get_mut(CANARY) {
         let rule = || Failure::Named("tags.canary: must be true or false".into());
         *canary = as_bool(canary).ok_or_else(rule)?.into();
     }
@@ -173,56 +173,4 @@ fn parse_tags(tags: Option<Value>) -> Result<Tags, Failure> {
         *weight = as_integer(weight).and_then(parse_weight).ok_or_else(rule)?.into();
     }
     Ok(tags)
-}
-
-/// A weight within the bounds of the API.
-pub(super) fn parse_weight(number: i64) -> Option<u16> {
-    u16::try_from(number).ok().filter(|weight| WEIGHTS.contains(weight))
-}
-
-/// Envoy takes only text for a zone; the original takes everything.
-fn as_text(value: &Value) -> String {
-    match value {
-        Value::Null => String::new(),
-        Value::String(text) => text.clone(),
-        Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => value.to_string(),
-    }
-}
-
-fn as_bool(value: &Value) -> Option<bool> {
-    match value {
-        Value::Bool(is) => Some(*is),
-        Value::String(text) if text.eq_ignore_ascii_case("true") => Some(true),
-        Value::String(text) if text.eq_ignore_ascii_case("false") => Some(false),
-        Value::Null | Value::Number(_) | Value::String(_) | Value::Array(_) | Value::Object(_) => None,
-    }
-}
-
-fn as_integer(value: &Value) -> Option<i64> {
-    match value {
-        Value::Number(number) => number.as_i64(),
-        Value::String(text) => python::int(text),
-        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
-    }
-}
-
-/// A tag as a place, where it is text that can be one.
-fn place_of(stored: &Stored, tag: &str) -> Option<Place> {
-    Place::parse(tag, stored.tags.get(tag)?.as_str()?).ok()
-}
-
-/// What other APIs may like to know, as far as it fits the rules of meta pairs: no registration fails for it.
-fn meta_of(stored: &Stored) -> Meta {
-    let tag = |name| stored.tags.get(name).filter(|value| !value.is_null()).map(as_text).unwrap_or_default();
-    let pairs = [
-        ("canary", tag("canary")),
-        ("instance_id", tag("instance_id")),
-        ("repo", stored.service_repo_name.clone()),
-        ("revision", stored.revision.clone()),
-    ];
-    let fits = |key: &str, value: &str| {
-        !value.is_empty() && !value.chars().any(char::is_control) && parse_meta("meta", [(key, value)]).is_ok()
-    };
-    let fitting = pairs.iter().map(|(key, value)| (*key, value.as_str())).filter(|(key, value)| fits(key, value));
-    parse_meta("meta", fitting).unwrap_or_default()
 }

@@ -5,7 +5,7 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::stored::{Stored, Tags, WEIGHT, WEIGHTS};
+use crate::lyft::{Stored, Tags, WEIGHT, WEIGHTS};
 use crate::table::{Dialect, Host, Namespace, Protocol};
 
 /// The weight of a row that nobody gave one.

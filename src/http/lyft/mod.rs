@@ -33,10 +33,8 @@ mod balancing;
 mod check_in;
 mod fields;
 mod listed;
-mod python;
 mod registration;
 mod reply;
-mod stored;
 #[cfg(test)]
 mod tests;
 

@@ -3,68 +3,58 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use super::reply::Failure;
+use super::tags::{AZ, CANARY, INSTANCE_ID, REGION, Tags, WEIGHT};
 use crate::limits;
-use crate::table::{Dialect, Host};
-
-/// The tag that holds a weight.
-pub(super) const WEIGHT: &str = "load_balancing_weight";
-/// The weights this API knows: Envoy takes no other.
-pub(super) const WEIGHTS: std::ops::RangeInclusive<u16> = 1..=100;
-/// The tag that marks a canary.
-const CANARY: &str = "canary";
-
-/// Tags by key, in the order of the keys.
-pub(super) type Tags = Map<String, Value>;
+use crate::table::{Dialect, Host, Invalid};
 
 /// The `original` of a row: compact JSON that only this dialect reads.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
-pub(super) struct Stored {
+pub(crate) struct Stored {
     /// The repository; empty when none was named.
-    pub(super) service_repo_name: String,
+    pub(crate) service_repo_name: String,
     /// The revision that the host runs.
-    pub(super) revision: String,
+    pub(crate) revision: String,
     /// Everything else that it said of itself.
-    pub(super) tags: Tags,
+    pub(crate) tags: Tags,
 }
 
 impl Stored {
     /// What a row keeps. A row without it, however it came to be, shows what its columns say.
-    pub(super) fn of(host: &Host) -> Stored {
+    pub(crate) fn of(host: &Host) -> Stored {
         let original = host.original.as_deref().filter(|_| host.dialect == Dialect::Lyft);
         original.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_else(|| from_columns(host))
     }
 
     /// The JSON text, if it is within its bounds. A weight counts for neither: it may have come later, and a host must
     /// not be refused for what somebody else added.
-    pub(super) fn to_text(&self) -> Result<Arc<str>, Failure> {
+    pub(crate) fn to_text(&self) -> Result<Arc<str>, Invalid> {
         let weight = self.tags.get(WEIGHT).map(|weight| format!("\"{WEIGHT}\":{weight},").len());
         let keys = self.tags.len() - usize::from(weight.is_some());
         let most = limits::LYFT_TAG_KEYS;
         if keys > most {
-            return Err(Failure::Named(format!("tags: must be at most {most} keys, is {keys}")));
+            return Err(Invalid::new("tags", format!("must be at most {most} keys, is {keys}")));
         }
         let text = self.to_json();
         let octets = text.len() - weight.unwrap_or(0);
         let most = limits::ORIGINAL_OCTETS - limits::LYFT_WEIGHT_OCTETS;
         if octets > most {
             let rule = format!("must be at most {most} octets with revision and service_repo_name, is {octets}");
-            return Err(Failure::Named(format!("tags: {rule}")));
+            return Err(Invalid::new("tags", rule));
         }
         Ok(Arc::from(text))
     }
 
     /// The JSON text with another weight, for which there always is room.
-    pub(super) fn with_weight(mut self, weight: u16) -> Arc<str> {
+    pub(crate) fn with_weight(mut self, weight: u16) -> Arc<str> {
         self.tags.insert(WEIGHT.into(), weight.into());
         Arc::from(self.to_json())
     }
 
     /// The weight in the tags.
-    pub(super) fn weight(&self) -> Option<u16> {
+    pub(crate) fn weight(&self) -> Option<u16> {
         self.tags.get(WEIGHT).and_then(Value::as_u64).and_then(|weight| u16::try_from(weight).ok())
     }
 
@@ -87,9 +77,9 @@ fn from_columns(host: &Host) -> Stored {
     if canary {
         tags.insert(CANARY.into(), true.into());
     }
-    tags.insert("az".into(), place(&host.zone).into());
-    tags.insert("instance_id".into(), host.own_id().into());
-    tags.insert("region".into(), place(&host.region).into());
+    tags.insert(AZ.into(), place(&host.zone).into());
+    tags.insert(INSTANCE_ID.into(), host.own_id().into());
+    tags.insert(REGION.into(), place(&host.region).into());
     let revision = pair("revision").or(pair("version")).unwrap_or_default().to_owned();
     Stored { service_repo_name: place(&host.repo), revision, tags }
 }

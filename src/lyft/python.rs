@@ -3,7 +3,7 @@
 /// Reads an integer as `int(text)` does: blanks around, a sign, single underscores between digits.
 ///
 /// A number past 64 bits becomes the nearest one that fits: every field here has a bound far below.
-pub(super) fn int(text: &str) -> Option<i64> {
+pub(crate) fn int(text: &str) -> Option<i64> {
     let text = text.trim();
     let (negative, digits) = match text.strip_prefix('-') {
         Some(digits) => (true, digits),
