@@ -73,6 +73,7 @@ leave() {
         timeout 60 docker compose --file "$folder/compose.yaml" down --volumes --rmi local --timeout 1 >/dev/null 2>&1
     stop_daemon
     finish
+    remove_groups
 }
 followed=
 trap leave EXIT

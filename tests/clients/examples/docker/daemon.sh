@@ -50,6 +50,11 @@ start_daemon() {
     wait_for 60 docker version || give_up_on dockerd
 }
 
+# The groups that the daemon's containers were in; they can be removed when all of it has ended.
+remove_groups() {
+    find /sys/fs/cgroup -depth -type d -path "*/rollcall-${work##*.}*" -exec rmdir {} + 2>/dev/null
+}
+
 # $1 seconds; then a command that is to succeed within them, while what was started last runs.
 wait_for() {
     local start=$SECONDS seconds=$1 program=$!
@@ -68,7 +73,6 @@ give_up_on() {
 # Leaves the images that are made here, and 2 GB of what builds have in common.
 stop_daemon() {
     local kept list="timeout 60 docker image ls --quiet --no-trunc"
-    find /sys/fs/cgroup -depth -type d -path "*/rollcall-${work##*.}*" -exec rmdir {} + 2>/dev/null
     [ -n "${dockerd:-}" ] && kill -0 "$dockerd" 2>/dev/null || return 0
     kept=$($list rust:1-bookworm; $list debian:bookworm-slim)
     {
