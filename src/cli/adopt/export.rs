@@ -18,9 +18,9 @@ Examples:
   rollcall export hosts.jsonl
   rollcall export --server http://10.0.0.2:8500 | rollcall import -
 
-A line has everything that makes the host again, also the values of headers that checks send: the file is readable by
-its owner only. The first line says how many follow, so that a cut file is noticed. A file that is there is replaced
-when the new one is whole.";
+A line has everything that makes the host again, also the values of headers that checks send:
+the file is readable by its owner only. The first line says how many follow, so that a cut
+file is noticed. A file that is there is replaced when the new one is whole.";
 
 /// `export`.
 #[derive(Debug, Args)]

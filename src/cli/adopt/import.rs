@@ -29,11 +29,13 @@ Examples:
   rollcall import --lyft http://discovery.example.com:8080 web orders
   rollcall import --consul http://127.0.0.1:8501 --token-file token
 
-A host that is there already is replaced by what comes; --keep leaves it. Leases begin anew. Up to 500 lines are taken
-together or not at all; a line that is refused is named, the others are taken, and the exit code is 1. A file that is
-cut is refused before anything is done; from standard input, what came before the cut is done.
+A host that is there already is replaced by what comes; --keep leaves it. Leases begin anew.
+Up to 500 lines are taken together or not at all; a line that is refused is named, the others
+are taken, and the exit code is 1. A file that is cut is refused before anything is done; from
+standard input, what came before the cut is done.
 
-Lyft's service has no list of services: name them. (Where the URL is that of a rollcall, its services are found.)";
+Lyft's service has no list of services: name them. (Where the URL is that of a rollcall, its
+services are found.)";
 
 /// `import`.
 #[derive(Debug, Args)]
