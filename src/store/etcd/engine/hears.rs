@@ -1,0 +1,125 @@
+//! What etcd says, and what the registry is told of it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use tokio::time::Instant;
+
+use super::super::book::{News, Range};
+use super::super::read::Said;
+use super::super::wire::WatchEvent;
+use super::{Done, Engine};
+use crate::clock::Timestamp;
+use crate::registry::{Duty, Renewal, Word};
+use crate::table::{Event, Gone, HostKey, Status};
+
+impl Engine {
+    pub(super) fn hear(&mut self, range: Range, said: Said) {
+        match said {
+            Said::Up => {
+                self.up.insert(range, true);
+                self.settle_state();
+            }
+            Said::Down(reason) => {
+                tracing::debug!(?range, reason, "a watch of etcd has ended");
+                self.stats.restarts.fetch_add(1, Ordering::Relaxed);
+                self.up.insert(range, false);
+                self.look();
+            }
+            Said::Events(events, at) => {
+                self.take(range, events);
+                self.reach(range, at);
+            }
+            Said::Listed(listed) => {
+                tracing::info!(?range, keys = listed.keys.len(), "etcd was read whole");
+                let news = self.book.list(range, listed.keys, listed.revision, self.registry.now());
+                self.tell(news);
+                self.reach(range, listed.revision);
+            }
+        }
+    }
+
+    pub(super) fn reach(&mut self, range: Range, at: i64) {
+        if range == Range::Own {
+            self.seen = self.seen.max(at);
+            self.settle_pending();
+        }
+    }
+
+    pub(super) fn take(&mut self, range: Range, events: Vec<WatchEvent>) {
+        let news = self.book.take(range, events, self.registry.now());
+        self.tell(news);
+    }
+
+    /// Tells the registry, and does what follows from it.
+    pub(super) fn tell(&mut self, news: News) {
+        let News { words, lapsed, servers, renewed } = news;
+        self.stats.unreadable.store(self.book.unreadable() as u64, Ordering::Relaxed);
+        self.stats.foreign.store(self.book.foreign() as u64, Ordering::Relaxed);
+        let words: Vec<Word> = words.into_iter().filter_map(|word| self.adapted(word, &renewed)).collect();
+        if !words.is_empty() {
+            self.registry.absorb(words);
+        }
+        if servers {
+            self.settle_duty();
+        }
+        for (host, check) in lapsed {
+            let renewal = Renewal { host, check: Some(check) };
+            if !self.has_beaten(&renewal)
+                && let Renewal { host, check: Some(check) } = renewal
+            {
+                self.lapse(host, check);
+            }
+        }
+    }
+
+    /// A row as this server has it; `None` for what it is not told.
+    pub(super) fn adapted(&mut self, word: Word, renewed: &HashMap<HostKey, Timestamp>) -> Option<Word> {
+        match word {
+            Word::Put { host, at } => Some(Word::Put { host: Box::new((self.adapt)(*host)?), at }),
+            Word::Gone { key, why: Gone::Lapsed, .. } if self.is_well(&key, renewed.get(&key).copied()) => {
+                // Its heartbeats came to us while we could not pass them on; or we did, and a member that had slept
+                // took its lease for ended. It is written again.
+                let renewal = Renewal { host: key, check: None };
+                self.beaten.entry(renewal.clone()).or_insert_with(Instant::now);
+                self.give_back(renewal);
+                None
+            }
+            word => Some(word),
+        }
+    }
+
+    pub(super) fn lapse(&mut self, host: HostKey, check: Box<str>) {
+        if self.registry.duty().is_own(&host) {
+            let registry = Arc::clone(&self.registry);
+            self.running.spawn(async move {
+                // Where it fails the check is found again when the work is shared out anew.
+                let _ = registry.submit(Event::Lapse { host, check }).await;
+                Done::Nothing
+            });
+        }
+    }
+
+    pub(super) fn settle_duty(&mut self) {
+        let duty = Duty::new(&self.name, self.book.servers().cloned());
+        self.stats.servers.store(duty.servers() as u64, Ordering::Relaxed);
+        if *self.registry.duty() == duty {
+            return;
+        }
+        tracing::info!(servers = duty.servers(), "the checks are shared out");
+        self.registry.set_duty(duty);
+        // A server that is gone may have missed the end of a TTL.
+        let snapshot = self.registry.snapshot_arc();
+        let mut missed = Vec::new();
+        for host in snapshot.hosts.iter().chain(snapshot.hosts.nodes()) {
+            for check in host.checks.iter().filter(|check| check.status != Status::Critical) {
+                let kept = check.lease().is_some_and(|lease| lease.is_kept());
+                if kept && self.book.beat(&host.key(), &check.id).is_none() {
+                    missed.push((host.key(), check.id.clone()));
+                }
+            }
+        }
+        missed.into_iter().for_each(|(host, check)| self.lapse(host, check));
+    }
+}

@@ -1,0 +1,88 @@
+//! Heartbeats that could not be passed on, and what becomes of them when etcd is back.
+
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use super::super::client::Trouble;
+use super::super::revision_of;
+use super::super::write::{self, Written};
+use super::asks::renew_all;
+use super::{Done, Engine};
+use crate::clock::Timestamp;
+use crate::limits;
+use crate::registry::{Renewal, Word};
+use crate::table::{Gone, HostKey};
+
+impl Engine {
+    /// Whether we know better than etcd that a lease has not ended.
+    pub(super) fn is_well(&self, key: &HostKey, renewed: Option<Timestamp>) -> bool {
+        let renewal = Renewal { host: key.clone(), check: None };
+        let since = renewed.map(|renewed| self.registry.now().since(renewed));
+        self.has_beaten(&renewal) || self.ttl_of(&renewal).is_some_and(|ttl| since.is_some_and(|since| since < ttl))
+    }
+
+    /// Whether a heartbeat came less than a TTL ago that we could not pass on.
+    pub(super) fn has_beaten(&self, renewal: &Renewal) -> bool {
+        let since = self.beaten.get(renewal).map(Instant::elapsed);
+        since.is_some_and(|since| self.ttl_of(renewal).is_some_and(|ttl| since < ttl))
+    }
+
+    /// Passes on the heartbeats that could not be; those of hosts that have fallen silent since are too old.
+    pub(super) fn give_all_back(&mut self) {
+        let beaten: Vec<Renewal> = self.beaten.keys().cloned().collect();
+        for renewal in beaten {
+            if self.has_beaten(&renewal) {
+                self.give_back(renewal);
+            } else {
+                self.beaten.remove(&renewal);
+                // A row that we kept although etcd has it no more.
+                if renewal.check.is_none() && self.book.row(&renewal.host).is_none() {
+                    let at = revision_of(self.seen);
+                    self.registry.absorb(vec![Word::Gone { key: renewal.host, at, why: Gone::Lapsed }]);
+                }
+            }
+        }
+    }
+
+    /// Passes on a heartbeat that came while etcd was away.
+    pub(super) fn give_back(&mut self, renewal: Renewal) {
+        let known = match &renewal.check {
+            None => self.book.row(&renewal.host),
+            Some(check) => self.book.beat(&renewal.host, check),
+        };
+        let change = if known.is_none() { self.rewritten(&renewal) } else { None };
+        let steps = change.map(|change| write::steps(&[change], &self.book, self.shows));
+        let (client, places) = (Arc::clone(&self.client), Arc::clone(&self.places));
+        let share = u32::try_from(limits::ETCD_AT_A_TIME / limits::ETCD_RETURN_AT_A_TIME).unwrap_or(1);
+        self.returning += 1;
+        self.running.spawn(async move {
+            // No more of these at a time than leave room for what is new.
+            let _place = places.acquire_many(share).await;
+            let result = match (steps, known) {
+                (Some(steps), _) => match write::run(&client, &steps, 0).await {
+                    Ok(Written::At(_)) => Ok(true),
+                    Ok(Written::Conflict(_)) => Ok(false),
+                    Err(trouble) => Err(trouble),
+                },
+                (None, Some(known)) if known.lease != 0 => renew_all(&client, &[(renewal.clone(), known.lease)]).await,
+                (None, _) => Ok(true),
+            };
+            Done::Returned { renewal, result }
+        });
+    }
+
+    pub(super) fn returned(&mut self, renewal: Renewal, result: Result<bool, Trouble>) {
+        self.returning -= 1;
+        match result {
+            Ok(true) => {
+                let now = self.registry.now();
+                self.book.renewed(&renewal.host, renewal.check.as_deref(), now);
+                self.beaten.remove(&renewal);
+            }
+            // The watch tells soon what became of it, and it is tried again then.
+            Ok(false) => {}
+            Err(trouble) => tracing::debug!(%trouble, host = %renewal.host, "a heartbeat could not be passed on"),
+        }
+    }
+}
