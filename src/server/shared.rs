@@ -42,6 +42,7 @@ pub(super) async fn load(
     stop: &CancellationToken,
     drain: CancellationToken,
 ) -> Result<()> {
+    parts.registry.set_max_stale(parts.config.store.max_stale);
     let (collector, engine) = match parts.config.store.kind {
         Kind::DynamoDb => load_dynamodb(parts, stop, drain.clone()).await?,
         Kind::Etcd | Kind::File | Kind::Memory => load_etcd(parts, stop, drain.clone()).await?,
@@ -65,7 +66,6 @@ async fn load_etcd(parts: &Parts<'_>, stop: &CancellationToken, drain: Cancellat
     settings.domain.clone_from(&config.dns.domain);
     settings.node_name.clone_from(&config.node_name);
     let store = etcd::Etcd::new(settings).map_err(|error| anyhow!(error)).context("cannot use etcd")?;
-    registry.set_max_stale(config.store.max_stale);
     let began = registry.now();
     let mut table = loop {
         match store.read(registry.now()).await {
