@@ -186,6 +186,15 @@ impl Clock {
         }
     }
 
+    /// The present moment where all time counts, also that in which the process stood still: what others did meanwhile is
+    /// measured by it. It runs ahead of [`Clock::now`].
+    pub fn passed(&self) -> Timestamp {
+        match &self.0 {
+            Source::System(system) => Timestamp(system.wall_at_start.saturating_add(system.elapsed())),
+            Source::Manual(micros) => Timestamp(*micros.borrow()),
+        }
+    }
+
     /// All the time that did not count.
     pub fn stood_still(&self) -> Duration {
         match &self.0 {
@@ -269,6 +278,7 @@ mod tests {
         tokio::time::advance(PULSE).await;
         assert_eq!((clock.pulse(), clock.now()), (Duration::ZERO, stopped.after(PULSE)));
         assert_eq!(clock.stood_still(), Duration::from_secs(30) - STALL);
+        assert_eq!(clock.passed().since(start), Duration::from_secs(90) + PULSE);
     }
 
     #[test]

@@ -468,3 +468,7 @@ pub const AWS_PROFILE_OCTETS: u64 = 1024 * 1024;
 pub const ETCD_FRESH_SHARE: u32 = 10;
 /// Longest time of the same.
 pub const ETCD_FRESH_MAX: Duration = Duration::from_secs(1);
+/// Requests that wait for the engine of a shared table: more than HTTP clients there may be, and a tick of expiries.
+pub const PROPOSALS: usize = 65_536;
+/// Time in which a write to a shared table gets its turn among others of the same row.
+pub const SHARED_WRITE_TIME: Duration = Duration::from_secs(5);

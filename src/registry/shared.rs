@@ -18,8 +18,8 @@ use crate::clock::Timestamp;
 use crate::limits;
 use crate::table::{Applied, Cause, Change, Event, Gone, Host, HostKey, Hosts, Revision};
 
-/// How often an event is worked out anew before its writer is told that others are in the way.
-const ATTEMPTS: usize = 12;
+/// How often an event is worked out anew on what others wrote before its writer is told that they are in the way.
+const CONFLICTS: usize = 24;
 
 /// Something asked of the engine.
 #[derive(Debug)]
@@ -56,6 +56,8 @@ pub enum Verdict {
     Taken,
     /// Others wrote first, or a lease had ended; the table knows by now.
     Conflict,
+    /// A write of this server to one of its rows was under way; the table knows what became of it.
+    Behind,
     /// Nothing has happened.
     Refused(CommitError),
 }
@@ -82,11 +84,11 @@ pub enum Word {
 }
 
 /// What is asked of the engine, in order; for the one task that is it.
-pub type Requests = mpsc::UnboundedReceiver<Proposal>;
+pub type Requests = mpsc::Receiver<Proposal>;
 
 /// The registry's side of the engine.
 pub(super) struct Shared {
-    sender: mpsc::UnboundedSender<Proposal>,
+    sender: mpsc::Sender<Proposal>,
     /// Handed out once.
     requests: parking_lot::Mutex<Option<Requests>>,
     /// Why the engine cannot be reached; `None` while it can.
@@ -100,8 +102,7 @@ pub(super) struct Shared {
 
 impl Default for Shared {
     fn default() -> Shared {
-        // Bounded by those who wait: each has one proposal at a time, and time itself as many as are looked at in a tick.
-        let (sender, requests) = mpsc::unbounded_channel();
+        let (sender, requests) = mpsc::channel(limits::PROPOSALS);
         Shared {
             sender,
             requests: parking_lot::Mutex::new(Some(requests)),
@@ -265,14 +266,17 @@ impl Registry {
         &self,
         mut decide: impl FnMut(&Hosts, Timestamp) -> Result<Vec<Event>, E>,
     ) -> Result<Vec<Applied>, E> {
-        for _ in 0..ATTEMPTS {
+        let end = self.clock.passed().after(limits::SHARED_WRITE_TIME);
+        let mut conflicts = 0;
+        while conflicts < CONFLICTS && self.clock.passed() < end {
             let plan = self.plan(&mut decide)?;
             let Some(verdict) = self.propose(plan.changes, plan.renewals).map_err(SubmitError::Store)? else {
                 return Ok(plan.applied);
             };
             match verdict.await {
                 Ok(Verdict::Taken) => return Ok(self.as_published(plan.applied)),
-                Ok(Verdict::Conflict) => {}
+                Ok(Verdict::Conflict) => conflicts += 1,
+                Ok(Verdict::Behind) => {}
                 Ok(Verdict::Refused(error)) => return Err(SubmitError::Store(error).into()),
                 Err(_) => return Err(SubmitError::Store(stopping()).into()),
             }
@@ -310,7 +314,12 @@ impl Registry {
         }
         let (sender, verdict) = oneshot::channel();
         let proposal = Proposal { changes, renewals, verdict: away.is_none().then_some(sender) };
-        self.shared.sender.send(proposal).map_err(|_| stopping())?;
+        self.shared.sender.try_send(proposal).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => {
+                CommitError::Unavailable("too many writes wait for the engine".into())
+            }
+            mpsc::error::TrySendError::Closed(_) => stopping(),
+        })?;
         Ok(away.is_none().then_some(verdict))
     }
 

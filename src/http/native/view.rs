@@ -58,7 +58,7 @@ pub(super) struct HostView<'a> {
     /// The last heartbeat (RFC 3339).
     #[schema(value_type = String)]
     last_renewed: Text<Timestamp>,
-    /// When it leaves the answers unless it renews; null is never.
+    /// When it leaves the answers unless it renews; null is never, or with a store that several servers share, whose engine says when.
     #[schema(value_type = Option<String>)]
     expires_at: Option<Text<Timestamp>>,
     /// Whether its lease has ended and it is kept all the same, as too many fell silent with it: see `/v1/brake`.

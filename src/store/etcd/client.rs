@@ -181,11 +181,13 @@ impl Client {
         let Some(Credentials { user, password }) = &self.credentials else { return Ok(()) };
         self.token.store(None);
         let body = encode(&AuthenticateRequest { name: user, password });
-        let refused = |(code, trouble)| match trouble {
+        let refused = |(code, trouble)| match &trouble {
             Trouble::Refused(reason) if code == INVALID => {
                 Trouble::Refused(format!("{reason} (etcd_user is {user}, look at etcd_password_file)"))
             }
-            trouble => trouble,
+            Trouble::Refused(_) | Trouble::Away(_) | Trouble::NoLease | Trouble::Compacted | Trouble::Full(_) => {
+                trouble
+            }
         };
         let octets = self.ask(at, "/v3/auth/authenticate", body).await.map_err(refused)?;
         let answer: AuthenticateResponse =
@@ -223,10 +225,9 @@ impl Client {
             Ok(result) => result,
             Err(_) => Err(away(&format!("{} did not begin a watch in time", self.endpoints[at]))),
         };
-        result.map_err(|(code, trouble)| {
-            if code == UNAUTHENTICATED {
-                self.token.store(None);
-            }
+        result.map_err(|(_, trouble)| {
+            // Members say different things of a token that they do not know: another one costs little.
+            self.token.store(None);
             if !matches!(trouble, Trouble::Compacted) {
                 self.leave(at);
             }

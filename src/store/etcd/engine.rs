@@ -6,13 +6,13 @@ mod hears;
 mod returns;
 mod standing;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 use super::book::{Book, Range};
@@ -55,7 +55,7 @@ struct Pending {
     at: i64,
     proposal: Proposal,
     unwritten: Vec<HostKey>,
-    since: Instant,
+    since: Timestamp,
     /// When it was asked for.
     asked: Timestamp,
 }
@@ -72,13 +72,17 @@ pub(super) struct Engine {
     running: JoinSet<Done>,
     places: Arc<Semaphore>,
     pending: Vec<Pending>,
+    /// Rows that are being written.
+    writing: HashSet<HostKey>,
+    /// Proposals that were worked out while one of their rows was being written.
+    parked: Vec<Proposal>,
     /// The revision up to which the watch of our own keys has told.
     seen: i64,
     up: HashMap<Range, bool>,
     restart: watch::Sender<bool>,
-    restarted: Instant,
+    restarted: Timestamp,
     /// Since when a watch does not run.
-    down: Option<Instant>,
+    down: Option<Timestamp>,
     presence: Presence,
     looking: bool,
     /// The revision that was seen when a look began.
@@ -87,7 +91,7 @@ pub(super) struct Engine {
     behind: u32,
     trouble: Option<String>,
     /// Heartbeats that came while etcd was away.
-    beaten: HashMap<Renewal, Instant>,
+    beaten: HashMap<Renewal, Timestamp>,
     /// How many of them are being passed on.
     returning: usize,
 }
@@ -112,10 +116,12 @@ impl Engine {
             running: JoinSet::new(),
             places: Arc::new(Semaphore::new(limits::ETCD_AT_A_TIME)),
             pending: Vec::new(),
+            writing: HashSet::new(),
+            parked: Vec::new(),
             seen: 0,
             up: HashMap::new(),
             restart: watch::Sender::new(false),
-            restarted: Instant::now(),
+            restarted: Timestamp::default(),
             down: None,
             presence: Presence::default(),
             looking: false,
@@ -178,14 +184,15 @@ impl Engine {
             Done::Returned { renewal, result } => self.returned(renewal, result),
             Done::Renewed { proposal, renewed, result } => match result {
                 Ok(true) => {
-                    let now = self.registry.now();
+                    let now = self.passed();
                     renewed.iter().for_each(|one| self.book.renewed(&one.host, one.check.as_deref(), now));
                     proposal.settle(Verdict::Taken);
                 }
                 Ok(false) => proposal.settle(Verdict::Conflict),
                 Err(trouble) => {
                     // The host has done its part.
-                    self.beaten.extend(renewed.into_iter().map(|renewal| (renewal, Instant::now())));
+                    let now = self.passed();
+                    self.beaten.extend(renewed.into_iter().map(|renewal| (renewal, now)));
                     self.refuse(proposal, &trouble);
                 }
             },
@@ -194,7 +201,7 @@ impl Engine {
                     if at <= after {
                         self.read_anew(at);
                     }
-                    self.pending.push(Pending { at, proposal, unwritten, since: Instant::now(), asked });
+                    self.pending.push(Pending { at, proposal, unwritten, since: self.passed(), asked });
                     self.settle_pending();
                 }
                 Ok(Written::Conflict(found)) => {
@@ -203,17 +210,41 @@ impl Engine {
                         found.into_iter().filter(|kv| matches!(self.book.keys.parse(&kv.key.0), Some(Key::Row(_))));
                     let rows = rows.map(|kv| WatchEvent { kind: String::new(), kv }).collect();
                     self.take(Range::Own, rows);
+                    self.free(&proposal);
                     proposal.settle(Verdict::Conflict);
                 }
-                Err(trouble) => self.refuse(proposal, &trouble),
+                Err(trouble) => {
+                    self.free(&proposal);
+                    self.refuse(proposal, &trouble);
+                }
             },
         }
+    }
+
+    /// Says that the rows of a proposal are not being written any more; who waited for one works it out anew.
+    fn free(&mut self, written: &Proposal) {
+        written.changes.iter().for_each(|change| drop(self.writing.take(&change.key())));
+        let parked = std::mem::take(&mut self.parked);
+        for proposal in parked {
+            if proposal.changes.iter().any(|change| self.writing.contains(&change.key())) {
+                self.parked.push(proposal);
+            } else {
+                proposal.settle(Verdict::Behind);
+            }
+        }
+    }
+
+    /// The moment by which time is measured that others keep, too.
+    fn passed(&self) -> Timestamp {
+        self.registry.clock().passed()
     }
 
     fn refuse(&mut self, proposal: Proposal, trouble: &Trouble) {
         let error = match trouble {
             Trouble::Full(reason) => CommitError::Full(reason.clone()),
-            other => CommitError::Unavailable(other.to_string()),
+            Trouble::Away(_) | Trouble::NoLease | Trouble::Compacted | Trouble::Refused(_) => {
+                CommitError::Unavailable(trouble.to_string())
+            }
         };
         if matches!(trouble, Trouble::Away(_)) {
             self.look();
@@ -236,6 +267,7 @@ impl Engine {
                 let gone = |key| Word::Gone { key, at: revision_of(at), why: Gone::Deregistered };
                 self.registry.absorb(unwritten.into_iter().map(gone).collect());
             }
+            self.free(&proposal);
             proposal.settle(Verdict::Taken);
         }
     }

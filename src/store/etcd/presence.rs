@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 use tokio::sync::Mutex;
-use tokio::time::Instant;
 
 use super::client::{Client, Trouble};
 use super::wire::{Header, LeaseKeepAliveResponse, LeaseRequest, Long, Octets, PutRequest};
 use super::write::grant;
+use crate::clock::Timestamp;
 use crate::limits;
 
 /// The lease that marks of departures are attached to, and since when it is.
-pub(super) type Departures = Arc<Mutex<Option<(i64, Instant)>>>;
+pub(super) type Departures = Arc<Mutex<Option<(i64, Timestamp)>>>;
 
 /// How this server is known.
 #[derive(Clone, Default, Debug)]
@@ -65,14 +65,14 @@ pub(super) async fn leave(client: &Client, presence: &Presence) {
 }
 
 /// The lease for marks of departures: one for many, and another after a while, so that each lasts about as long.
-pub(super) async fn departures(client: &Client, departures: &Departures) -> Result<i64, Trouble> {
+pub(super) async fn departures(client: &Client, departures: &Departures, now: Timestamp) -> Result<i64, Trouble> {
     let mut known = departures.lock().await;
     if let Some((lease, since)) = *known
-        && since.elapsed() < limits::ETCD_DEPARTURE_TURN
+        && now.since(since) < limits::ETCD_DEPARTURE_TURN
     {
         return Ok(lease);
     }
     let lease = grant(client, limits::ETCD_DEPARTURE_LEASE).await?;
-    *known = Some((lease, Instant::now()));
+    *known = Some((lease, now));
     Ok(lease)
 }

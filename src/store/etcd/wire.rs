@@ -132,11 +132,13 @@ pub(super) struct DeleteRangeRequest {
 
 /// One operation of a transaction.
 #[derive(Clone, Serialize, Debug)]
-#[serde(rename_all = "camelCase")]
 pub(super) enum Operation {
-    RequestRange(RangeRequest),
-    RequestPut(PutRequest),
-    RequestDeleteRange(DeleteRangeRequest),
+    #[serde(rename = "requestRange")]
+    Range(RangeRequest),
+    #[serde(rename = "requestPut")]
+    Put(PutRequest),
+    #[serde(rename = "requestDeleteRange")]
+    DeleteRange(DeleteRangeRequest),
 }
 
 /// A condition: the key was last written at that revision, 0 where it is not there.
@@ -286,10 +288,10 @@ mod tests {
         let txn = TxnRequest {
             compare: vec![Compare::unchanged("a".into(), 7)],
             success: vec![
-                Operation::RequestPut(PutRequest { key: "a".into(), value: "x".into(), lease: Long(3) }),
-                Operation::RequestDeleteRange(DeleteRangeRequest { key: "b".into(), range_end: None }),
+                Operation::Put(PutRequest { key: "a".into(), value: "x".into(), lease: Long(3) }),
+                Operation::DeleteRange(DeleteRangeRequest { key: "b".into(), range_end: None }),
             ],
-            failure: vec![Operation::RequestRange(RangeRequest { key: "a".into(), ..RangeRequest::default() })],
+            failure: vec![Operation::Range(RangeRequest { key: "a".into(), ..RangeRequest::default() })],
         };
         assert_eq!(
             serde_json::to_string(&txn).expect("JSON"),

@@ -100,7 +100,7 @@ impl Step {
         self.puts.extend(other.puts.into_iter().map(|put| Put {
             lease: match put.lease {
                 Attached::To(place) => Attached::To(place + shift),
-                lease => lease,
+                lease @ (Attached::Nothing | Attached::Departures) => lease,
             },
             ..put
         }));
@@ -220,12 +220,11 @@ async fn run_one(client: &Client, step: &Step, departures: i64) -> Result<Writte
         Attached::Departures => departures,
     };
     let put = |put: &Put| {
-        Operation::RequestPut(PutRequest { key: put.key.clone(), value: put.value.clone(), lease: Long(id(put.lease)) })
+        Operation::Put(PutRequest { key: put.key.clone(), value: put.value.clone(), lease: Long(id(put.lease)) })
     };
-    let delete = |delete: &DeleteRangeRequest| Operation::RequestDeleteRange(delete.clone());
-    let read = |compare: &Compare| {
-        Operation::RequestRange(RangeRequest { key: compare.key.clone(), ..RangeRequest::default() })
-    };
+    let delete = |delete: &DeleteRangeRequest| Operation::DeleteRange(delete.clone());
+    let read =
+        |compare: &Compare| Operation::Range(RangeRequest { key: compare.key.clone(), ..RangeRequest::default() });
     let txn = TxnRequest {
         compare: step.compares.clone(),
         success: step.deletes.iter().map(delete).chain(step.puts.iter().map(put)).collect(),

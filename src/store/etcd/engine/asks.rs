@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
 use super::super::client::{Client, Trouble};
 use super::super::presence;
@@ -22,12 +22,16 @@ const LATER: Duration = Duration::from_millis(30);
 impl Engine {
     pub(super) fn ask(&mut self, proposal: Proposal) {
         if let Some(reason) = &self.trouble {
-            self.beaten.extend(proposal.renewals.iter().cloned().map(|renewal| (renewal, Instant::now())));
+            let now = self.passed();
+            self.beaten.extend(proposal.renewals.iter().cloned().map(|renewal| (renewal, now)));
             if !proposal.changes.is_empty() {
                 let error = CommitError::Unavailable(reason.clone());
                 return proposal.settle(Verdict::Refused(error));
             }
             return proposal.settle(Verdict::Taken);
+        }
+        if proposal.changes.iter().any(|change| self.writing.contains(&change.key())) {
+            return self.parked.push(proposal);
         }
         if !self.is_current(&proposal.changes) {
             self.stats.conflicts.fetch_add(1, Ordering::Relaxed);
@@ -76,8 +80,7 @@ impl Engine {
             },
         };
         let ttl = self.ttl_of(renewal)?;
-        let fresh =
-            self.registry.now().since(known.renewed) < (ttl / limits::ETCD_FRESH_SHARE).min(limits::ETCD_FRESH_MAX);
+        let fresh = self.passed().since(known.renewed) < (ttl / limits::ETCD_FRESH_SHARE).min(limits::ETCD_FRESH_MAX);
         Some((known.lease != 0 && !fresh).then_some(known.lease))
     }
 
@@ -120,8 +123,9 @@ impl Engine {
         let steps = write::steps(&last_of_each(changes), &self.book, self.shows);
         let unwritten = steps.iter().flat_map(|step: &Step| step.unwritten.iter().cloned()).collect();
         let (client, places) = (Arc::clone(&self.client), Arc::clone(&self.places));
+        self.writing.extend(proposal.changes.iter().map(Change::key));
         let (departures, after) = (Arc::clone(&self.presence.departures), self.seen);
-        let asked = self.registry.now();
+        let asked = self.passed();
         self.stats.writes.fetch_add(1, Ordering::Relaxed);
         self.running.spawn(async move {
             let _place = places.acquire().await;
@@ -129,7 +133,7 @@ impl Engine {
                 if !renewals.is_empty() && !renew_all(&client, &renewals).await? {
                     return Ok(Written::Conflict(Vec::new()));
                 }
-                let marks = presence::departures(&client, &departures).await?;
+                let marks = presence::departures(&client, &departures, asked).await?;
                 write::run(&client, &steps, marks).await
             };
             let result = result.await;

@@ -4,8 +4,6 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use tokio::time::Instant;
-
 use super::super::book::{News, Range};
 use super::super::read::Said;
 use super::super::wire::WatchEvent;
@@ -82,7 +80,8 @@ impl Engine {
                 // Its heartbeats came to us while we could not pass them on; or we did, and a member that had slept
                 // took its lease for ended. It is written again.
                 let renewal = Renewal { host: key, check: None };
-                self.beaten.entry(renewal.clone()).or_insert_with(Instant::now);
+                let now = self.passed();
+                self.beaten.entry(renewal.clone()).or_insert(now);
                 self.give_back(renewal);
                 None
             }

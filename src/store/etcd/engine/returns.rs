@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use tokio::time::Instant;
-
 use super::super::client::Trouble;
 use super::super::revision_of;
 use super::super::write::{self, Written};
@@ -18,13 +16,13 @@ impl Engine {
     /// Whether we know better than etcd that a lease has not ended.
     pub(super) fn is_well(&self, key: &HostKey, renewed: Option<Timestamp>) -> bool {
         let renewal = Renewal { host: key.clone(), check: None };
-        let since = renewed.map(|renewed| self.registry.now().since(renewed));
+        let since = renewed.map(|renewed| self.passed().since(renewed));
         self.has_beaten(&renewal) || self.ttl_of(&renewal).is_some_and(|ttl| since.is_some_and(|since| since < ttl))
     }
 
     /// Whether a heartbeat came less than a TTL ago that we could not pass on.
     pub(super) fn has_beaten(&self, renewal: &Renewal) -> bool {
-        let since = self.beaten.get(renewal).map(Instant::elapsed);
+        let since = self.beaten.get(renewal).map(|at| self.passed().since(*at));
         since.is_some_and(|since| self.ttl_of(renewal).is_some_and(|ttl| since < ttl))
     }
 
@@ -76,7 +74,7 @@ impl Engine {
         self.returning -= 1;
         match result {
             Ok(true) => {
-                let now = self.registry.now();
+                let now = self.passed();
                 self.book.renewed(&renewal.host, renewal.check.as_deref(), now);
                 self.beaten.remove(&renewal);
             }

@@ -3,8 +3,6 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use tokio::time::Instant;
-
 use super::super::client::Trouble;
 use super::super::presence::{self, Presence};
 use super::{Done, Engine, Pending};
@@ -32,16 +30,18 @@ impl Engine {
 
     /// Begins the watches anew where a commit does not come back by them; tells writers who waited for too long.
     pub(super) fn restart_late(&mut self) {
-        let late = |pending: &Pending| pending.since.elapsed() > limits::ETCD_ECHO_TIME;
-        if self.pending.iter().any(late) && self.restarted.elapsed() > limits::ETCD_ECHO_TIME {
-            self.restarted = Instant::now();
+        let now = self.passed();
+        let late = |pending: &Pending| now.since(pending.since) > limits::ETCD_ECHO_TIME;
+        if self.pending.iter().any(late) && now.since(self.restarted) > limits::ETCD_ECHO_TIME {
+            self.restarted = now;
             let _ = self.restart.send(false);
         }
         let (lost, rest) =
-            self.pending.drain(..).partition(|pending| pending.since.elapsed() > 2 * limits::ETCD_ECHO_TIME);
+            self.pending.drain(..).partition(|pending| now.since(pending.since) > 2 * limits::ETCD_ECHO_TIME);
         self.pending = rest;
         let lost: Vec<Pending> = lost;
         for pending in lost {
+            self.free(&pending.proposal);
             let reason = "etcd has written it, and its watch does not show it";
             pending.proposal.settle(Verdict::Refused(CommitError::Unavailable(reason.into())));
         }
@@ -88,8 +88,9 @@ impl Engine {
             return;
         }
         if self.up.values().any(|up| !up) {
-            let since = *self.down.get_or_insert_with(Instant::now);
-            if self.trouble.is_none() && since.elapsed() > limits::ETCD_ECHO_TIME {
+            let now = self.passed();
+            let since = *self.down.get_or_insert(now);
+            if self.trouble.is_none() && now.since(since) > limits::ETCD_ECHO_TIME {
                 self.be_away("a watch of etcd does not run".into());
             }
             return;
