@@ -111,7 +111,7 @@ fn a_wrong_setting_is_exit_code_2_and_one_line() {
     let (code, out, error) = ends(rollcall(&home, &["serve", "--config", path]));
     let expected = format!("rollcall: {path}:3: unknown setting `htpp`: did you mean `http`?\n");
     assert_eq!((code, out.as_str(), error), (Some(2), "", expected));
-    for arguments in [&["serve", "--store", "etcd"][..], &["hosts", "--server", "ftp://a"], &["nonsense"]] {
+    for arguments in [&["serve", "--store", "tape"][..], &["hosts", "--server", "ftp://a"], &["nonsense"]] {
         let (code, out, error) = ends(rollcall(&home, arguments));
         assert_eq!((code, out.as_str()), (Some(2), ""), "{error}");
     }
