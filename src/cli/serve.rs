@@ -79,6 +79,11 @@ else it has its default. These have a variable and a key in the file, no flag:
   ROLLCALL_ETCD_CA_FILE         roots of trust, PEM [the system's]
   ROLLCALL_ETCD_CERT_FILE       our certificate, PEM [none]
   ROLLCALL_ETCD_KEY_FILE        its key, PEM [none]
+  ROLLCALL_DYNAMODB_TABLE       table of the store dynamodb [see docs/dynamodb.md]
+  ROLLCALL_DYNAMODB_CREATE_TABLE  make it where it is missing [false]
+  ROLLCALL_DYNAMODB_REGION      its region [that of AWS' settings]
+  ROLLCALL_DYNAMODB_ENDPOINT    another endpoint than the region's: URL
+  ROLLCALL_DYNAMODB_POLL        time between two reads of it [see docs/dynamodb.md]
   ROLLCALL_MAX_STALE            use a shared table while its engine is away for [forever]
   ROLLCALL_CATALOG_HIDES_CRITICAL  leave critical hosts out of the catalog [false]
   ROLLCALL_SHUTDOWN_GRACE       keep answering after SIGTERM for [0s]

@@ -85,6 +85,10 @@ where
     let uri = request.uri().clone();
     let rule = body_rule(route.as_ref().map(MatchedPath::as_str), request.headers());
     let response = match within_bounds(app, request, rule).await {
+        Ok(_) if shows_rows(route.as_ref()) && !app.registry.snapshot().loaded => {
+            // "None" would be taken for the truth.
+            problem::respond(uri.path(), &Problem::new(Kind::NotReady, "the table is not loaded yet"))
+        }
         Ok(request) => {
             let Ok(response) = inner.oneshot(request).await;
             response
@@ -96,6 +100,20 @@ where
     let route = route.as_ref().map_or(NO_ROUTE, MatchedPath::as_str);
     app.metrics.request(route, method.as_str(), response.status().as_u16(), took);
     response
+}
+
+/// Whether a route says what the table has, or that it has nothing.
+fn shows_rows(route: Option<&MatchedPath>) -> bool {
+    const THEY: [&str; 7] = [
+        "/v1/agent/checks",
+        "/v1/agent/health/",
+        "/v1/agent/service",
+        "/v1/catalog/",
+        "/v1/health/",
+        "/v1/hosts",
+        "/v1/services",
+    ];
+    route.is_some_and(|route| THEY.iter().any(|they| route.as_str().starts_with(they)))
 }
 
 /// What is done with the body of a request to a route.

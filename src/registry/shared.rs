@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 use super::{CommitError, Core, Durability, Duty, RETRY, Registry, SubmitError, is_earlier};
 use crate::clock::Timestamp;
@@ -56,8 +56,6 @@ pub enum Verdict {
     Taken,
     /// Others wrote first, or a lease had ended; the table knows by now.
     Conflict,
-    /// A write of this server to one of its rows was under way; the table knows what became of it.
-    Behind,
     /// Nothing has happened.
     Refused(CommitError),
 }
@@ -98,6 +96,41 @@ pub(super) struct Shared {
     /// How old the table may be, in microseconds.
     max_stale: AtomicU64,
     duty: watch::Sender<Arc<Duty>>,
+    /// Rows that writes of this server are about.
+    writing: parking_lot::Mutex<HashSet<HostKey>>,
+    /// Tells when one of them is over.
+    freed: Notify,
+}
+
+/// The turn of a write at its rows; the next one may go on when it is dropped.
+struct Turn<'s> {
+    shared: &'s Shared,
+    keys: Vec<HostKey>,
+}
+
+impl<'s> Turn<'s> {
+    /// The turn, unless somebody else has one of the rows.
+    fn take(shared: &'s Shared, changes: &[Change]) -> Option<Turn<'s>> {
+        let keys: Vec<HostKey> = changes.iter().map(Change::key).collect();
+        let mut writing = shared.writing.lock();
+        if keys.iter().any(|key| writing.contains(key)) {
+            return None;
+        }
+        writing.extend(keys.iter().cloned());
+        drop(writing);
+        Some(Turn { shared, keys })
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        if !self.keys.is_empty() {
+            let mut writing = self.shared.writing.lock();
+            self.keys.iter().for_each(|key| drop(writing.take(key)));
+            drop(writing);
+            self.shared.freed.notify_waiters();
+        }
+    }
 }
 
 impl Default for Shared {
@@ -110,6 +143,8 @@ impl Default for Shared {
             away_since: AtomicU64::new(0),
             max_stale: AtomicU64::new(u64::MAX),
             duty: watch::Sender::new(Arc::default()),
+            writing: parking_lot::Mutex::default(),
+            freed: Notify::new(),
         }
     }
 }
@@ -269,14 +304,22 @@ impl Registry {
         let end = self.clock.passed().after(limits::SHARED_WRITE_TIME);
         let mut conflicts = 0;
         while conflicts < CONFLICTS && self.clock.passed() < end {
+            let freed = self.shared.freed.notified();
+            tokio::pin!(freed);
+            // From here on no turn that ends is missed.
+            freed.as_mut().enable();
             let plan = self.plan(&mut decide)?;
+            let Some(_turn) = Turn::take(&self.shared, &plan.changes) else {
+                // Another write of this server to one of the rows is under way: what it makes of it is to be built upon.
+                let _ = tokio::time::timeout(limits::SHARED_WRITE_TIME, freed).await;
+                continue;
+            };
             let Some(verdict) = self.propose(plan.changes, plan.renewals).map_err(SubmitError::Store)? else {
                 return Ok(plan.applied);
             };
             match verdict.await {
                 Ok(Verdict::Taken) => return Ok(self.as_published(plan.applied)),
                 Ok(Verdict::Conflict) => conflicts += 1,
-                Ok(Verdict::Behind) => {}
                 Ok(Verdict::Refused(error)) => return Err(SubmitError::Store(error).into()),
                 Err(_) => return Err(SubmitError::Store(stopping()).into()),
             }

@@ -125,6 +125,6 @@ impl Engine {
         let mut all: Vec<_> = others.cloned().chain(beats.iter().cloned()).collect();
         all.sort_by(|one, other| one.0.cmp(&other.0));
         seen.beats = all.into();
-        items.put(key.clone(), seen);
+        items.note(key.clone(), seen);
     }
 }

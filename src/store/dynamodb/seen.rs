@@ -135,6 +135,11 @@ impl Items {
         self.items.insert(key, Seen { stamp, beaten, ..seen });
     }
 
+    /// Takes note of heartbeats of an item, which say nothing of the rest of it: a write that is under way is still news.
+    pub(super) fn note(&mut self, key: HostKey, seen: Seen) {
+        self.items.insert(key, seen);
+    }
+
     /// Takes an item for gone; says what it was.
     pub(super) fn remove(&mut self, key: &HostKey) -> Option<Seen> {
         let stamp = self.next();

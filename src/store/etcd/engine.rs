@@ -6,7 +6,7 @@ mod hears;
 mod returns;
 mod standing;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -72,10 +72,6 @@ pub(super) struct Engine {
     running: JoinSet<Done>,
     places: Arc<Semaphore>,
     pending: Vec<Pending>,
-    /// Rows that are being written.
-    writing: HashSet<HostKey>,
-    /// Proposals that were worked out while one of their rows was being written.
-    parked: Vec<Proposal>,
     /// The revision up to which the watch of our own keys has told.
     seen: i64,
     up: HashMap<Range, bool>,
@@ -116,8 +112,6 @@ impl Engine {
             running: JoinSet::new(),
             places: Arc::new(Semaphore::new(limits::ETCD_AT_A_TIME)),
             pending: Vec::new(),
-            writing: HashSet::new(),
-            parked: Vec::new(),
             seen: 0,
             up: HashMap::new(),
             restart: watch::Sender::new(false),
@@ -210,27 +204,10 @@ impl Engine {
                         found.into_iter().filter(|kv| matches!(self.book.keys.parse(&kv.key.0), Some(Key::Row(_))));
                     let rows = rows.map(|kv| WatchEvent { kind: String::new(), kv }).collect();
                     self.take(Range::Own, rows);
-                    self.free(&proposal);
                     proposal.settle(Verdict::Conflict);
                 }
-                Err(trouble) => {
-                    self.free(&proposal);
-                    self.refuse(proposal, &trouble);
-                }
+                Err(trouble) => self.refuse(proposal, &trouble),
             },
-        }
-    }
-
-    /// Says that the rows of a proposal are not being written any more; who waited for one works it out anew.
-    fn free(&mut self, written: &Proposal) {
-        written.changes.iter().for_each(|change| drop(self.writing.take(&change.key())));
-        let parked = std::mem::take(&mut self.parked);
-        for proposal in parked {
-            if proposal.changes.iter().any(|change| self.writing.contains(&change.key())) {
-                self.parked.push(proposal);
-            } else {
-                proposal.settle(Verdict::Behind);
-            }
         }
     }
 
@@ -267,7 +244,6 @@ impl Engine {
                 let gone = |key| Word::Gone { key, at: revision_of(at), why: Gone::Deregistered };
                 self.registry.absorb(unwritten.into_iter().map(gone).collect());
             }
-            self.free(&proposal);
             proposal.settle(Verdict::Taken);
         }
     }

@@ -9,11 +9,7 @@ use crate::table::{CheckKind, Dialect, Host, Invalid, Lease, Standing, Terms, Wi
 
 /// The row as it is here, if it fits.
 pub(super) fn admit(app: &App, host: Host) -> Result<Host, Problem> {
-    let mut host = at_home(host, &app.consul.node_name.to_ascii_lowercase())?;
-    if host.dialect == Dialect::Etcd {
-        // Here no other program writes it.
-        host.dialect = Dialect::Native;
-    }
+    let host = at_home(host, &app.consul.node_name.to_ascii_lowercase())?;
     if let Some(ttl) = host.lease.ttl() {
         Lease::parse_ttl("l", ttl)?;
     }

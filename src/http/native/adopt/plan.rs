@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::is_own_node;
 use super::refused::BadLine;
 use crate::clock::Timestamp;
-use crate::table::{Dialect, Event, Host, Hosts, Standing};
+use crate::table::{Dialect, Event, Host, HostKey, Hosts, Standing};
 
 /// The events of an import, and what needs none.
 #[derive(Debug, Default)]
@@ -35,10 +35,13 @@ impl Plan {
         keep: bool,
     ) -> Result<Plan, Vec<BadLine>> {
         let coming: BTreeSet<String> = rows.iter().filter_map(|(_, host)| host.as_node()).map(str::to_owned).collect();
+        let native: BTreeSet<HostKey> =
+            rows.iter().map(|(_, host)| host.key()).filter(|key| key.dialect == Dialect::Native).collect();
         let mut plan = Plan::default();
         let mut bad = Vec::new();
         for (line, host) in rows {
-            let Some(host) = for_this_server(host, hosts) else {
+            let here = for_this_server(host, hosts).and_then(|host| of_no_other_program(host, hosts, &native));
+            let Some(host) = here else {
                 plan.skipped += 1;
                 continue;
             };
@@ -69,6 +72,18 @@ impl Plan {
         }
         foreseen
     }
+}
+
+/// A host that another program wrote into etcd is one of ours where that program does not write: it is left out where its
+/// key is there, and where a host of ours has its name.
+fn of_no_other_program(host: Host, hosts: &Hosts, native: &BTreeSet<HostKey>) -> Option<Host> {
+    if host.dialect != Dialect::Etcd {
+        return Some(host);
+    }
+    let known = hosts.get(&host.key()).is_some();
+    let host = Host { dialect: Dialect::Native, ..host };
+    let key = host.key();
+    (!known && hosts.get(&key).is_none() && !native.contains(&key)).then_some(host)
 }
 
 /// The row to put for one that comes. Of another server's own node the checks are all that counts: they become those of

@@ -30,9 +30,6 @@ impl Engine {
             }
             return proposal.settle(Verdict::Taken);
         }
-        if proposal.changes.iter().any(|change| self.writing.contains(&change.key())) {
-            return self.parked.push(proposal);
-        }
         if !self.is_current(&proposal.changes) {
             self.stats.conflicts.fetch_add(1, Ordering::Relaxed);
             return self.settle_later(proposal, Verdict::Conflict, Duration::ZERO);
@@ -123,7 +120,6 @@ impl Engine {
         let steps = write::steps(&last_of_each(changes), &self.book, self.shows);
         let unwritten = steps.iter().flat_map(|step: &Step| step.unwritten.iter().cloned()).collect();
         let (client, places) = (Arc::clone(&self.client), Arc::clone(&self.places));
-        self.writing.extend(proposal.changes.iter().map(Change::key));
         let (departures, after) = (Arc::clone(&self.presence.departures), self.seen);
         let asked = self.passed();
         self.stats.writes.fetch_add(1, Ordering::Relaxed);

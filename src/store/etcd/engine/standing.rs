@@ -41,7 +41,6 @@ impl Engine {
         self.pending = rest;
         let lost: Vec<Pending> = lost;
         for pending in lost {
-            self.free(&pending.proposal);
             let reason = "etcd has written it, and its watch does not show it";
             pending.proposal.settle(Verdict::Refused(CommitError::Unavailable(reason.into())));
         }
