@@ -16,6 +16,10 @@ PERIOD = 10.0
 TTL = "60s"
 
 
+class Wrong(Exception):
+    """What must not be."""
+
+
 class Connection:
     """HTTP, one request after the other."""
 
@@ -48,19 +52,21 @@ def host(number, beating):
 
 async def fill(nodes, hosts, beating):
     """All hosts, in batches, at all nodes."""
-    numbers = iter(range(0, hosts, BATCH))
+    numbers, refused = iter(range(0, hosts, BATCH)), []
 
     async def work(node):
         connection = Connection(node)
         for first in numbers:
             body = {"hosts": [host(number, beating) for number in range(first, min(first + BATCH, hosts))]}
-            status = await connection.call("POST", "/v1/hosts", body)
+            while (status := await connection.call("POST", "/v1/hosts", body)) == 503 and len(refused) < 50:
+                refused.append(connection.body)
+                await asyncio.sleep(0.5)
             if status not in (200, 201):
-                sys.exit(f"{status} {connection.body[:300]!r}")
+                raise Wrong(f"{status} {connection.body[:300]!r}")
 
     begin = time.monotonic()
     await asyncio.gather(*(work(node) for node, _ in nodes))
-    print(f"{hosts / (time.monotonic() - begin):.0f} a second")
+    print(f"{hosts / (time.monotonic() - begin):.0f} a second" + (f", {len(refused)} calls refused: {refused[0][:200]!r}" if refused else ""))
 
 
 def ask(resolver, name):
@@ -90,16 +96,16 @@ async def visible(nodes, rounds):
         status = await connections[one].call("PUT", f"/v1/hosts/seen{number}/a", {"address": "10.255.0.1", "port": 80})
         done = time.monotonic()
         if status != 201:
-            sys.exit(f"{status} {connections[one].body[:300]!r}")
+            raise Wrong(f"{status} {connections[one].body[:300]!r}")
         while not ask(resolvers[other], f"seen{number}.service.local"):
             if time.monotonic() > done + 5:
-                sys.exit(f"seen{number} is not there after 5 s")
+                raise Wrong(f"seen{number} is not there after 5 s")
             time.sleep(0.0002)
         calls.append(done - begin)
         whole.append(time.monotonic() - begin)
         after.append(time.monotonic() - done)
         if await connections[one].call("DELETE", f"/v1/hosts/seen{number}/a") != 204:
-            sys.exit(f"seen{number} was not deregistered")
+            raise Wrong(f"seen{number} was not deregistered")
     print(f"p50 {centile(whole, 50)} ms, p99 {centile(whole, 99)} ms from the call on (the call itself p50 {centile(calls, 50)} ms,"
           f" p99 {centile(calls, 99)}; from its answer on p50 {centile(after, 50)}, p99 {centile(after, 99)})")
 
@@ -129,14 +135,17 @@ async def beat(nodes, beating, seconds):
     begin = time.monotonic()
     await asyncio.gather(*(work(worker) for worker in range(workers)))
     if refused:
-        sys.exit(f"{len(refused)} refused: {refused[:5]}")
+        raise Wrong(f"{len(refused)} refused: {refused[:5]}")
     print(f"{len(times) / (time.monotonic() - begin):.0f} renewals a second, p50 {centile(times, 50)} ms, p99 {centile(times, 99)} ms")
 
 
 def main():
     verb, *numbers = [each for each in sys.argv[1:] if "/" not in each]
     nodes = [(each.split("/")[0], int(each.split("/")[1])) for each in sys.argv[1:] if "/" in each]
-    asyncio.run({"fill": fill, "visible": visible, "beat": beat}[verb](nodes, *map(int, numbers)))
+    try:
+        asyncio.run({"fill": fill, "visible": visible, "beat": beat}[verb](nodes, *map(int, numbers)))
+    except (Wrong, OSError, asyncio.IncompleteReadError) as error:
+        sys.exit(f"{type(error).__name__} {error}")
 
 
 main()

@@ -20,11 +20,11 @@ for number in 1 2 3; do
 done
 
 start=$SECONDS
-python3 "$here/figures.py" fill "$hosts" "$beating" "${nodes[@]}" >"$work/fill" || fail "hosts were not registered" "$(tail -n 3 "$work/fill")"
+python3 "$here/figures.py" fill "$hosts" "$beating" "${nodes[@]}" >"$work/fill" 2>&1 || fail "hosts were not registered" "$(tail -n 3 "$work/fill")"
 tables_equal "$hosts hosts" 60
 echo "    $hosts hosts were registered in $((SECONDS - start)) s: $(cat "$work/fill")"
 
-python3 "$here/figures.py" visible 300 "${nodes[@]}" >"$work/visible" || fail "hosts were not seen" "$(tail -n 3 "$work/visible")"
+python3 "$here/figures.py" visible 300 "${nodes[@]}" >"$work/visible" 2>&1 || fail "hosts were not seen" "$(tail -n 3 "$work/visible")"
 echo "    registered at one node, in DNS at another: $(cat "$work/visible")"
 found=$(sed -E 's/.*p99 ([0-9.]+) ms.*/\1/' "$work/visible")
 if awk -v found="$found" 'BEGIN { exit !(found <= 50) }'; then pass; else fail "in DNS at another node: p99 is $found ms"; fi
@@ -33,7 +33,7 @@ if awk -v found="$found" 'BEGIN { exit !(found <= 50) }'; then pass; else fail "
 sleep 3
 revision=$(etcd_revision)
 requests=$(etcd_metric grpc_server_msg_received_total)
-python3 "$here/figures.py" beat "$beating" "$seconds" "${nodes[@]}" >"$work/beat" || fail "heartbeats were refused" "$(tail -n 3 "$work/beat")"
+python3 "$here/figures.py" beat "$beating" "$seconds" "${nodes[@]}" >"$work/beat" 2>&1 || fail "heartbeats were refused" "$(tail -n 3 "$work/beat")"
 requests=$((($(etcd_metric grpc_server_msg_received_total) - requests) / seconds))
 echo "    $beating hosts beat every 10 s: $(cat "$work/beat"); $requests requests a second at etcd"
 same "the revision of etcd does not move by heartbeats" "$revision" "$(etcd_revision)"

@@ -7,7 +7,7 @@ need curl jq dig kdig
 
 # The codes of extended errors (RFC 8914) in an answer of node $1.
 errors_at() {
-    kdig @127.0.0.1 -p "${node_ports[$1]}" +edns +tries=1 +time=2 "$2" A | sed -nE 's/.*EDE: ([0-9]+).*/\1/p' | paste -sd' '
+    kdig @127.0.0.1 -p "${node_ports[$1]}" +edns +retry=0 +timeout=2 "$2" A | sed -nE 's/.*EDE: ([0-9]+).*/\1/p' | paste -sd' '
 }
 
 degraded_at() {
@@ -37,7 +37,7 @@ writes_work() {
 try_outage() {
     local number
     use_node 1
-    register web a '{"address":"10.0.0.1","port":80,"ttl":"5s"}'
+    register web a '{"address":"10.0.0.1","port":80,"ttl":"10s"}'
     register web b '{"address":"10.0.0.2","port":80}'
     all_show "$1" 3 web.service.local "10.0.0.1 10.0.0.2"
     for number in 1 2 3; do
@@ -63,7 +63,7 @@ try_outage() {
         same "$1: etcd is away: Consul's list of node $number" 2 "$(get "$number" '/v1/health/service/web?passing' | jq length)"
     done
     # Longer than the lease.
-    sleep 8
+    sleep 12
     all_show "$1: etcd is away for longer than a lease" 0 web.service.local "10.0.0.1 10.0.0.2"
     same "$1: what was refused is not there" "" "$(addresses_at 1 new.service.local)"
     start_member 1
@@ -110,6 +110,7 @@ try_compaction_and_restart() {
     kill_member 1
     start_member 1
     eventually "$1: restarted" 10 yes writes_work 2
+    sleep 1
     kill -STOP "${node_pids[1]}"
     register again a '{"address":"10.2.0.1","port":80}'
     deregister sleep b

@@ -73,7 +73,8 @@ def send(method, path, body=None, node=0):
     request = urllib.request.Request(NODES[node][0] + path, method=method, data=None if body is None else json.dumps(body).encode())
     try:
         with urllib.request.urlopen(request, timeout=5) as answer:
-            return json.loads(answer.read() or b"null")
+            body = answer.read()
+            return json.loads(body) if answer.headers.get_content_type() == "application/json" else body
     except urllib.error.HTTPError as error:
         return error.code
 

@@ -6,8 +6,9 @@ from . import engine, wire
 from .history import now
 from .machines import HTTP_PORT
 
-# At most so many at a time.
+# At most so many at a time; the last begins so many seconds before the end.
 TOGETHER = 2
+LAST = 5.0
 
 
 class Nemesis:
@@ -115,21 +116,28 @@ class Nemesis:
                     break
 
     async def storm(self, seconds):
-        """Fault upon fault; in the end all is healed."""
+        """Fault upon fault, the last until the end; then all is healed. The time of the last healing."""
         end = now() + seconds
-        while now() < end:
-            if len(self.tasks) < TOGETHER:
-                name, machines, harm, healing = self.draw()
-                names = {machine.name for machine in machines}
-                if not names & self.hurt:
-                    self.hurt |= names
-                    lasts = min(self.rng.choice([0.5, 2.0, 4.0, 8.0, 13.0]) * self.rng.uniform(0.7, 1.3), max(end - now(), 0.5))
-                    task = asyncio.create_task(self.fault(name, machines, harm, healing, lasts))
-                    self.tasks.add(task)
-                    task.add_done_callback(self.tasks.discard)
-            await asyncio.sleep(self.rng.uniform(1.0, 5.0))
-        if self.tasks:
-            await asyncio.wait(self.tasks)
+        while now() < end - LAST:
+            self.begin(end)
+            await asyncio.sleep(min(self.rng.uniform(1.0, 5.0), max(end - LAST - now(), 0.0)))
+        while not self.begin(end, end - now()):
+            await asyncio.sleep(0.1)
+        await asyncio.wait(self.tasks)
+        return now()
+
+    def begin(self, end, lasts=None):
+        """Begins a fault, if there is one about machines to which nothing else is done."""
+        name, machines, harm, healing = self.draw()
+        names = {machine.name for machine in machines}
+        if len(self.tasks) >= TOGETHER or names & self.hurt:
+            return False
+        self.hurt |= names
+        lasts = lasts or min(self.rng.choice([0.5, 2.0, 4.0, 8.0, 13.0]) * self.rng.uniform(0.7, 1.3), end - now())
+        task = asyncio.create_task(self.fault(name, machines, harm, healing, max(lasts, 0.3)))
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+        return True
 
     def say(self, text):
         self.said.append(text)

@@ -46,16 +46,15 @@ class Storm:
             lasts = min(ROUND, left)
             left -= ROUND
             if self.site.members:
-                await self.nemesis.storm(lasts)
+                healed = await self.nemesis.storm(lasts)
             else:
-                await asyncio.sleep(lasts)
-            await self.settle(CALM if left > 0 else LAST_CALM)
+                healed = await asyncio.sleep(lasts, now())
+            await self.settle(healed, CALM if left > 0 else LAST_CALM)
         await self.load.stop()
         await self.look_at_processes()
 
-    async def settle(self, seconds):
+    async def settle(self, healed, seconds):
         """Everything is healed: how long until all is equal, and does it stay so?"""
-        healed = now()
         await self.load.pause()
         measured = await calm.until_equal(self.site, self.history, healed)
         self.measured.append(measured)

@@ -39,7 +39,7 @@ async def call(machine, port, method, path, body=None, timeout=3.0):
             while piece := await loop.sock_recv(connection, 1 << 20):
                 received += piece
         return parse_reply(bytes(received))
-    except (TimeoutError, OSError, ValueError):
+    except (TimeoutError, OSError, ValueError, IndexError):
         return Reply(None)
     finally:
         connection.close()
