@@ -269,6 +269,16 @@ class Nodes(unittest.TestCase):
         self.story.ask(35.0, "n3", A, B)
         self.bad("not marked as stale")
 
+    def test_what_a_waking_member_ends_is_back_soon(self):
+        self.story.beats("web/a", "n1", 23.0, 60.0)
+        self.story.state("e1", "stop", 38.0)
+        self.story.state("e1", "resume", 45.0)
+        self.story.ask(46.0, "n2", B)
+        self.story.rest(60.0)
+        self.good()
+        self.story.ask(48.0, "n2", B)
+        self.bad("missing")
+
     def test_a_renewal_that_is_refused_is_as_bad_as_an_answer(self):
         self.story.beat(22.0, "web/a", "n1", "unknown")
         self.bad("missing")

@@ -144,6 +144,7 @@ class Weather:
         skies = self.skies(changes)
         self.rests = Spans(self.spans(skies, lambda sky: sky.engine_surely_rests(), LINGER))
         self.calm = Spans(self.spans(skies, lambda sky: all(map(sky.in_full_touch, nodes)), SETTLE))
+        self.wakings = [each["at"] for each in changes if each["machine"] in members and each["what"] == "resume"]
         self.touch, self.away, self.runs, self.lives = {}, {}, {}, {}
         for node in nodes:
             self.lives[node] = self.lives_of(node, records)
@@ -224,6 +225,10 @@ class Weather:
     def answers(self, node, begin, end):
         """Whether a node must answer a question of this time: ready before, and neither stopped nor killed."""
         return self.life(node, begin) is not None and self.runs[node].around(begin - 0.3, end + 0.3) is not None
+
+    def woke(self, begin, end):
+        """Whether a member woke in this time."""
+        return any(begin <= at <= end for at in self.wakings)
 
     def last_change(self, at):
         """The latest time until `at` at which anything was done to any machine."""
