@@ -68,7 +68,7 @@ class Away:
         begin, away_since = now(), self.since
         answer = await resolver.ask(f"{service}.service.local")
         self.counts["questions"] += 1
-        if answer is None or answer.rcode != "NOERROR" or answer.truncated:
+        if answer is None or answer.rcode not in ("NOERROR", "NXDOMAIN") or answer.truncated:
             self.complain("failed query", f"{node.name} {service}: {answer.rcode if answer else 'no answer'}")
         elif sorted(answer.addresses) != self.expected[service]:
             self.complain("wrong answer", f"{node.name} {service}: {answer.addresses}")

@@ -271,7 +271,7 @@ class Nodes(unittest.TestCase):
 
     def test_what_a_waking_member_ends_is_back_soon(self):
         self.story.beats("web/a", "n1", 23.0, 60.0)
-        self.story.state("e1", "stop", 38.0)
+        self.story.state("e1", "stop", 43.0)
         self.story.state("e1", "resume", 45.0)
         self.story.ask(46.0, "n2", B)
         self.story.rest(60.0)
