@@ -114,8 +114,9 @@ try_compaction_and_restart() {
     use_node 2
     kill_member 1
     start_member 1
+    # It may have been back before the node saw that it was away.
+    sleep 2
     eventually "$1: restarted" 10 yes writes_work 2
-    sleep 1
     kill -STOP "${node_pids[1]}"
     register again a '{"address":"10.2.0.1","port":80}'
     deregister sleep b
