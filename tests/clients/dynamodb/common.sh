@@ -3,7 +3,8 @@
 
 source "$(dirname "${BASH_SOURCE[0]}")/../clients.sh"
 need python3 curl
-make_venv dynamodb "moto[server]==5.2.5" boto3==1.44.8 pynamodb==6.1.0
+# Later versions take a second to give a table of some hundred items.
+make_venv moto-5.0.28 "moto[server]==5.0.28" boto3==1.44.8 pynamodb==6.1.0
 engine=
 
 # Chooses a place for an emulator: sets `engine_port`, DYNAMODB_URL, and `settings`, the variables of a server.
@@ -18,7 +19,7 @@ place_engine() {
 # Starts the emulator $1 on `engine_port`.
 start_engine() {
     case $1 in
-    moto) "$python" -m moto.server -p "$engine_port" >"$work/engine.log" 2>&1 </dev/null & ;;
+    moto) "$python" "${BASH_SOURCE[0]%/*}/moto_server.py" "$engine_port" >"$work/engine.log" 2>&1 </dev/null & ;;
     dynalite)
         node "$dynalite/node_modules/dynalite/cli.js" --port "$engine_port" --path "$work/dynalite" --createTableMs 0 \
             --deleteTableMs 0 --updateTableMs 0 >"$work/engine.log" 2>&1 </dev/null &

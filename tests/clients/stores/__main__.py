@@ -1,10 +1,14 @@
-"""Tries a store: python3 -m stores STORE PROGRAM DIRECTORY [NAME=VALUE]... (settings that say where the store is)."""
+"""Tries a store: python3 -m stores STORE PROGRAM DIRECTORY [NAME=VALUE]... (settings that say where the store is).
+
+STORIES in the environment names those that are to be played; else all are.
+"""
 import concurrent.futures
 import itertools
 import os
 import sys
 
-from . import battery, differences, lives, many, pairs, registering, takeover, whole  # noqa: F401 (they list their stories)
+# Stories list themselves, in this order.
+from . import battery, differences, registering, lives, pairs, many, takeover, whole  # noqa: F401
 from .node import Node
 
 # As many at a time as a small machine takes without being late for reasons of its own.
@@ -37,21 +41,18 @@ def main():
 def play(tally, node, other):
     numbers = itertools.count(1)
 
-    def scene(function):
-        return battery.Scene(function, next(numbers), tally, node, other)
+    def scenes(stories):
+        chosen = [function for function in stories if function.servers <= (2 if other else 1)]
+        wanted = os.environ.get("STORIES", "").split()
+        chosen = [function for function in chosen if not wanted or function.__name__ in wanted]
+        return [battery.Scene(function, next(numbers), tally, node, other) for function in chosen]
 
-    scenes = [scene(function) for function in battery.together + (battery.of_two if other else [])]
-    with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
-        list(pool.map(battery.Scene.run, scenes))
-    slow = sorted(scenes, key=lambda one: -one.took)[:3]
+    played = []
+    for stories, at_once in ((battery.together, AT_ONCE), (battery.crowds, 1), (battery.alone, 1)):
+        with concurrent.futures.ThreadPoolExecutor(at_once) as pool:
+            played += pool.map(battery.Scene.run, scenes(stories))
+    slow = sorted(played, key=lambda one: -one.took)[:4]
     print(f"{tally.store}: longest: {', '.join(f'{one.name} {one.took:.1f} s' for one in slow)}", flush=True)
-    if other:
-        scene(takeover.equal).run()
-    for function in battery.alone:
-        scene(function).run()
-    if other:
-        scene(takeover.takeover).run()
-        scene(takeover.equal).run()
 
 
 sys.exit(main())

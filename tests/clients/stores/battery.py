@@ -5,14 +5,18 @@ import traceback
 
 from . import differences
 
-# Together: each story has services of its own. Alone: one after another, as they look at the whole table. Of two: those that
-# want two servers, tried together as well.
-together, alone, of_two = [], [], []
+# Together: each story has services of its own. Crowds: those of many clients, who would make the others late. Alone: one after
+# another, as they look at the whole table.
+together, crowds, alone = [], [], []
 
 
-def story(where):
-    """Puts a function in a list of those above."""
-    return lambda function: where.append(function) or function
+def story(where, servers=1):
+    """Puts a function in a list of those above. One that wants two servers is left out where there can be but one."""
+    def put(function):
+        function.servers = servers
+        where.append(function)
+        return function
+    return put
 
 
 class Tally:
@@ -50,6 +54,7 @@ class Scene:
         else:
             self.tally.say(f"{self.name}: runs to its end", True)
         self.took = time.monotonic() - started
+        return self
 
     def difference(self, name):
         return differences.of(self.tally.store, name)

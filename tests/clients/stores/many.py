@@ -1,11 +1,9 @@
 """Many hosts, many clients, and those that wait."""
-import random
 import threading
 import time
 
 from .apis import LISTS
-from .battery import crowd, story, together
-from .wire import TXT
+from .battery import crowd, crowds, story, together
 
 
 @story(together)
@@ -37,6 +35,8 @@ def batches(scene):
     crowded = [{**host, "weight": 7} for host in hosts[:50]] + [{"service": service, "id": "", "address": "10.9.9.9"}]
     scene.status("a bad one among changes", 400, node.call("POST", "/v1/hosts", {"hosts": crowded}))
     scene.same("changes none of the others", after, node.rows(service))
+    crowd(8, lambda client: [node.call("DELETE", f"/v1/hosts/{service}/h{number}") for number in range(20 + client * 10, 30 + client * 10)])
+    scene.same("those who leave are gone, the others stay", 20, len(node.addresses(service)))
 
 
 @story(together)
@@ -58,7 +58,7 @@ def imports(scene):
     scene.same("kept as they are", (0, 0, 0, 40), counts("?keep=true"))
 
 
-@story(together)
+@story(crowds)
 def one_host_of_many_clients(scene):
     node, service = scene.node, scene.service
     address = scene.address()
@@ -85,7 +85,7 @@ def one_host_of_many_clients(scene):
     scene.same("and it is one host", ([address], 1), (node.addresses(service), len(node.rows(service))))
 
 
-@story(together)
+@story(crowds)
 def many_hosts_of_many_clients(scene):
     node, service = scene.node, scene.service
     addresses = [scene.address() for _ in range(400)]

@@ -3,11 +3,11 @@ import threading
 import time
 
 from .apis import APIS, LISTS, TAGS
-from .battery import crowd, of_two, story
+from .battery import crowd, crowds, story, together
 from .wire import SRV, Checked
 
 
-@story(of_two)
+@story(together, servers=2)
 def pair_sees(scene):
     node, other, service = scene.node, scene.other, scene.service
     soon = scene.difference("seconds until another server shows a write")
@@ -28,7 +28,7 @@ def pair_sees(scene):
         worst = max(worst, scene.within(f"{name}: and here", soon, expected, node.addresses, service))
 
 
-@story(of_two)
+@story(together, servers=2)
 def pair_reports(scene):
     node, other, service = scene.node, scene.other, scene.service
     soon = scene.difference("seconds until another server shows a write")
@@ -57,7 +57,7 @@ def pair_reports(scene):
     scene.good("who waits here is woken by a write there", waiting["at"] - changed < soon, f"after {waiting['at'] - changed:.2f} s")
 
 
-@story(of_two)
+@story(together, servers=2)
 def pair_leases(scene):
     node, other, service = scene.node, scene.other, scene.service
     silent, beating = scene.address(), scene.address()
@@ -81,7 +81,7 @@ def pair_leases(scene):
     node.call("DELETE", f"/v1/hosts/{service}/beating")
 
 
-@story(of_two)
+@story(together, servers=2)
 def pair_writes_one_host(scene):
     """Each thread changes its own side of a host, at its own server: the last of each is there at the end."""
     node, other, service = scene.node, scene.other, scene.service
@@ -104,20 +104,29 @@ def pair_writes_one_host(scene):
         [lambda: check_in(turn),
          lambda: other.call("POST", f"/v1/loadbalancing/{service}/{address}", form={"load_balancing_weight": turn}),
          lambda: other.call("PUT", f"{host}/drain?origin=lyft", {"enable": turn % 2 == 0}),
-         lambda: node.call("PUT", f"{host}/health?origin=lyft", {"status": "passing", "output": f"{turn}"})][place]()
+         # Each is another status than the one before, and so a change at all servers.
+         lambda: node.call("PUT", f"{host}/health?origin=lyft", {"status": ("passing", "warning")[turn % 2], "output": f"{turn}"})][place]()
     ) for turn in range(1, turns + 1)])
     scene.same("every write is a 2xx", [], refused[:3])
-    expected = (turns, True, f"{turns}", f"{turns}")
+    expected = (turns, True, "passing", f"{turns}")
 
     def sides(one):
         row = one.row(service, address, "lyft") or {}
-        return (row.get("weight"), row.get("draining"), row.get("meta", {}).get("round"), (row.get("checks") or [{}])[0].get("output"))
+        return (row.get("weight"), row.get("draining"), row.get("status"), (row.get("checks") or [{}])[0].get("output"))
 
-    scene.within("weight, drain, tags and health are all there", soon, expected, sides, node)
-    scene.within("at the other, too", soon, expected, sides, other)
+    for title, one in (("here", node), ("there", other)):
+        scene.within(f"weight, drain and health are all {title}", soon, expected, sides, one)
+    # Lyft's list has nobody who drains.
+    node.call("PUT", f"{host}/drain?origin=lyft", {"enable": False})
+
+    def tags(one):
+        return [int(known["tags"].get("round", 0)) for known in one.json(f"/v1/registration/{service}")["hosts"]]
+
+    for title, one in (("here", node), ("there", other)):
+        scene.within(f"so are the tags {title}", soon, [turns], tags, one)
 
 
-@story(of_two)
+@story(crowds, servers=2)
 def pair_of_crowds(scene):
     """Clients at both servers write one host, and many."""
     node, other, service = scene.node, scene.other, scene.service
@@ -147,7 +156,7 @@ def pair_of_crowds(scene):
     scene.within("and the same at both", soon, True, lambda: len({str(one) for one in both()}) == 1)
 
 
-@story(of_two)
+@story(together, servers=2)
 def pair_checks(scene):
     node, other, service, program = scene.node, scene.other, scene.service, Checked()
     soon = scene.difference("seconds until another server shows a write")

@@ -2,11 +2,13 @@
 import signal
 import time
 
+from .battery import alone, story
 from .wire import Checked
 
 
+@story(alone, servers=2)
 def equal(scene):
-    """The tables of both have one digest."""
+    """The tables of both have one digest, after all that was done, and when one of them was gone."""
     node, other = scene.node, scene.other
     seconds = scene.difference("seconds until tables of two servers are equal")
     scene.within("the digests are equal", seconds, True, lambda: node.digest() == other.digest())
@@ -14,6 +16,7 @@ def equal(scene):
         scene.within("the revisions, too", seconds, True, lambda: node.revision() == other.revision())
 
 
+@story(alone, servers=2)
 def takeover(scene):
     """Checks of a server that is gone are another's."""
     node, other, service = scene.node, scene.other, scene.service
@@ -36,3 +39,4 @@ def takeover(scene):
         node.call("DELETE", f"/v1/hosts/{service}/{number}")
         program.close()
     other.start()
+    equal(scene)
