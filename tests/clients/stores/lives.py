@@ -75,6 +75,23 @@ def checks_with_a_ttl(scene):
 
 
 @story(together)
+def flips(scene):
+    """Reports as fast as they are answered: each is seen when its 2xx is there, whatever of the one before is still under way."""
+    node, service, missed = scene.node, scene.service, []
+    address = scene.address()
+    node.call("PUT", f"/v1/hosts/{service}/a", {"address": address, "port": 80, "ttl": "20s", "checks": [{"id": "alive", "ttl": "20s"}]})
+    for turn in range(40):
+        status = ("passing", "critical", "warning", "critical", "passing", "passing")[turn % 6]
+        reply = node.call("PUT", f"/v1/hosts/{service}/a/health", {"check": "alive", "status": status})
+        node.call("POST", f"/v1/hosts/{service}/a/renew")
+        found = node.addresses(service)
+        if not reply.good or found != ([] if status == "critical" else [address]):
+            missed.append((turn, status, reply.status, found))
+    scene.same("every report is seen at once", [], missed)
+    node.call("DELETE", f"/v1/hosts/{service}/a")
+
+
+@story(together)
 def checks_by_the_server(scene):
     node, service, program = scene.node, scene.service, Checked()
     check = {"id": "up", "http": f"http://127.0.0.1:{program.port}/health", "interval": "1s", "timeout": "1s"}
