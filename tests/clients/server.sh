@@ -28,21 +28,21 @@ finish() {
 trap finish EXIT
 
 # Starts a server with the variables given as NAME=VALUE, with the store and the addresses of the variables above; sets `http`
-# (a URL), `dns_address` and `dns_port`.
+# (a URL), `dns_address` and `dns_port`. Its log goes to `log`, if that is set.
 start_server() {
-    local dns ready=
+    local dns ready= log=${log:-$work/log}
     env -i HOME="$work" "$@" "$ROLLCALL" serve --store "$store" --http "$http_listen" --dns "$dns_listen" \
-        >"$work/out" 2>"$work/log" </dev/null &
+        >"$work/out" 2>"$log" </dev/null &
     server=$!
     for _ in $(seq 1 300); do
-        ready=$(grep -o ' ready http=[^ ]* dns="[^"]*"' "$work/log" || true)
+        ready=$(grep -o ' ready http=[^ ]* dns="[^"]*"' "$log" || true)
         [ -n "$ready" ] && break
         kill -0 "$server" 2>/dev/null || break
         sleep 0.1
     done
     if [ -z "$ready" ]; then
         echo "the server did not start:"
-        cat "$work/log"
+        cat "$log"
         exit 1
     fi
     http=http://$(sed 's/.*http=\([^ ]*\).*/\1/' <<<"$ready")
