@@ -98,7 +98,8 @@ class Host:
             return False
         latest = self.reaches[index][1]
         change = self.weather.last_change(begin)
-        if change is None or change < latest - 1.0:
+        # The brake looks back on what fell silent in a window.
+        if change is None or change < latest - 2 * self.ttl:
             return latest + self.ttl + SLACK < begin
         return max(latest, change) + BRAKE * self.ttl + SLACK < begin
 
