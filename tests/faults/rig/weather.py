@@ -39,10 +39,6 @@ class Spans:
         index = bisect.bisect_right(self.begins, begin) - 1
         return self.spans[index] if index >= 0 and end <= self.spans[index][1] else None
 
-    def meets(self, begin, end):
-        """Whether it holds at any time of these."""
-        return self.next(begin) <= end or self.around(begin, begin) is not None
-
     def time(self, begin, end):
         """For how long of this time it holds."""
         return sum(max(0.0, min(span[1], end) - max(span[0], begin)) for span in self.spans)
