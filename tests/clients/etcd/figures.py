@@ -13,7 +13,7 @@ import time
 
 BATCH = 500
 PERIOD = 10.0
-TTL = "60s"
+TTL = "300s"
 
 
 class Wrong(Exception):

@@ -16,7 +16,7 @@ async def digest(node):
 
 
 async def table(node, history, do="table"):
-    """All hosts of a node, as it lists them; it goes to the history too."""
+    """All hosts of a node, as it lists them; it goes to the history too. Those that the brake keeps are not etcd's any more."""
     begin = now()
     reply = await wire.call(node, HTTP_PORT, "GET", "/v1/hosts", timeout=5.0)
     found = reply.json() if reply.status == 200 else None
@@ -24,7 +24,8 @@ async def table(node, history, do="table"):
         return None
     hosts = {f"{each['service']}/{each['id']}": each["addresses"][0] for each in found["hosts"]}
     history.add(do, node=node.name, begin=begin, end=now(), hosts=hosts)
-    return hosts
+    held = {f"{each['service']}/{each['id']}" for each in found["hosts"] if each.get("stale")}
+    return {name: address for name, address in hosts.items() if name not in held}
 
 
 def differences(name, hosts, kept):

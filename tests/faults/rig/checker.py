@@ -1,9 +1,14 @@
 """Judges a history: is every answer what somebody did, is nothing lost, does nothing come back?"""
+import bisect
 import collections
 
 from .hosts import Host
-from .weather import Weather
+from .weather import FOREVER, Weather
 
+# etcd itself may end a lease that was renewed: its leaders do not tell each other of renewals, and one that was cut off or slept
+# still ends what it believes is over. Nodes write such a row again: within the first of these times of an etcd that works, and
+# that is no excuse but for the second after something was done to etcd.
+GAP, AFTER = 2.5, 10.0
 # How long a node may take to say that it is cut off.
 UNMARKED = 10.0
 STALE = 3
@@ -27,6 +32,7 @@ class Checker:
         self.weather = Weather(records, members, nodes)
         self.hosts, self.services, self.addresses = {}, collections.defaultdict(list), {}
         self.faults, self.counts = [], collections.Counter()
+        self.missing, self.shown = [], collections.defaultdict(list)
         for record in records:
             if "host" in record:
                 self.host(record["host"]).add(record)
@@ -54,7 +60,22 @@ class Checker:
                     self.counts[f"{record['what']} {record['outcome']}"] += 1
                     if record["what"] == "deregister" and record["outcome"] == "unknown":
                         self.check_known(record)
+        self.judge_missing()
         return self.faults
+
+    def judge_missing(self):
+        """What was missing for a moment after something was done to etcd is counted, the rest is a fault."""
+        for times in self.shown.values():
+            times.sort()
+        for record, host, text in self.missing:
+            times = self.shown[record["node"], host.name]
+            place = bisect.bisect_left(times, record["begin"])
+            before = times[place - 1] if place else 0.0
+            after = times[place] if place < len(times) else FOREVER
+            if self.weather.works.time(before, after) <= GAP and self.weather.engine_changed(before - AFTER, record["end"]):
+                self.counts["hosts missing for a moment, as etcd had ended their lease"] += 1
+            else:
+                self.complain("missing", record, text)
 
     def complain(self, kind, record, text):
         self.faults.append(Fault(kind, record["end"], f"{record['node']}: {text}"))
@@ -98,9 +119,11 @@ class Checker:
     def check_present(self, record, host, addresses):
         write = host.must_be_there(record["node"], record["begin"], record["end"])
         self.counts["hosts that may be missing" if write is None else "hosts that must be there"] += 1
-        if write is not None and not any(self.addresses.get(address) == host.name for address in addresses):
-            self.complain("missing", record, f"{host.name} {write['address']}, registered at {write['node']} at {write['end']:.3f}"
-                          f" and alive until {write['alive']:.3f}")
+        if any(self.addresses.get(address) == host.name for address in addresses):
+            self.shown[record["node"], host.name].append(record["begin"])
+        elif write is not None:
+            self.missing.append((record, host, f"{host.name} {write['address']}, registered at {write['node']} at"
+                                 f" {write['end']:.3f} and alive until {write['alive']:.3f}"))
 
     # ---- the others ----
 
@@ -111,10 +134,11 @@ class Checker:
 
     def check_known(self, record):
         """A node said that a host is not there."""
-        write = self.hosts[record["host"]].must_be_there(record["node"], record["begin"], record["end"])
+        host = self.hosts[record["host"]]
+        write = host.must_be_there(record["node"], record["begin"], record["end"])
         if write is not None:
-            self.complain("missing", record, f"{record['host']} is unknown, registered at {write['node']} at {write['end']:.3f}"
-                          f" and alive until {write['alive']:.3f}")
+            self.missing.append((record, host, f"{host.name} is unknown, registered at {write['node']} at {write['end']:.3f}"
+                                 f" and alive until {write['alive']:.3f}"))
 
     def check_table(self, table):
         self.counts["tables"] += 1

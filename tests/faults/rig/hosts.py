@@ -6,9 +6,6 @@ from .weather import FOREVER
 # A table is as the engine's after this time in touch; a renewal that was accepted is at the engine after that one; the
 # engine looks for ended leases that often, and the brake may hold hosts for so many times their lease.
 BEHIND, FLUSH, SLACK, BRAKE = 2.0, 2.0, 3.0, 4
-# A leader of etcd that slept takes leases for ended that its successor has renewed, and these end by that (a fault of etcd). What
-# a node renewed itself it has to write again, within this time after a member woke.
-HEALED = 2.0
 
 
 class Host:
@@ -98,7 +95,8 @@ class Host:
             return False
         latest = self.reaches[index][1]
         change = self.weather.last_change(begin)
-        if change is None or change < latest - 1.0:
+        # The brake looks back on what fell silent in a window.
+        if change is None or change < latest - 2 * self.ttl:
             return latest + self.ttl + SLACK < begin
         return max(latest, change) + BRAKE * self.ttl + SLACK < begin
 
@@ -114,7 +112,7 @@ class Host:
 
     def must_be_there(self, node, begin, end):
         """The write for whose sake the host has to be in what a node says; nothing if it may be missing."""
-        if self.weather.life(node, begin) is None or self.weather.woke(begin - HEALED, end):
+        if self.weather.life(node, begin) is None:
             return None
         for write in reversed(self.writes):
             if write["begin"] >= end or "alive" not in write or not self.is_known(write, node, begin):

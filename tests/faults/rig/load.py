@@ -15,11 +15,11 @@ SHUNNED = 3.0
 
 
 class Load:
-    """The clients. While `paused`, hosts are renewed and nothing else is done to them."""
+    """The clients. While `paused`, hosts are renewed and nothing else is done to them; while `calm`, what was begun goes on."""
 
     def __init__(self, site, history, rng, rate):
         self.site, self.history, self.rng, self.rate = site, history, rng, rate
-        self.paused, self.writing, self.stopping = False, 0, False
+        self.paused, self.calm, self.writing = False, False, 0
         self.silent = 0
         self.addresses = iter(f"10.{a}.{b}.{c}" for a in range(1, 250) for b in range(256) for c in range(1, 255))
         self.shunned = {}
@@ -35,7 +35,6 @@ class Load:
             self.tasks.append(asyncio.create_task(self.ask_all(node, resolver)))
 
     async def stop(self):
-        self.stopping = True
         for task in self.tasks:
             task.cancel()
         results = await asyncio.gather(*self.tasks, *self.questions, return_exceptions=True)
@@ -114,7 +113,7 @@ class Owner:
         rng = self.load.rng
         while True:
             await asyncio.sleep(self.ttl / 3 * rng.uniform(0.9, 1.0))
-            chance = 1.0 if self.load.paused else rng.random()
+            chance = 1.0 if self.load.paused or self.load.calm else rng.random()
             if (chance := chance - AGAIN) < 0:
                 await self.insist(self.register)
             elif (chance := chance - CHANGE) < 0:

@@ -61,14 +61,16 @@ class Storm:
         if measured["why"] or measured["after"] > self.options.within:
             self.complain("not equal in time", measured["why"] or f"equal {measured['after']:.2f} s after etcd served")
         self.nemesis.say(f"equal {measured['after']:.2f} s after all of etcd served" if not measured["why"] else "NOT EQUAL")
+        self.load.paused, self.load.calm = False, True
         await asyncio.sleep(seconds)
-        for node in self.site.nodes:
-            if await calm.table(node, self.history, "last" if seconds == LAST_CALM else "table") is None:
-                self.complain("no table", node.name)
+        await self.load.pause()
         again = await calm.until_equal(self.site, self.history, now())
         if again["why"] or again["after"] > self.options.within:
             self.complain("not equal any more", again["why"] or f"equal {again['after']:.2f} s later")
-        self.load.paused = False
+        for node in self.site.nodes:
+            if await calm.table(node, self.history, "last" if seconds == LAST_CALM else "table") is None:
+                self.complain("no table", node.name)
+        self.load.paused, self.load.calm = False, False
 
     def complain(self, kind, text):
         self.faults.append(checker.Fault(kind, now(), text))

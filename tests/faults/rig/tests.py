@@ -269,14 +269,25 @@ class Nodes(unittest.TestCase):
         self.story.ask(35.0, "n3", A, B)
         self.bad("not marked as stale")
 
-    def test_what_a_waking_member_ends_is_back_soon(self):
+    def test_what_etcd_ended_too_early_is_back_in_a_moment(self):
         self.story.beats("web/a", "n1", 23.0, 60.0)
+        self.story.beats("web/b", "n1", 23.0, 60.0)
         self.story.state("e1", "stop", 43.0)
         self.story.state("e1", "resume", 45.0)
+        self.story.ask(45.0, "n2", A, B)
         self.story.ask(46.0, "n2", B)
+        self.story.ask(47.0, "n2", A, B)
         self.story.rest(60.0)
         self.good()
-        self.story.ask(48.0, "n2", B)
+        self.story.ask(48.5, "n2", B)
+        self.bad("missing")
+
+    def test_nothing_is_missing_for_a_moment_where_nothing_was_done_to_etcd(self):
+        self.story.beats("web/a", "n1", 23.0, 60.0)
+        self.story.beats("web/b", "n1", 23.0, 60.0)
+        self.story.ask(45.0, "n2", A, B)
+        self.story.ask(46.0, "n2", B)
+        self.story.ask(47.0, "n2", A, B)
         self.bad("missing")
 
     def test_a_renewal_that_is_refused_is_as_bad_as_an_answer(self):

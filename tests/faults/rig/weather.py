@@ -8,6 +8,8 @@ import itertools
 
 # How long a node may take to find a way to the engine: after all of it is well again, and while a part is not.
 SETTLE, SETTLE_IN_TROUBLE = 5.0, 10.0
+# How long members may take to agree on a leader.
+ELECTION = 3.0
 # What was on its way still arrives.
 LINGER = 1.0
 FOREVER = float("inf")
@@ -37,13 +39,9 @@ class Spans:
         index = bisect.bisect_right(self.begins, begin) - 1
         return self.spans[index] if index >= 0 and end <= self.spans[index][1] else None
 
-    def meets(self, begin, end):
-        """Whether it holds at any time of these."""
-        return self.next(begin) <= end or self.around(begin, begin) is not None
-
-    def within(self, begin, end):
-        """The spans that have a time in common with this one."""
-        return [span for span in self.spans if span[0] <= end and span[1] >= begin]
+    def time(self, begin, end):
+        """For how long of this time it holds."""
+        return sum(max(0.0, min(span[1], end) - max(span[0], begin)) for span in self.spans)
 
 
 class Sky:
@@ -143,8 +141,9 @@ class Weather:
         self.changes = [each["at"] for each in changes]
         skies = self.skies(changes)
         self.rests = Spans(self.spans(skies, lambda sky: sky.engine_surely_rests(), LINGER))
+        self.works = Spans(self.works_of(skies))
         self.calm = Spans(self.spans(skies, lambda sky: all(map(sky.in_full_touch, nodes)), SETTLE))
-        self.wakings = [each["at"] for each in changes if each["machine"] in members and each["what"] == "resume"]
+        self.engine_changes = [each["at"] for each in changes if {each["machine"], each.get("other")} & set(members)]
         self.touch, self.away, self.runs, self.lives = {}, {}, {}, {}
         for node in nodes:
             self.lives[node] = self.lives_of(node, records)
@@ -173,6 +172,18 @@ class Weather:
             if not is_so and since is not None:
                 found.append((since + delay, at))
                 since = None
+        return found
+
+    def works_of(self, skies):
+        """When there is a leader: some time after the last that was done to any member."""
+        found, since, seen = [], None, None
+        for at, sky in skies + [(self.end, None)]:
+            members = None if sky is None else sky.touches(None)
+            if members == seen and sky is not None:
+                continue
+            if since is not None:
+                found.append((since + ELECTION, at))
+            seen, since = members, at if sky is not None and sky.engine_surely_works() else None
         return found
 
     def touch_of(self, node, skies):
@@ -226,9 +237,9 @@ class Weather:
         """Whether a node must answer a question of this time: ready before, and neither stopped nor killed."""
         return self.life(node, begin) is not None and self.runs[node].around(begin - 0.3, end + 0.3) is not None
 
-    def woke(self, begin, end):
-        """Whether a member woke in this time."""
-        return any(begin <= at <= end for at in self.wakings)
+    def engine_changed(self, begin, end):
+        """Whether anything was done to a member in this time."""
+        return any(begin <= at <= end for at in self.engine_changes)
 
     def last_change(self, at):
         """The latest time until `at` at which anything was done to any machine."""
