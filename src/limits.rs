@@ -396,6 +396,10 @@ pub const ETCD_ENDPOINTS: usize = 16;
 pub const ETCD_CONNECT_TIME: Duration = Duration::from_secs(1);
 /// Time that it has to answer: an election takes about a second, and a client of ours waits so long at most twice.
 pub const ETCD_ANSWER_TIME: Duration = Duration::from_secs(2);
+/// Time that it has to answer when all that is asked is whether it is there.
+pub const ETCD_LOOK_TIME: Duration = Duration::from_millis(700);
+/// Pause between two such looks while it is not.
+pub const ETCD_LOOK_AGAIN: Duration = Duration::from_millis(300);
 /// Idle time after which a connection to it is tested, and between two tests.
 pub const ETCD_KEEPALIVE_TIME: Duration = Duration::from_secs(3);
 /// See [`ETCD_KEEPALIVE_TIME`].

@@ -314,11 +314,15 @@ impl Registry {
                 let _ = tokio::time::timeout(limits::SHARED_WRITE_TIME, freed).await;
                 continue;
             };
+            let renewed = plan.renewals.clone();
             let Some(verdict) = self.propose(plan.changes, plan.renewals).map_err(SubmitError::Store)? else {
                 return Ok(plan.applied);
             };
             match verdict.await {
-                Ok(Verdict::Taken) => return Ok(self.as_published(plan.applied)),
+                Ok(Verdict::Taken) => {
+                    self.renew_published_rows(&renewed);
+                    return Ok(self.as_published(plan.applied));
+                }
                 Ok(Verdict::Conflict) => conflicts += 1,
                 Ok(Verdict::Refused(error)) => return Err(SubmitError::Store(error).into()),
                 Err(_) => return Err(SubmitError::Store(stopping()).into()),
@@ -364,6 +368,16 @@ impl Registry {
             mpsc::error::TrySendError::Closed(_) => stopping(),
         })?;
         Ok(away.is_none().then_some(verdict))
+    }
+
+    /// A heartbeat that changed its row, too, is one of the row that came of it.
+    fn renew_published_rows(&self, renewals: &[Renewal]) {
+        let (snapshot, now) = (self.snapshot(), self.now());
+        for renewal in renewals.iter().filter(|renewal| renewal.check.is_none()) {
+            if let Some(host) = snapshot.hosts.get(&renewal.host).filter(|host| host.lease.is_kept()) {
+                host.lease.renew(now);
+            }
+        }
     }
 
     /// The rows as the engine has them, in the place of what they were going to be.

@@ -26,6 +26,7 @@ pub(super) fn settings(config: &Config, dns: &[SocketAddr]) -> consul::Settings 
         node_meta: config.node_meta.clone(),
         node_address: address.unwrap_or(default.node_address),
         catalog_hides_critical: config.catalog_hides_critical,
+        shares_table: config.store.kind.durability().is_shared(),
     }
 }
 

@@ -43,11 +43,17 @@ impl HostTable {
                 for (kept, said) in before.checks.iter().zip(&host.checks) {
                     kept.output.write(&said.output.read());
                 }
-                self.renew(&before, now);
+                if host.lease.renewed() >= now {
+                    before.lease.renew(host.lease.renewed());
+                    self.renew(&before, now);
+                }
                 before.lease.keep(host.lease.is_kept());
                 None
             }
             before => {
+                if let Some(before) = before.as_ref().filter(|before| before.lease.ttl() == host.lease.ttl()) {
+                    host.lease.renew(before.lease.renewed());
+                }
                 self.reach(revision);
                 Some(self.replace(before, Some(host), cause, now))
             }

@@ -157,6 +157,8 @@ fn target(settings: &Settings, hosts: &Hosts, said: &ServiceRegistration, node: 
     let wrong = |_: Invalid| Failure::bad("Invalid service address");
     let of_node = |node: &str| node_target(settings, hosts, node);
     let (mut target, mut at_node, mut written) = match said.address.as_str() {
+        // Every server of a shared table has another address: the host is where the one is that it was told to.
+        "" if node.is_empty() && settings.shares_table => (of_node(node), false, None),
         "" => (of_node(node), true, None),
         text => match text.parse::<IpAddr>() {
             Ok(ip) => {

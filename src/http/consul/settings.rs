@@ -17,6 +17,8 @@ pub struct Settings {
     pub node_address: IpAddr,
     /// Whether critical hosts are left out of `/v1/catalog/service/:service`, for clients that look at no check.
     pub catalog_hides_critical: bool,
+    /// Whether other servers have the same table.
+    pub shares_table: bool,
 }
 
 /// A server that nobody configured.
@@ -29,6 +31,7 @@ impl Default for Settings {
             node_meta: Vec::new(),
             node_address: Ipv4Addr::LOCALHOST.into(),
             catalog_hides_critical: false,
+            shares_table: false,
         }
     }
 }

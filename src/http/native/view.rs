@@ -58,7 +58,7 @@ pub(super) struct HostView<'a> {
     /// The last heartbeat (RFC 3339).
     #[schema(value_type = String)]
     last_renewed: Text<Timestamp>,
-    /// When it leaves the answers unless it renews; null is never, or with a store that several servers share, whose engine says when.
+    /// When it leaves the answers unless it renews; null is never. Of a table that several servers share: as far as this server heard.
     #[schema(value_type = Option<String>)]
     expires_at: Option<Text<Timestamp>>,
     /// Whether its lease has ended and it is kept all the same, as too many fell silent with it: see `/v1/brake`.
@@ -96,7 +96,7 @@ impl<'a> HostView<'a> {
             draining: host.draining,
             ttl: host.lease.ttl().map(|ttl| Text(Printed(ttl))),
             last_renewed: Text(host.lease.renewed()),
-            expires_at: host.lease.expires().map(Text),
+            expires_at: host.lease.ttl().map(|ttl| Text(host.lease.renewed().after(ttl))),
             stale: host.lease.is_held(),
             kept_until: host.lease.held_until().filter(|_| host.lease.is_held()).map(Text),
             created_revision: host.created.0,

@@ -213,6 +213,11 @@ impl Book {
             match (self.keys.parse(&event.kv.key.0), event.is_delete()) {
                 (Some(Key::Row(key)), _) => rows.push((key, event)),
                 (Some(Key::Departure(key)), false) => {
+                    // A row that is kept past its lease is etcd's no more, and nobody else says that it is to go.
+                    if !self.rows.contains_key(&key) {
+                        let at = revision_of(event.kv.mod_revision.0);
+                        news.words.push(Word::Gone { key: key.clone(), at, why: Gone::Deregistered });
+                    }
                     self.departed.insert(key);
                 }
                 // In the transaction that brings the host back; a row that is gone in it, too, was deregistered.
@@ -275,7 +280,10 @@ impl Book {
         let mut host = record::from_json(&kv.value.0).ok().filter(|host| host.key() == *key)?;
         host.created = revision_of(kv.create_revision.0);
         host.modified = revision_of(kv.mod_revision.0);
-        host.lease.renew(now);
+        // One that is known already was not renewed by being written.
+        if kv.lease.0 == 0 || self.rows.get(key).is_none_or(|known| known.lease != kv.lease.0) {
+            host.lease.renew(now);
+        }
         host.lease.keep(kv.lease.0 != 0);
         for check in &host.checks {
             if let Some(lease) = check.lease() {

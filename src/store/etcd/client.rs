@@ -107,6 +107,16 @@ impl Client {
 
     /// One request, which may arrive twice; each member is tried.
     pub(super) async fn call<A: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<A, Trouble> {
+        self.call_within(limits::ETCD_ANSWER_TIME, path, body).await
+    }
+
+    /// The same, where each member has so long to answer.
+    pub(super) async fn call_within<A: DeserializeOwned>(
+        &self,
+        time: Duration,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<A, Trouble> {
         let body = encode(body);
         let mut last = Trouble::Away("there is no endpoint".into());
         let mut authenticated = self.credentials.is_none();
@@ -117,7 +127,7 @@ impl Client {
             let unknown = !authenticated && self.token.load().is_none();
             let known = if unknown { self.authenticate(at).await } else { Ok(()) };
             let asked = match known {
-                Ok(()) => self.ask(at, path, body.clone()).await,
+                Ok(()) => self.ask(at, path, body.clone(), time).await,
                 Err(trouble @ Trouble::Away(_)) => Err((0, trouble)),
                 Err(trouble) => return Err(trouble),
             };
@@ -149,7 +159,7 @@ impl Client {
         let _ = self.current.compare_exchange(at, next, Ordering::Relaxed, Ordering::Relaxed);
     }
 
-    async fn ask(&self, at: usize, path: &str, body: Bytes) -> Result<Bytes, (i32, Trouble)> {
+    async fn ask(&self, at: usize, path: &str, body: Bytes, time: Duration) -> Result<Bytes, (i32, Trouble)> {
         let asked = async {
             let answer = self.send(at, path, body).await?;
             let status = answer.status();
@@ -157,10 +167,10 @@ impl Client {
             let octets = octets.map_err(|error| away(&error.to_string()))?.to_bytes();
             if status.is_success() { Ok(octets) } else { Err(fault(status, &octets)) }
         };
-        match timeout(limits::ETCD_ANSWER_TIME, asked).await {
+        match timeout(time, asked).await {
             Ok(answer) => answer,
             Err(_) => {
-                let reason = format!("{} did not answer within {:?}", self.endpoints[at], limits::ETCD_ANSWER_TIME);
+                let reason = format!("{} did not answer within {:?}", self.endpoints[at], time);
                 Err((SLOW, Trouble::Away(reason)))
             }
         }
@@ -189,7 +199,7 @@ impl Client {
                 trouble
             }
         };
-        let octets = self.ask(at, "/v3/auth/authenticate", body).await.map_err(refused)?;
+        let octets = self.ask(at, "/v3/auth/authenticate", body, limits::ETCD_ANSWER_TIME).await.map_err(refused)?;
         let answer: AuthenticateResponse =
             serde_json::from_slice(&octets).map_err(|error| Trouble::Refused(error.to_string()))?;
         self.token.store(Some(Arc::new(answer.token)));

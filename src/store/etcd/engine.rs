@@ -47,6 +47,7 @@ enum Done {
         result: Result<bool, Trouble>,
     },
     Looked(Result<Presence, Trouble>),
+    Again,
     Nothing,
 }
 
@@ -174,6 +175,7 @@ impl Engine {
     fn finish(&mut self, done: Done) {
         match done {
             Done::Nothing => {}
+            Done::Again => self.look(),
             Done::Looked(result) => self.looked(result),
             Done::Returned { renewal, result } => self.returned(renewal, result),
             Done::Renewed { proposal, renewed, result } => match result {

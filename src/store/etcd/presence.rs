@@ -40,10 +40,11 @@ struct PutResponse {
 pub(super) async fn show(client: &Client, key: Octets, presence: Presence) -> Result<Presence, Trouble> {
     if presence.lease != 0 {
         let request = LeaseRequest { id: Long(presence.lease) };
-        let answer: LeaseKeepAliveResponse = match client.call("/v3/lease/keepalive", &request).await {
-            Err(Trouble::NoLease) => LeaseKeepAliveResponse::default(),
-            answer => answer?,
-        };
+        let answer: LeaseKeepAliveResponse =
+            match client.call_within(limits::ETCD_LOOK_TIME, "/v3/lease/keepalive", &request).await {
+                Err(Trouble::NoLease) => LeaseKeepAliveResponse::default(),
+                answer => answer?,
+            };
         if answer.result.ttl.0 > 0 {
             return Ok(Presence { revision: answer.result.header.revision.0, ..presence });
         }

@@ -58,7 +58,13 @@ impl Engine {
                 self.presence = presence;
                 self.settle_state();
             }
-            Err(trouble) => self.be_away(trouble.to_string()),
+            Err(trouble) => {
+                self.be_away(trouble.to_string());
+                self.running.spawn(async {
+                    tokio::time::sleep(limits::ETCD_LOOK_AGAIN).await;
+                    Done::Again
+                });
+            }
         }
     }
 
