@@ -21,7 +21,7 @@ pub(super) fn set_endpoints(config: &mut Config, values: &[String], _: &Machine)
 fn endpoint(text: &str) -> Result<Uri, String> {
     let uri: Option<Uri> = text.parse().ok();
     uri.filter(|uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some() && uri.path() == "/")
-        .filter(|uri| uri.query().is_none())
+        .filter(|uri| uri.query().is_none() && uri.authority().is_some_and(|at| !at.as_str().contains('@')))
         .ok_or_else(|| value::refused(text, "a URL of a member of etcd such as http://127.0.0.1:2379"))
 }
 
@@ -53,6 +53,7 @@ pub(super) fn set_services(config: &mut Config, values: &[String], _: &Machine) 
 pub(super) fn set_skydns(config: &mut Config, values: &[String], _: &Machine) -> Result<(), String> {
     config.store.etcd.skydns = match one(values)? {
         "none" => None,
+        "/services" => return Err("must not be /services, which is another form of key".into()),
         text => Some(prefix(text)?),
     };
     Ok(())

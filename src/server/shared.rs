@@ -105,8 +105,15 @@ async fn load_dynamodb(parts: &Parts<'_>, stop: &CancellationToken, drain: Cance
 impl Parts<'_> {
     /// Says why the table cannot be read, and waits.
     async fn try_again(&self, reason: &str, stop: &CancellationToken) -> Result<()> {
-        tracing::warn!(reason, "the table cannot be read yet");
-        self.readiness.lack(Condition::Table, format!("the table is not loaded yet: {reason}"));
+        let lacks = format!("the table is not loaded yet: {reason}");
+        let known = self.readiness.reasons().into_iter().any(|(_, known)| known.as_deref() == Some(lacks.as_str()));
+        // Once for each reason: this may take hours.
+        if known {
+            tracing::debug!(reason, "the table cannot be read yet");
+        } else {
+            tracing::warn!(reason, "the table cannot be read yet: it is tried again every second");
+        }
+        self.readiness.lack(Condition::Table, lacks);
         tokio::select! {
             () = stop.cancelled() => Err(anyhow!("stopped before the table was read")),
             () = tokio::time::sleep(AGAIN) => Ok(()),

@@ -227,8 +227,9 @@ impl Client {
                 let octets = octets.map(|octets| octets.to_bytes()).unwrap_or_default();
                 return Err(fault(status, &octets));
             }
-            let mut watch = Watch { body: answer.into_body(), unread: BytesMut::new() };
+            let mut watch = Watch { at: 0, body: answer.into_body(), unread: BytesMut::new() };
             let first = watch.next().await.map_err(|trouble| (0, trouble))?;
+            watch.at = first.header.revision.0;
             if first.created { Ok(watch) } else { Err(away("a watch did not begin")) }
         };
         let result = match timeout(limits::ETCD_ANSWER_TIME, begun).await {
@@ -265,6 +266,8 @@ fn credentials(settings: &Settings) -> Result<Option<Credentials>, String> {
 
 /// A watch that is under way.
 pub(super) struct Watch {
+    /// The revision that the member was at when it began.
+    pub(super) at: i64,
     body: Incoming,
     unread: BytesMut,
 }

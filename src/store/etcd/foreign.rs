@@ -55,7 +55,7 @@ struct ServiceValue {
 /// The host of a key below [`SERVICES`].
 pub(super) fn service(key: &[u8], value: &[u8], now: Timestamp) -> Result<Foreign, NoHost> {
     let (service, id) = service_key(key)?;
-    let value: ServiceValue = serde_json::from_slice(value)?;
+    let value: ServiceValue = serde_json::from_slice(object(value)?)?;
     if value.ours.is_some() {
         return Ok(Foreign::Ours);
     }
@@ -108,7 +108,7 @@ struct SkydnsValue {
 /// is the host `x1` of `web` in `service.local.`
 pub(super) fn skydns(key: &[u8], value: &[u8], prefix: &str, domain: &str, now: Timestamp) -> Result<Host, NoHost> {
     let (service, id) = skydns_key(key, prefix, domain)?;
-    let value: SkydnsValue = serde_json::from_slice(value)?;
+    let value: SkydnsValue = serde_json::from_slice(object(value)?)?;
     let ports = match value.port {
         0 => SmallVec::new(),
         port => [Port::tcp(Port::parse_number("port", port)?)].into_iter().collect(),
@@ -135,6 +135,11 @@ pub(super) fn skydns_key(key: &[u8], prefix: &str, domain: &str) -> Result<(Serv
     rest.reverse();
     let id = if rest.is_empty() { service.as_str().to_owned() } else { rest.join(".") };
     Ok((service, HostId::parse("id", &id)?))
+}
+
+/// The value, if it is a JSON object: a list would be read as one without names.
+fn object(value: &[u8]) -> Result<&[u8], NoHost> {
+    if value.trim_ascii_start().starts_with(b"{") { Ok(value) } else { Err(NoHost::Key) }
 }
 
 fn target(host: &str) -> Result<Target, Invalid> {
@@ -172,6 +177,7 @@ mod tests {
             ("/other/web/x", good),
             ("/services/web/x", ""),
             ("/services/web/x", "[]"),
+            ("/services/web/x", r#"["10.0.0.1",80]"#),
             ("/services/web/x", "{}"),
             ("/services/web/x", r#"{"host":"10.0.0.1","port":0}"#),
             ("/services/web/x", r#"{"host":"10.0.0.1","port":70000}"#),

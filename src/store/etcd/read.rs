@@ -71,6 +71,10 @@ pub(super) async fn follow(
         } else {
             match client.watch(&prefix, next).await {
                 Err(trouble) => trouble,
+                Ok(watch) if watch.at < next - 1 && was_set_back(&client, &prefix, next).await => {
+                    tracing::warn!(?range, has = watch.at, had = next - 1, "etcd was set back: it is read whole");
+                    Trouble::Compacted
+                }
                 Ok(mut watch) => {
                     tries = 0;
                     if said.send((range, Said::Up)).await.is_err() {
@@ -126,4 +130,12 @@ pub(super) async fn follow(
         sleep(pause(tries, random)).await;
         tries += 1;
     }
+}
+
+/// Whether etcd has less than what was heard of: a backup was restored, or it is another one. A member may lag behind, so
+/// it is asked in a way that all have to agree on.
+async fn was_set_back(client: &Client, prefix: &Octets, next: i64) -> bool {
+    let request = RangeRequest { key: prefix.clone(), limit: Long(1), ..RangeRequest::default() };
+    let answer: Result<RangeResponse, Trouble> = client.call("/v3/kv/range", &request).await;
+    answer.is_ok_and(|answer| answer.header.revision.0 < next - 1)
 }

@@ -172,7 +172,11 @@ fn ttl_of(set: &HostSet, lines: &Lines<'_>, ttl: u32, now: Timestamp) -> Option<
     if !set.iter().all(|host| is_live(host, now) && host.lease.is_fresh(now)) {
         return None;
     }
-    if let Lines::Kept(rows) = lines {
+    // What is left of a lease that is kept elsewhere is the same at every moment: looked at each time.
+    let is_short = |host: &crate::table::Host| host.lease.is_kept() && clip(ttl, host, now) < ttl;
+    if let Lines::Kept(rows) = lines
+        && !set.iter().any(|host| is_short(host))
+    {
         rows.keep(set.iter().filter_map(|host| host.lease.expires()).min(), ttl);
     }
     Some(lowest(ttl, set.iter().map(|host| &**host), now))

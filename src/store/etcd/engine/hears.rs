@@ -33,7 +33,10 @@ impl Engine {
                 tracing::info!(?range, keys = listed.keys.len(), "etcd was read whole");
                 let news = self.book.list(range, listed.keys, listed.revision, self.registry.now());
                 self.tell(news);
-                self.reach(range, listed.revision);
+                if range == Range::Own {
+                    self.seen = listed.revision;
+                    self.settle_pending();
+                }
             }
         }
     }
