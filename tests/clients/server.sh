@@ -31,6 +31,8 @@ trap finish EXIT
 # (a URL), `dns_address` and `dns_port`. Its log goes to `log`, if that is set.
 start_server() {
     local dns ready= log=${log:-$work/log}
+    # What the one before said is not what this one says.
+    : >"$log"
     env -i HOME="$work" "$@" "$ROLLCALL" serve --store "$store" --http "$http_listen" --dns "$dns_listen" \
         >"$work/out" 2>"$log" </dev/null &
     server=$!
