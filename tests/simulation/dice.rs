@@ -11,6 +11,9 @@ use rollcall::zone::{AddressOrder, EmptyService, Policy, Random, SrvSubset};
 
 use crate::model::{Model, RECORD_TTL, Row};
 
+/// The dialects in which hosts register: rows of others are not this table's to change.
+const REGISTERING: [Dialect; 4] = [Dialect::Native, Dialect::Lyft, Dialect::Consul, Dialect::Minos];
+
 const SERVICES: [&str; 11] = ["web", "Web", "WEB", "api", "beta", "v1", "tcp", "my service", "svc", "a.b", "_x"];
 const TAGS: [&str; 19] = [
     "v1",
@@ -151,7 +154,7 @@ impl Dice {
     fn key(&mut self, model: &Model) -> HostKey {
         let there = if self.one_in(8) { None } else { self.row(model).map(|row| row.key.clone()) };
         let (service, dialect, id) = there.unwrap_or_else(|| {
-            let (service, dialect, id) = (self.pick(&SERVICES), self.pick(&Dialect::ALL), self.pick(&IDS));
+            let (service, dialect, id) = (self.pick(&SERVICES), self.pick(&REGISTERING), self.pick(&IDS));
             let standing = Standing { node: self.pick(&STANDS_ON), id };
             let stands = standing.to_id("id").expect("an id").as_str().to_owned();
             (service.to_owned(), dialect, if dialect == Dialect::Consul { stands } else { id.to_owned() })
