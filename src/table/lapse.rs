@@ -52,7 +52,7 @@ impl HostTable {
         }
     }
 
-    /// Takes note that leases which are [kept elsewhere](super::Lease::keep) have ended, though nobody deregistered the
+    /// Takes note that leases which are kept elsewhere have ended, though nobody deregistered the
     /// hosts. All that ended together belong in one call: they are counted before any of them is decided on. Rows that the
     /// brake keeps stay, visibly changed, and are removed by [`HostTable::tick`] when their time has come; the others are
     /// removed here. Gives the changes of both.

@@ -5,9 +5,9 @@
 //! seconds. Leases run by the server's own clock: a `last_check_in` that is another than at the last reading is a
 //! heartbeat of that moment. While DynamoDB is away everything is answered from memory, and no lease ends for that reason.
 //!
-//! [`place`] says which item a row is, [`fields`] and [`row`] what it says, [`expression`] what a change is as a request,
-//! [`seen`] what is news: these are pure. [`engine`] has it all; [`follow`] reads, [`commit`] writes, [`beats`] writes
-//! heartbeats, [`servers`] tells servers of each other. [`client`] makes the calls, [`signer`] signs them.
+//! `place` says which item a row is, `fields` and `row` what it says, `expression` what a change is as a request,
+//! `seen` what is news: these are pure. `engine` has it all; `follow` reads, `commit` writes, `beats` writes
+//! heartbeats, `servers` tells servers of each other. `client` makes the calls, `signer` signs them.
 
 mod beats;
 mod check_in;

@@ -10,7 +10,7 @@ pub(super) const REGION: &str = "us-east-1";
 pub struct Settings {
     /// The name of the table.
     pub table: String,
-    /// The region; `None` is [`REGION`].
+    /// The region; `None` is `REGION`.
     pub region: Option<String>,
     /// A URL in the place of the region's: an emulator, or an endpoint of one's own network.
     pub endpoint: Option<String>,

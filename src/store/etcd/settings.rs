@@ -17,7 +17,7 @@ pub struct Settings {
     pub password_file: Option<PathBuf>,
     /// How its certificates are checked, and which one is ours.
     pub tls: Tls,
-    /// Whether hosts are read from, and shown below, [`super::SERVICES`].
+    /// Whether hosts are read from, and shown below, `/services/`.
     pub services: bool,
     /// What SkyDNS' keys begin with, without a final slash; `None` reads none.
     pub skydns: Option<String>,
