@@ -196,7 +196,9 @@ impl Engine {
                 if let Some(at) = renewed(row, Some(known), &seen, self.settings.poll, now) {
                     told.beats.push((key.clone(), at));
                 }
-                (seen.is_host, seen.beaten) = (known.is_host, Some(now));
+                (seen.is_host, seen.beaten, seen.stamp) = (known.is_host, Some(now), known.stamp);
+                // A write of the row that is under way is news all the same.
+                return items.note(key.clone(), seen);
             }
             // One that has lapsed here, and beats again, is back.
             (News::Beat | News::Row, known) => match host(item, key, known, &seen, &self.settings, now) {
