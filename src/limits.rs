@@ -431,6 +431,8 @@ pub const ETCD_SERVER_LEASE: Duration = Duration::from_secs(5);
 pub const ETCD_DEPARTURE_LEASE: Duration = Duration::from_secs(3600);
 /// Time after which the lease of such marks is another.
 pub const ETCD_DEPARTURE_TURN: Duration = Duration::from_secs(600);
+/// Time at a stop in which writes that are under way are still answered, less than [`TASK_END_TIME`].
+pub const ETCD_END_TIME: Duration = Duration::from_secs(1);
 /// Watch responses between the watches and the task that takes them over.
 pub const ETCD_WATCH_QUEUE: usize = 64;
 /// Octets of a row in DynamoDB, as JSON: an item may have 400 kB.

@@ -88,7 +88,7 @@ else it has its default. These have a variable and a key in the file, no flag:
   ROLLCALL_CATALOG_HIDES_CRITICAL  leave critical hosts out of the catalog [false]
   ROLLCALL_SHUTDOWN_GRACE       keep answering after SIGTERM for [0s]
 Lyft's names work too: PORT, HOST_TTL (seconds), APPLICATION_ENV, and
-BACKEND_STORAGE (InFile, InMemory).
+BACKEND_STORAGE (InFile, InMemory, DynamoDB), DYNAMODB_*.
 
 `rollcall check-config` prints what is in effect, as a file to start from.
 SIGTERM and SIGINT stop in good order; a second one stops at once. SIGHUP reads

@@ -16,6 +16,7 @@ mod database;
 mod disk;
 pub mod dynamodb;
 pub mod etcd;
+mod figures;
 mod file;
 mod memory;
 pub(crate) mod record;

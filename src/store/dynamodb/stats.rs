@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet};
-use prometheus_client::metrics::MetricType;
+use prometheus_client::encoding::DescriptorEncoder;
+
+use crate::store::figures;
 
 /// Counts of one server.
 #[derive(Debug, Default)]
@@ -36,26 +37,19 @@ impl Collector for StatsCollector {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
         let stats = &self.0;
         let load = |count: &AtomicU64| count.load(Ordering::Relaxed);
-        for (name, help, value) in [
+        let counters = [
             ("dynamodb_scans", "Complete readings of the table", load(&stats.scans)),
             ("dynamodb_writes", "Requests that were written to DynamoDB, or tried to be", load(&stats.writes)),
             ("dynamodb_heartbeats", "Heartbeats written to DynamoDB", load(&stats.beats)),
             ("dynamodb_conflicts", "Writes that were worked out anew as others wrote first", load(&stats.conflicts)),
             ("dynamodb_throttled", "Calls that DynamoDB had no capacity for", load(&stats.throttled)),
-        ] {
-            encoder
-                .encode_descriptor(name, help, None, MetricType::Counter)?
-                .encode_counter::<NoLabelSet, _, u64>(&value, None)?;
-        }
-        for (name, help, value) in [
+        ];
+        let gauges = [
             ("store_away", "Whether the engine of the shared table cannot be reached", load(&stats.away)),
             ("dynamodb_scan_microseconds", "Time that the last reading of the table took", load(&stats.scan_micros)),
             ("dynamodb_strange_items", "Items that are left alone as they are no hosts", load(&stats.strange)),
             ("dynamodb_servers", "Servers that are alive on this table, this one included", load(&stats.servers)),
-        ] {
-            let mut gauge = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
-            gauge.encode_gauge(&i64::try_from(value).unwrap_or(i64::MAX))?;
-        }
-        Ok(())
+        ];
+        figures::encode(&mut encoder, &counters, &gauges)
     }
 }

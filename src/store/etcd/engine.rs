@@ -12,7 +12,7 @@ use std::sync::atomic::Ordering;
 
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::book::{Book, Range};
@@ -160,14 +160,24 @@ impl Engine {
         self.end(requests).await;
     }
 
-    /// Writes what was asked before the stop, and leaves the servers of the table.
+    /// Answers what was asked before the stop, as far as etcd does soon, and leaves the servers of the table.
     async fn end(mut self, mut requests: Requests) {
         while let Ok(proposal) = requests.try_recv() {
-            proposal.settle(Verdict::Refused(CommitError::Unavailable("the server is stopping".into())));
+            self.ask(proposal);
         }
-        for pending in self.pending.drain(..) {
-            pending.proposal.settle(Verdict::Taken);
-        }
+        let answered = async {
+            while let Some(done) = self.running.join_next().await {
+                match done {
+                    // Nobody asks again, and nobody looks any more.
+                    Ok(Done::Again | Done::Looked(_) | Done::Nothing | Done::Returned { .. }) | Err(_) => {}
+                    Ok(done @ (Done::Written { .. } | Done::Renewed { .. })) => self.finish(done),
+                }
+                // What etcd has is written, whether the watch still tells of it or not.
+                self.pending.drain(..).for_each(|pending| pending.proposal.settle(Verdict::Taken));
+            }
+        };
+        // Who has no answer by then is told that the server is stopping.
+        let _ = timeout(limits::ETCD_END_TIME, answered).await;
         self.running.shutdown().await;
         presence::leave(&self.client, &self.presence).await;
     }

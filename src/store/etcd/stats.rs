@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
-use prometheus_client::metrics::MetricType;
+
+use crate::store::figures;
 
 /// Counts of one server.
 #[derive(Debug, Default)]
@@ -29,17 +30,13 @@ impl Collector for StatsCollector {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
         let stats = &self.0;
         let load = |count: &AtomicU64| count.load(Ordering::Relaxed);
-        for (name, help, value) in [
+        let counters = [
             ("etcd_writes", "Requests that were written to etcd, or tried to be", load(&stats.writes)),
             ("etcd_renewals", "Leases renewed in etcd", load(&stats.renewals)),
             ("etcd_conflicts", "Writes that were worked out anew as others wrote first", load(&stats.conflicts)),
             ("etcd_watch_restarts", "Watches of etcd that had to be begun anew", load(&stats.restarts)),
-        ] {
-            encoder
-                .encode_descriptor(name, help, None, MetricType::Counter)?
-                .encode_counter::<prometheus_client::encoding::NoLabelSet, _, u64>(&value, None)?;
-        }
-        for (name, help, value) in [
+        ];
+        let gauges = [
             ("store_away", "Whether the engine of the shared table cannot be reached", load(&stats.away)),
             (
                 "etcd_unreadable_keys",
@@ -48,10 +45,7 @@ impl Collector for StatsCollector {
             ),
             ("etcd_foreign_hosts", "Hosts that other programs wrote into etcd", load(&stats.foreign)),
             ("etcd_servers", "Servers that are alive on this table, this one included", load(&stats.servers)),
-        ] {
-            let mut gauge = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
-            gauge.encode_gauge(&i64::try_from(value).unwrap_or(i64::MAX))?;
-        }
-        Ok(())
+        ];
+        figures::encode(&mut encoder, &counters, &gauges)
     }
 }

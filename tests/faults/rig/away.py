@@ -33,13 +33,7 @@ class Away:
         self.faults.append(Fault(kind, now(), text))
 
     async def start(self):
-        for member in self.site.members:
-            self.nemesis.heal(member, "start")
-        await calm.engine_serves(self.site)
-        for node in self.site.nodes:
-            self.nemesis.heal(node, "start")
-        if not await self.nemesis.all_ready(30.0):
-            raise RuntimeError("the nodes are not ready after 30 s")
+        await calm.begin(self.site, self.nemesis)
         for service, addresses in self.expected.items():
             for address in addresses:
                 await self.register(self.rng.choice(self.site.nodes), service, address)

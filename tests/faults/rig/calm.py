@@ -78,3 +78,14 @@ async def until_equal(site, history, healed):
         if why is not None:
             await asyncio.sleep(0.05)
     return {"served": served - healed, "equal": now() - healed, "after": now() - max(served, healed), "why": why}
+
+
+async def begin(site, nemesis):
+    """Starts all members, then all nodes, and waits until they are ready."""
+    for member in site.members:
+        nemesis.heal(member, "start")
+    await engine_serves(site)
+    for node in site.nodes:
+        nemesis.heal(node, "start")
+    if not await nemesis.all_ready(30.0):
+        raise RuntimeError("the nodes are not ready after 30 s")

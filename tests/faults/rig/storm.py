@@ -28,13 +28,7 @@ class Storm:
         self.measured, self.faults = [], []
 
     async def start(self):
-        for member in self.site.members:
-            self.nemesis.heal(member, "start")
-        await calm.engine_serves(self.site)
-        for node in self.site.nodes:
-            self.nemesis.heal(node, "start")
-        if not await self.nemesis.all_ready(30.0):
-            raise RuntimeError("the nodes are not ready after 30 s")
+        await calm.begin(self.site, self.nemesis)
         self.history.add("names", members=[each.name for each in self.site.members], nodes=[each.name for each in self.site.nodes])
 
     async def play(self):
