@@ -358,7 +358,7 @@ fn every_dependency_has_its_reason() {
 }
 
 /// The names of the metrics, without what counters and histograms add to them.
-fn metrics() -> Vec<String> {
+fn metrics(of_engine: Box<dyn prometheus_client::collector::Collector>) -> Vec<String> {
     use rollcall::{clock, dns, metrics, probe, registry, table, zone};
     let clock = Arc::new(clock::Clock::system());
     let hall = registry::Registry::new(clock, zone::Zones::default(), registry::Durability::Immediate);
@@ -367,6 +367,7 @@ fn metrics() -> Vec<String> {
     let engine = dns::Engine::new(Arc::clone(&hall), dns::Settings::default(), 0);
     counts.register_collector(Box::new(dns::StatsCollector(Arc::clone(engine.stats()))));
     counts.register_collector(Box::new(probe::StatsCollector(Arc::default())));
+    counts.register_collector(of_engine);
     // A family is shown once something is counted in it.
     counts.write(table::Dialect::Native, metrics::Operation::Register, metrics::Outcome::Ok);
     counts.request("/livez", "GET", 200, Some(std::time::Duration::ZERO));
@@ -376,20 +377,25 @@ fn metrics() -> Vec<String> {
 
 #[test]
 fn metrics_have_names_in_one_form() {
-    let named = metrics();
-    assert!(named.len() > 10, "{named:?}");
-    let mut seen = BTreeSet::new();
-    for name in named {
-        let fits = name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
-        assert!(name.starts_with("rollcall_") && fits && !name.contains("__") && !name.ends_with('_'), "{name}");
-        assert!(seen.insert(name.clone()), "{name} twice");
+    use rollcall::store::{dynamodb, etcd};
+    for named in [
+        metrics(Box::new(etcd::StatsCollector(Arc::default()))),
+        metrics(Box::new(dynamodb::StatsCollector(Arc::default()))),
+    ] {
+        assert!(named.len() > 10, "{named:?}");
+        let mut seen = BTreeSet::new();
+        for name in named {
+            let fits = name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
+            assert!(name.starts_with("rollcall_") && fits && !name.contains("__") && !name.ends_with('_'), "{name}");
+            assert!(seen.insert(name.clone()), "{name} twice");
+        }
     }
 }
 
 /// What the dashboard and the alerts ask for is there: an expression about nothing is never true and never wrong.
 #[test]
 fn monitoring_names_metrics_that_exist() {
-    let known = metrics();
+    let known = metrics(Box::new(rollcall::store::etcd::StatsCollector(Arc::default())));
     let mut complaints = Vec::new();
     for file in ["etc/alerts.yml", "etc/grafana-dashboard.json"] {
         let text = read(&root().join(file));
