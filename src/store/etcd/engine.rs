@@ -87,6 +87,8 @@ pub(super) struct Engine {
     /// Looks in a row at an etcd that has less than was seen.
     behind: u32,
     trouble: Option<String>,
+    /// Whether it refused the last write, though it is there.
+    refuses: bool,
     /// Heartbeats that came while etcd was away.
     beaten: HashMap<Renewal, Timestamp>,
     /// How many of them are being passed on.
@@ -123,6 +125,7 @@ impl Engine {
             looked_after: 0,
             behind: 0,
             trouble: None,
+            refuses: false,
             beaten: HashMap::new(),
             returning: 0,
         }
@@ -207,6 +210,9 @@ impl Engine {
                     if at <= after {
                         self.read_anew(at);
                     }
+                    if std::mem::take(&mut self.refuses) {
+                        tracing::info!("etcd takes writes again");
+                    }
                     self.pending.push(Pending { at, proposal, unwritten, since: self.passed(), asked });
                     self.settle_pending();
                 }
@@ -237,6 +243,8 @@ impl Engine {
         };
         if matches!(trouble, Trouble::Away(_)) {
             self.look();
+        } else if !std::mem::replace(&mut self.refuses, true) {
+            tracing::error!(%trouble, "etcd takes no writes: they are refused until it does");
         }
         proposal.settle(Verdict::Refused(error));
     }
