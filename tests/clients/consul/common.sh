@@ -39,18 +39,19 @@ start_consul() {
     free_port && dns_port=$port
     free_port && rpc=$port
     free_port && serf=$port
-    rm -rf "$work/consul.d"
+    # Files of its own: a server that is started beside it begins the log of servers anew.
+    local data=$work/consul-$http_port log=$work/consul-$http_port.log
     cat >"$work/consul.json" <<CONF
 {
     "node_name": "node-1", "node_id": "$node_id", "datacenter": "dc1", "server": true, "bootstrap": true,
-    "bind_addr": "127.0.0.1", "data_dir": "$work/consul.d", "enable_script_checks": true,
+    "bind_addr": "127.0.0.1", "data_dir": "$data", "enable_script_checks": true,
     "ports": {"http": $http_port, "dns": $dns_port, "server": $rpc, "serf_lan": $serf, "serf_wan": -1, "grpc": -1,
         "grpc_tls": -1},
     "performance": {"raft_multiplier": 1}, "connect": {"enabled": false}, "disable_update_check": true,
     "dns_config": {"udp_answer_limit": 100}
 }
 CONF
-    "$consul" agent -config-file "$work/consul.json" >"$work/log" 2>&1 </dev/null &
+    "$consul" agent -config-file "$work/consul.json" >"$log" 2>&1 </dev/null &
     server=$!
     http=http://127.0.0.1:$http_port dns_address=127.0.0.1
     for _ in $(seq 1 300); do
@@ -59,7 +60,7 @@ CONF
         sleep 0.1
     done
     echo "Consul did not start:"
-    tail -n 30 "$work/log"
+    tail -n 30 "$log"
     exit 1
 }
 
