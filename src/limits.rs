@@ -425,6 +425,14 @@ pub const ETCD_RETURN_AT_A_TIME: usize = 16;
 /// Time that a commit has to come back by the watch before the watch is begun anew, and after as much again its
 /// writer is told that its fate is not known.
 pub const ETCD_ECHO_TIME: Duration = Duration::from_secs(2);
+/// Time after which any server decides whether hosts stay whose leases have ended: the one whose part it is takes a
+/// few milliseconds, and is known to be gone after [`ETCD_SERVER_LEASE`].
+pub const ETCD_DECISION_TIME: Duration = Duration::from_secs(2);
+/// Leases that are asked about to tell how many of a service, or of the table, are about to end: their share is right to a
+/// tenth or so.
+pub const ETCD_SAMPLE: usize = 32;
+/// Services that are asked about before one decision; where more lose hosts together, it is the table that tells.
+pub const ETCD_SAMPLED_SERVICES: usize = 16;
 /// Lease of a server among those of a table: who is gone is replaced after that time.
 pub const ETCD_SERVER_LEASE: Duration = Duration::from_secs(5);
 /// Time that etcd remembers that a host was deregistered: servers that were cut off for longer read it as lapsed.

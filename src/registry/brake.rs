@@ -1,6 +1,6 @@
 //! The brake on mass expiry, as the hall has it: its state for readers, its lines in the log, an operator's hand on it.
 
-use super::{Core, Registry};
+use super::{CommitError, Core, Registry, Released};
 use crate::table::{BrakeView, HostTable, Note, Release, Rules, Scope, ServiceName};
 
 impl Registry {
@@ -24,8 +24,19 @@ impl Registry {
         self.core.lock().table.brake(most)
     }
 
-    /// Lets the hosts go that the brake keeps, of a service or all, and keeps none for one TTL; says how many there are.
-    pub fn release(&self, service: Option<&ServiceName>) -> usize {
+    /// Lets the hosts go that the brake keeps, of a service or all, and keeps none for one TTL; says how many there are. Of a
+    /// shared table every server does so.
+    pub async fn release(&self, service: Option<&ServiceName>) -> Result<usize, CommitError> {
+        if !self.durability.is_shared() {
+            return Ok(self.release_here(service));
+        }
+        let held = self.core.lock().table.held(service);
+        self.release_shared(service.map_or(Released::All, |service| Released::Of(service.clone()))).await?;
+        Ok(held)
+    }
+
+    /// The same at this server.
+    pub fn release_here(&self, service: Option<&ServiceName>) -> usize {
         let mut core = self.core.lock();
         let count = core.table.release(service, self.clock.now());
         self.tell(&mut core);

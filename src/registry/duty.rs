@@ -4,7 +4,7 @@ use std::hash::Hasher as _;
 
 use siphasher::sip::SipHasher24;
 
-use crate::table::HostKey;
+use crate::table::{HostKey, ServiceName};
 
 /// The servers of a shared table that are alive, and which of them this one is.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -31,17 +31,27 @@ impl Duty {
     /// Whether this server looks after a row: where all have the same list, exactly one does. When one comes or goes, no
     /// row moves but from or to it (rendezvous hashing: the server with the greatest hash of it and the row).
     pub fn is_own(&self, key: &HostKey) -> bool {
+        self.has_most(&[key.service.as_str().as_bytes(), &[key.dialect as u8], key.id.as_str().as_bytes()])
+    }
+
+    /// Whether this server decides which hosts of a service are kept past their leases, in the same way.
+    pub fn decides(&self, service: &ServiceName) -> bool {
+        self.has_most(&[service.as_str().as_bytes()])
+    }
+
+    fn has_most(&self, parts: &[&[u8]]) -> bool {
         if self.servers.len() < 2 {
             return true;
         }
-        self.servers.iter().max_by_key(|server| (weight(server, key), *server)).is_some_and(|most| *most == self.own)
+        let most = self.servers.iter().max_by_key(|server| (weight(server, parts), *server));
+        most.is_some_and(|most| *most == self.own)
     }
 }
 
 /// The same in every release: servers of two must agree.
-fn weight(server: &str, key: &HostKey) -> u64 {
+fn weight(server: &str, parts: &[&[u8]]) -> u64 {
     let mut hasher = SipHasher24::new_with_keys(0x726f_6c6c_6361_6c6c, 0x6475_7479);
-    for part in [server.as_bytes(), key.service.as_str().as_bytes(), &[key.dialect as u8], key.id.as_str().as_bytes()] {
+    for part in std::iter::once(&server.as_bytes()).chain(parts) {
         hasher.write(part);
         hasher.write_u8(0);
     }
@@ -51,7 +61,7 @@ fn weight(server: &str, key: &HostKey) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::table::{Dialect, HostId, ServiceName};
+    use crate::table::{Dialect, HostId};
 
     fn keys() -> Vec<HostKey> {
         let service = ServiceName::parse("service", "web").expect("a name");

@@ -42,7 +42,7 @@ use crate::zone::Zones;
 
 pub use duty::Duty;
 pub use follow::Follower;
-pub use shared::{Proposal, Renewal, Requests, Verdict, Word};
+pub use shared::{Decided, Proposal, Released, Renewal, Requests, Verdict, Word};
 pub use wait::Topic;
 
 use shared::Shared;

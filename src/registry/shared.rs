@@ -16,7 +16,7 @@ use tokio::sync::{Notify, mpsc, oneshot, watch};
 use super::{CommitError, Core, Durability, Duty, RETRY, Registry, SubmitError, is_earlier};
 use crate::clock::Timestamp;
 use crate::limits;
-use crate::table::{Applied, Cause, Change, Event, Gone, Host, HostKey, Hosts, Revision};
+use crate::table::{Applied, Cause, Change, Event, Gone, Host, HostKey, Hosts, Late, Revision, ServiceName};
 
 /// How often an event is worked out anew on what others wrote before its writer is told that they are in the way.
 const CONFLICTS: usize = 24;
@@ -28,6 +28,8 @@ pub struct Proposal {
     pub changes: Vec<Change>,
     /// Leases to renew.
     pub renewals: Vec<Renewal>,
+    /// Whose hosts all servers are to let go that the brake keeps.
+    pub release: Option<Released>,
     verdict: Option<oneshot::Sender<Verdict>>,
 }
 
@@ -38,6 +40,15 @@ impl Proposal {
             let _ = sender.send(verdict);
         }
     }
+}
+
+/// Whose hosts an operator lets go.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Released {
+    /// Those of a service.
+    Of(ServiceName),
+    /// All.
+    All,
 }
 
 /// A heartbeat.
@@ -70,6 +81,15 @@ pub enum Word {
         /// The revision of the write.
         at: Revision,
     },
+    /// It is this, and kept past its lease for so long at most.
+    Kept {
+        /// The row.
+        host: Box<Host>,
+        /// How long, from now on.
+        time: Duration,
+        /// The revision of the write.
+        at: Revision,
+    },
     /// It is gone.
     Gone {
         /// Which one.
@@ -79,6 +99,15 @@ pub enum Word {
         /// Why.
         why: Gone,
     },
+}
+
+/// What became of hosts whose leases had ended.
+#[derive(Default, Debug)]
+pub struct Decided {
+    /// Those that are kept, and for how long.
+    pub kept: Vec<(Arc<Host>, Duration)>,
+    /// Those that are gone.
+    pub gone: Vec<HostKey>,
 }
 
 /// What is asked of the engine, in order; for the one task that is it.
@@ -243,6 +272,12 @@ impl Registry {
                     let cause = Cause::Api(key.dialect);
                     core.table.absorb_removal(&key, at, cause, now)
                 }
+                Word::Kept { host, time, at } => core.table.absorb_kept(*host, now.after(time), at, now),
+                Word::Gone { key, at, why: Gone::Ended } => {
+                    let ended = core.table.absorb_end(&key, at, now);
+                    self.ended.fetch_add(u64::from(ended.is_some()), Ordering::Relaxed);
+                    ended
+                }
                 Word::Gone { key, at, why: Gone::Lapsed } => {
                     lapsed.at = lapsed.at.max(at);
                     lapsed.keys.insert(key);
@@ -272,10 +307,37 @@ impl Registry {
         let mut keys: Vec<HostKey> = lapsed.keys.into_iter().collect();
         keys.sort_unstable();
         core.table.reach(lapsed.at);
-        let changes = core.table.lapse(&keys, now);
+        let changes = core.table.lapse(&keys, &Late::default(), now);
+        self.count_ended(core, changes);
+    }
+
+    fn count_ended(&self, core: &mut Core, changes: Vec<Change>) {
         let ended = changes.iter().filter(|change| change.after.is_none()).count();
         self.ended.fetch_add(ended as u64, Ordering::Relaxed);
         core.staged.extend(changes);
+    }
+
+    /// Decides on hosts whose leases have ended together, and which have been in the table up to now: those that the brake
+    /// keeps stay, the others are gone. `late` is what the engine says of leases that have not ended.
+    pub fn decide(&self, keys: &[HostKey], late: &Late) -> Decided {
+        let mut core = self.core.lock();
+        let now = self.clock.now();
+        let changes = core.table.lapse(keys, late, now);
+        let mut decided = Decided::default();
+        for change in &changes {
+            match change.after.as_ref().and_then(|host| Some((host, host.lease.held_until()?))) {
+                Some((host, until)) => decided.kept.push((Arc::clone(host), until.since(now))),
+                None => decided.gone.push(change.key()),
+            }
+        }
+        self.count_ended(&mut core, changes);
+        self.tell(&mut core);
+        if let Some(batch) = core.take_batch() {
+            self.publish_locked(&mut core, batch);
+        }
+        drop(core);
+        self.earlier_deadline.notify_one();
+        decided
     }
 
     /// Lets every lease stand still, or run again from now on: for an engine that keeps none itself.
@@ -360,14 +422,34 @@ impl Registry {
             return Err(CommitError::Unavailable(reason.to_string()));
         }
         let (sender, verdict) = oneshot::channel();
-        let proposal = Proposal { changes, renewals, verdict: away.is_none().then_some(sender) };
+        let verdict_wanted = away.is_none().then_some(sender);
+        self.send(Proposal { changes, renewals, release: None, verdict: verdict_wanted })?;
+        Ok(away.is_none().then_some(verdict))
+    }
+
+    fn send(&self, proposal: Proposal) -> Result<(), CommitError> {
         self.shared.sender.try_send(proposal).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => {
                 CommitError::Unavailable("too many writes wait for the engine".into())
             }
             mpsc::error::TrySendError::Closed(_) => stopping(),
-        })?;
-        Ok(away.is_none().then_some(verdict))
+        })
+    }
+
+    /// Asks that every server lets hosts go that the brake keeps.
+    pub(super) async fn release_shared(&self, release: Released) -> Result<(), CommitError> {
+        if let Some(reason) = self.away() {
+            return Err(CommitError::Unavailable(reason.to_string()));
+        }
+        let (sender, verdict) = oneshot::channel();
+        let (changes, renewals) = (Vec::new(), Vec::new());
+        self.send(Proposal { changes, renewals, release: Some(release), verdict: Some(sender) })?;
+        match verdict.await {
+            Ok(Verdict::Taken) => Ok(()),
+            Ok(Verdict::Conflict) => Err(CommitError::Unavailable("the engine did not take it".into())),
+            Ok(Verdict::Refused(error)) => Err(error),
+            Err(_) => Err(stopping()),
+        }
     }
 
     /// A heartbeat that changed its row, too, is one of the row that came of it.
@@ -408,7 +490,9 @@ impl Registry {
         let mut core = self.core.lock();
         let now = self.clock.now();
         let (hosts, revision) = (core.table.hosts().clone(), core.table.revision());
-        let changes = core.table.tick(now, limits::DEADLINES_PER_TICK);
+        let duty = self.duty();
+        let decides = |service: &ServiceName| duty.decides(service);
+        let changes = core.table.tick_of(now, limits::DEADLINES_PER_TICK, &decides);
         let (ended, mut proposed): (Vec<Change>, Vec<Change>) =
             changes.iter().cloned().partition(|change| change.cause == Cause::Expiry);
         if proposed.is_empty() {
@@ -430,10 +514,13 @@ impl Registry {
         }
         let more = core.table.next_due().is_some_and(|next| next <= now);
         drop(core);
-        let duty = self.duty();
-        // Of a lease that the engine keeps it knows the end.
-        proposed.extend(ended.into_iter().filter(|change| !change.host().lease.is_kept()));
-        for change in proposed.into_iter().filter(|change| duty.is_own(&change.key())) {
+        // What an engine keeps is let go here by nobody but the one who decides, or everywhere, at its cap.
+        let is_mine = |change: &Change| match change.host().lease.is_kept() && change.cause == Cause::Expiry {
+            true => duty.decides(&change.host().service),
+            false => duty.is_own(&change.key()),
+        };
+        proposed.extend(ended);
+        for change in proposed.into_iter().filter(is_mine) {
             // Nobody waits: what is refused is due again soon.
             let _ = self.propose(vec![change], Vec::new());
         }
@@ -454,9 +541,10 @@ struct Lapsed {
 }
 
 impl Word {
-    fn key(&self) -> HostKey {
+    /// The row that it is about.
+    pub fn key(&self) -> HostKey {
         match self {
-            Word::Put { host, .. } => host.key(),
+            Word::Put { host, .. } | Word::Kept { host, .. } => host.key(),
             Word::Gone { key, .. } => key.clone(),
         }
     }

@@ -18,8 +18,10 @@ use crate::clock::Timestamp;
 pub enum Gone {
     /// Somebody asked for it.
     Deregistered,
-    /// Its lease has ended.
+    /// Its lease has ended, and whether it stays is for the brake to say.
     Lapsed,
+    /// Its lease has ended, and it is decided that it does not stay.
+    Ended,
 }
 
 impl HostTable {
@@ -28,22 +30,16 @@ impl HostTable {
     /// What a row does not say about itself is worked out as at a start: the status of its node, and the address where it
     /// is the node's.
     pub fn absorb(&mut self, mut host: Host, revision: Revision, cause: Cause, now: Timestamp) -> Option<Change> {
-        if host.dialect == Dialect::Consul
-            && let Some(node) = self.hosts.node(Standing::of(&host.id).node)
-        {
-            host.node_status = node.status();
-            if host.at_node {
-                host.target = node.target.clone();
-            }
-        }
-        self.hosts.share_name(&mut host.service);
+        self.settle(&mut host);
         let before = self.hosts.get(&host.key()).cloned();
         match before {
             Some(before) if before.same_content(&host) => {
                 for (kept, said) in before.checks.iter().zip(&host.checks) {
                     kept.output.write(&said.output.read());
                 }
-                if host.lease.renewed() >= now {
+                // Who kept it past its lease has heard of it again.
+                let is_free = before.lease.is_kept() && before.lease.held_until().is_some();
+                if is_free || host.lease.renewed() > before.lease.renewed() {
                     before.lease.renew(host.lease.renewed());
                     self.renew(&before, now);
                 }
@@ -58,6 +54,53 @@ impl HostTable {
                 Some(self.replace(before, Some(host), cause, now))
             }
         }
+    }
+
+    /// Puts a row that all servers keep past the end of its lease, up to `until`; `None` where it is kept already.
+    pub fn absorb_kept(
+        &mut self,
+        mut host: Host,
+        until: Timestamp,
+        revision: Revision,
+        now: Timestamp,
+    ) -> Option<Change> {
+        self.settle(&mut host);
+        let before = self.hosts.get(&host.key()).cloned();
+        let was_held = before.as_ref().is_some_and(|before| before.lease.is_held());
+        if was_held && before.as_ref().is_some_and(|before| before.same_content(&host)) {
+            return None;
+        }
+        let silent = || now.before(host.lease.ttl().unwrap_or_default());
+        host.lease.renew(before.as_ref().map_or_else(silent, |before| before.lease.renewed()));
+        host.lease.hold(until);
+        if was_held {
+            self.brake.goes_on(&host);
+        } else {
+            self.brake.keep(&host, &self.hosts, now);
+        }
+        self.reach(revision);
+        Some(self.replace(before, Some(host), Cause::Expiry, now))
+    }
+
+    /// Takes out a row whose lease has ended, as was decided elsewhere; `None` where it is not there.
+    pub fn absorb_end(&mut self, key: &HostKey, revision: Revision, now: Timestamp) -> Option<Change> {
+        let before = self.hosts.get(key).cloned()?;
+        self.brake.ended(&before, &self.hosts, now);
+        self.reach(revision);
+        Some(self.replace(Some(before), None, Cause::Expiry, now))
+    }
+
+    /// Works out what a row does not say about itself.
+    fn settle(&self, host: &mut Host) {
+        if host.dialect == Dialect::Consul
+            && let Some(node) = self.hosts.node(Standing::of(&host.id).node)
+        {
+            host.node_status = node.status();
+            if host.at_node {
+                host.target = node.target.clone();
+            }
+        }
+        self.hosts.share_name(&mut host.service);
     }
 
     /// Takes out a row that the engine has no more; `None` where it is not there.

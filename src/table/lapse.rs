@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::brake::{BrakeView, Note, Verdict};
+use super::brake::{BrakeView, Late, Note, Verdict};
 use super::change::{Cause, Change};
 use super::check::Check;
 use super::host::Host;
@@ -17,6 +17,11 @@ impl HostTable {
     /// critical for too long, and turns checks critical that nobody reported. Looks at no more than `most` deadlines that
     /// are due.
     pub fn tick(&mut self, now: Timestamp, most: usize) -> Vec<Change> {
+        self.tick_of(now, most, &|_| true)
+    }
+
+    /// The same at one of several servers: `decides` says of which services it lets hosts go that all of them keep.
+    pub fn tick_of(&mut self, now: Timestamp, most: usize, decides: &dyn Fn(&ServiceName) -> bool) -> Vec<Change> {
         let mut changes = Vec::new();
         for _ in 0..most {
             let Some(key) = self.deadlines.take_due(now) else { break };
@@ -30,7 +35,7 @@ impl HostTable {
         }
         self.brake.review_due(&self.hosts, now, most);
         let room = most.saturating_sub(changes.len());
-        for (service, (dialect, id)) in self.brake.leave_due(now, room) {
+        for (service, (dialect, id)) in self.brake.leave_due(now, room, decides) {
             let Some(host) = self.hosts.find(service.as_str(), dialect, id.as_str()).cloned() else { continue };
             host.lease.set_stage(Stage::Fresh);
             host.lease.hold(now);
@@ -56,10 +61,13 @@ impl HostTable {
     /// hosts. All that ended together belong in one call: they are counted before any of them is decided on. Rows that the
     /// brake keeps stay, visibly changed, and are removed by [`HostTable::tick`] when their time has come; the others are
     /// removed here. Gives the changes of both.
-    pub fn lapse(&mut self, keys: &[HostKey], now: Timestamp) -> Vec<Change> {
+    ///
+    /// `late` is what the engine says of leases that have not ended.
+    pub fn lapse(&mut self, keys: &[HostKey], late: &Late, now: Timestamp) -> Vec<Change> {
         let ended = |key| self.hosts.get(key).filter(|host| !host.lease.is_held()).cloned();
         let ended: Vec<Arc<Host>> = keys.iter().filter_map(ended).collect();
         if self.brake.is_enabled() {
+            self.brake.hear_late(late);
             ended.iter().filter(|host| host.lease.stage() == Stage::Fresh).for_each(|host| self.brake.count_late(host));
         }
         let mut changes = Vec::new();
@@ -69,6 +77,9 @@ impl HostTable {
             let after = kept.then(|| Host::clone(&host));
             changes.push(self.replace(Some(host), after, Cause::Expiry, now));
             changes.append(&mut self.consequences);
+        }
+        if self.brake.is_enabled() {
+            self.brake.forget_late(late);
         }
         changes
     }
@@ -82,6 +93,11 @@ impl HostTable {
     /// They leave in the ticks that follow.
     pub fn release(&mut self, service: Option<&ServiceName>, now: Timestamp) -> usize {
         self.brake.release(service, now)
+    }
+
+    /// How many hosts the brake keeps, of a service or all.
+    pub fn held(&self, service: Option<&ServiceName>) -> usize {
+        self.brake.held(service)
     }
 
     /// The state of the brake, with at most as many services and hosts.

@@ -154,7 +154,7 @@ impl Lease {
     }
 
     /// Keeps the host past the end of its lease, up to `until`.
-    pub(super) fn hold(&self, until: Timestamp) {
+    pub(crate) fn hold(&self, until: Timestamp) {
         self.held.store(until.as_micros(), Ordering::Release);
     }
 

@@ -34,7 +34,7 @@ use crate::limits;
 pub use absorb::Gone;
 use brake::Brake;
 
-pub use brake::{BrakeView, GroupView, Note, Phase, Release, Rule, Rules, Scope, Single, Totals};
+pub use brake::{BrakeView, GroupView, Late, Note, Phase, Release, Rule, Rules, Scope, Single, Totals};
 pub use change::{Cause, Change, Revision};
 pub use check::{Check, Output, Said, Status, Title};
 pub use deadline::Deadlines;
@@ -81,10 +81,15 @@ impl HostTable {
     #[must_use]
     pub fn filled(self, rows: impl IntoIterator<Item = Host>, revision: Revision, now: Timestamp) -> HostTable {
         let mut table = HostTable { revision, ..self };
+        let mut held = Vec::new();
         for mut host in rows {
-            let kept = host.lease.is_kept();
+            let (kept, until) = (host.lease.is_kept(), host.lease.held_until());
             host.lease = Lease::new(host.lease.ttl(), now);
             host.lease.keep(kept);
+            if let Some(until) = until {
+                host.lease.hold(until);
+                held.push(host.key());
+            }
             host.checks.iter_mut().for_each(|check| check.restart(now));
             host.weight = host.weights.of(host.status());
             let host = Arc::new(host);
@@ -92,6 +97,9 @@ impl HostTable {
             table.hosts.insert(host);
         }
         table.restore_nodes();
+        for host in held.iter().filter_map(|key| table.hosts.get(key).cloned()).collect::<Vec<_>>() {
+            table.brake.keep(&host, &table.hosts, now);
+        }
         table.hosts.count_from(revision);
         table
     }

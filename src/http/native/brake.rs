@@ -15,6 +15,7 @@ use crate::http::App;
 use crate::http::gate::JSON;
 use crate::http::problem::{Document, Problem};
 use crate::limits;
+use crate::registry::SubmitError;
 use crate::table::{BrakeView, GroupView, Host, Phase, Release, Rules, ServiceName};
 
 /// The state of the brake on mass expiry.
@@ -155,6 +156,7 @@ pub(super) async fn brake(State(app): State<App>, RawQuery(query): RawQuery) -> 
     responses(
         (status = 200, description = "How many leave.", body = Released),
         (status = 400, description = "A parameter is unknown or breaks a rule, or there is a body.", body = Document, content_type = "application/problem+json"),
+        (status = 503, description = "The engine of a shared table is away: nothing has happened.", body = Document, content_type = "application/problem+json"),
     ))]
 pub(super) async fn release(
     State(app): State<App>,
@@ -166,7 +168,7 @@ pub(super) async fn release(
         return Err(Problem::invalid("body", "must be empty"));
     }
     let service = query.service.as_deref().map(|service| ServiceName::parse("service", service)).transpose()?;
-    let released = app.registry.release(service.as_ref());
+    let released = app.registry.release(service.as_ref()).await.map_err(SubmitError::Store)?;
     tracing::info!(hosts = released, service = query.service.as_deref(), "an operator lets kept hosts go");
     Ok((JSON, serde_json::to_vec(&Released { released }).unwrap_or_default()).into_response())
 }

@@ -22,7 +22,7 @@ const SPREAD: u64 = 1_000_000_000;
 /// One row of a proposal.
 struct Step {
     key: HostKey,
-    /// The row after it; `None` where it is deleted, for that reason.
+    /// The row after it; an error where it is deleted, for that reason.
     after: Result<Arc<Host>, Gone>,
     item: Item,
     version: u64,

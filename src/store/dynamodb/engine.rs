@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::beats::Unbeaten;
 use super::client::{Client, Trouble, pause, random};
+use super::releases::Releases;
 use super::seen::Items;
 use super::servers::Servers;
 use super::settings::Settings;
@@ -27,6 +28,7 @@ pub(super) struct Engine {
     pub(super) settings: Settings,
     pub(super) items: Mutex<Items>,
     pub(super) servers: Mutex<Servers>,
+    pub(super) releases: Mutex<Releases>,
     /// Heartbeats that are still to be written.
     pub(super) unbeaten: Mutex<Unbeaten>,
     pub(super) stats: Arc<Stats>,
@@ -54,6 +56,7 @@ impl Engine {
             settings,
             items: Mutex::new(items),
             servers: Mutex::new(Servers::new(name)),
+            releases: Mutex::default(),
             unbeaten: Mutex::default(),
             stats,
             adapt,
@@ -73,7 +76,9 @@ impl Engine {
                 Some(ended) = running.join_next() => self.ended(ended),
                 Some(proposal) = requests.recv() => {
                     self.hear_beats(&proposal.renewals);
-                    if proposal.changes.is_empty() {
+                    if proposal.release.is_some() {
+                        running.spawn(Arc::clone(&self).release(proposal));
+                    } else if proposal.changes.is_empty() {
                         proposal.settle(Verdict::Taken);
                     } else {
                         running.spawn(Arc::clone(&self).answer(proposal));
@@ -119,6 +124,7 @@ impl Engine {
                     self.come_back();
                     self.write_beats().await;
                     self.announce().await;
+                    self.forget_releases().await;
                 }
                 // The table is as it was: it will be read when there is capacity again.
                 Err(Trouble::Busy(reason)) => {

@@ -45,7 +45,7 @@ pub(super) enum Found {
 pub(super) fn placed(item: &Item) -> Result<Option<(HostKey, Seen)>, Invalid> {
     let key = item.key().ok_or_else(|| Invalid::new("service, ip_address", "must be there"))?;
     match place::read(&key)? {
-        Place::Server(_) => Ok(None),
+        Place::Server(_) | Place::Release(_) => Ok(None),
         Place::Row(key) => {
             let seen = Seen::of(item, place::is_lyfts(&key));
             Ok(Some((key, seen)))
@@ -125,6 +125,7 @@ impl Engine {
             let page = self.client.scan(from.as_ref()).await?;
             for item in &page.items {
                 self.servers.lock().hear(item, self.registry.now());
+                self.hear_release(item);
             }
             self.take_page(&page.items, began, &mut found, &mut left);
             from = page.next;
@@ -133,6 +134,7 @@ impl Engine {
             }
         }
         self.take_missed(&found, began);
+        self.releases.lock().has_read();
         Ok(left)
     }
 
@@ -230,9 +232,13 @@ impl Engine {
         }
     }
 
-    /// Nothing says why an item is gone: one whose last heartbeat is a lease ago lapsed, as whoever deleted it saw.
+    /// Nothing says why an item is gone: one whose last heartbeat is a lease ago lapsed, as whoever deleted it saw. Of one
+    /// that the brake keeps here, somebody wanted it gone who knew that.
     pub(super) fn why_gone(&self, key: &HostKey, seen: Option<&Seen>) -> Gone {
         let snapshot = self.registry.snapshot();
+        if snapshot.hosts.get(key).is_some_and(|host| host.lease.is_held()) {
+            return Gone::Ended;
+        }
         let ttl = snapshot.hosts.get(key).and_then(|host| host.lease.ttl());
         let last = seen.and_then(|seen| check_in::read(seen.check_in.as_deref()?));
         match (ttl, last) {

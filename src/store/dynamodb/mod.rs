@@ -7,7 +7,7 @@
 //!
 //! `place` says which item a row is, `fields` and `row` what it says, `expression` what a change is as a request,
 //! `seen` what is news: these are pure. `engine` has it all; `follow` reads, `commit` writes, `beats` writes
-//! heartbeats, `servers` tells servers of each other. `client` makes the calls, `signer` signs them.
+//! heartbeats, `servers` tells servers of each other, `releases` what an operator wants of all. `client` makes the calls, `signer` signs them.
 
 mod beats;
 mod check_in;
@@ -19,6 +19,7 @@ mod fields;
 mod follow;
 mod item;
 mod place;
+mod releases;
 mod row;
 mod schema;
 mod seen;

@@ -7,12 +7,17 @@
 //! `service_repo_name`. For whoever reads the whole table with Lyft's model, all that the model requires is there.
 
 use super::item::ItemKey;
+use crate::registry::Released;
 use crate::table::{Dialect, HostId, HostKey, Invalid, ServiceName};
 
 /// What the hash key of a row of another dialect begins with; its service follows.
 const ROWS: &str = "rollcall/v1/";
 /// The hash key of the servers.
 pub(super) const SERVERS: &str = "rollcall/servers";
+/// The hash key of what operators let go.
+const RELEASES: &str = "rollcall/releases";
+/// The range key of all services: no service has that name.
+const ALL: &str = "/";
 
 /// What an item is by its key.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -21,6 +26,8 @@ pub(super) enum Place {
     Row(HostKey),
     /// A rollcall that lives, by its name.
     Server(Box<str>),
+    /// That an operator lets hosts go that the brake keeps.
+    Release(Released),
 }
 
 /// The key of the item of a row.
@@ -42,10 +49,25 @@ pub(super) fn of_server(name: &str) -> ItemKey {
     ItemKey { service: SERVERS.into(), address: name.into() }
 }
 
+/// The item that says that hosts are let go.
+pub(super) fn of_release(release: &Released) -> ItemKey {
+    let service = match release {
+        Released::Of(service) => service.as_str(),
+        Released::All => ALL,
+    };
+    ItemKey { service: RELEASES.into(), address: service.into() }
+}
+
 /// What an item is.
 pub(super) fn read(key: &ItemKey) -> Result<Place, Invalid> {
     if *key.service == *SERVERS {
         return Ok(Place::Server(key.address.clone()));
+    }
+    if *key.service == *RELEASES {
+        return Ok(Place::Release(match &*key.address {
+            ALL => Released::All,
+            service => Released::Of(ServiceName::parse("ip_address", service)?),
+        }));
     }
     let parsed = |service: &str, dialect, id: &str| {
         let (service, id) = (ServiceName::parse("service", service)?, HostId::parse("ip_address", id)?);
@@ -92,6 +114,9 @@ mod tests {
             assert_eq!(read(&item), Ok(Place::Row(row)));
         }
         assert_eq!(read(&of_server("a")), Ok(Place::Server("a".into())));
+        for release in [Released::All, Released::Of(ServiceName::parse("service", "a b").expect("a service"))] {
+            assert_eq!(read(&of_release(&release)), Ok(Place::Release(release)));
+        }
     }
 
     #[test]

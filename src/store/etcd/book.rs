@@ -6,8 +6,9 @@ use super::foreign::{self, Foreign, SERVICES};
 use super::keys::{Key, Keys};
 use super::settings::Settings;
 use super::wire::{KeyValue, Octets, WatchEvent};
+use super::write;
 use crate::clock::Timestamp;
-use crate::registry::Word;
+use crate::registry::{Released, Word};
 use crate::store::record;
 use crate::table::{Gone, Host, HostKey, Revision};
 
@@ -28,6 +29,29 @@ pub(super) struct Known {
     pub(super) lease: i64,
     /// When we renewed that last.
     pub(super) renewed: Timestamp,
+    /// Whether the row is kept past the lease of its host: its lease is the time for which it is.
+    pub(super) kept: bool,
+}
+
+/// How a host left.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Mark {
+    /// It was deregistered.
+    Departed,
+    /// Its lease had ended, and it was not to be kept, or not any longer.
+    Ended,
+}
+
+/// The value of a mark of a host whose lease has ended.
+pub(super) const ENDED: &str = "ended";
+
+impl Mark {
+    fn why(self) -> Gone {
+        match self {
+            Mark::Departed => Gone::Deregistered,
+            Mark::Ended => Gone::Ended,
+        }
+    }
 }
 
 /// What news mean.
@@ -39,8 +63,10 @@ pub(super) struct News {
     pub(super) lapsed: Vec<(HostKey, Box<str>)>,
     /// Whether a server came or went.
     pub(super) servers: bool,
-    /// When we renewed the leases of rows last that are said to have lapsed.
-    pub(super) renewed: HashMap<HostKey, Timestamp>,
+    /// Rows whose leases have ended, with the moment when we renewed them last: whether they stay is to be decided.
+    pub(super) ended: Vec<(HostKey, Timestamp)>,
+    /// Whose hosts the brake is to let go.
+    pub(super) releases: Vec<Released>,
 }
 
 /// Which keys a list or a watch is of.
@@ -60,7 +86,7 @@ pub(super) struct Book {
     pub(super) keys: Keys,
     rows: HashMap<HostKey, Known>,
     beats: HashMap<(HostKey, Box<str>), Known>,
-    departed: HashSet<HostKey>,
+    departed: HashMap<HostKey, Mark>,
     servers: BTreeSet<String>,
     /// Keys of others that are hosts.
     foreign: HashMap<Octets, (HostKey, i64)>,
@@ -77,7 +103,7 @@ impl Book {
             settings,
             rows: HashMap::new(),
             beats: HashMap::new(),
-            departed: HashSet::new(),
+            departed: HashMap::new(),
             servers: BTreeSet::new(),
             foreign: HashMap::new(),
             places: HashMap::new(),
@@ -127,7 +153,20 @@ impl Book {
     }
 
     pub(super) fn has_departed(&self, key: &HostKey) -> bool {
-        self.departed.contains(key)
+        self.departed.contains_key(key)
+    }
+
+    /// Some leases of hosts, and of how many about: any of them, as the order of a hash map is nobody's to choose.
+    pub(super) fn some_leased(&self, most: usize) -> (usize, Vec<(HostKey, i64)>) {
+        let (mut looked, mut leases) = (0, Vec::new());
+        for (key, known) in &self.rows {
+            if leases.len() >= most {
+                break;
+            }
+            looked += 1;
+            leases.extend((known.lease != 0 && !known.kept).then(|| (key.clone(), known.lease)));
+        }
+        (self.rows.len() * leases.len() / looked.max(1), leases)
     }
 
     /// The key of a host that another program wrote, and the revision of that.
@@ -172,7 +211,7 @@ impl Book {
         };
         match range {
             Range::Own => {
-                self.departed.iter().for_each(|key| gone(self.keys.departure(key)));
+                self.departed.keys().for_each(|key| gone(self.keys.departure(key)));
                 self.rows.keys().for_each(|key| gone(self.keys.row(key)));
                 self.beats.keys().for_each(|(key, check)| gone(self.keys.beat(key, check)));
                 self.servers.iter().for_each(|name| gone(self.keys.server(name)));
@@ -213,12 +252,13 @@ impl Book {
             match (self.keys.parse(&event.kv.key.0), event.is_delete()) {
                 (Some(Key::Row(key)), _) => rows.push((key, event)),
                 (Some(Key::Departure(key)), false) => {
-                    // A row that is kept past its lease is etcd's no more, and nobody else says that it is to go.
+                    let mark = if event.kv.value == ENDED.into() { Mark::Ended } else { Mark::Departed };
+                    // Of a row whose lease has ended, and of which nobody else says that it is to go.
                     if !self.rows.contains_key(&key) {
                         let at = revision_of(event.kv.mod_revision.0);
-                        news.words.push(Word::Gone { key: key.clone(), at, why: Gone::Deregistered });
+                        news.words.push(Word::Gone { key: key.clone(), at, why: mark.why() });
                     }
-                    self.departed.insert(key);
+                    self.departed.insert(key, mark);
                 }
                 // In the transaction that brings the host back; a row that is gone in it, too, was deregistered.
                 (Some(Key::Departure(key)), true) => returned.push(key),
@@ -232,6 +272,8 @@ impl Book {
                 }
                 (Some(Key::Server(name)), false) => news.servers |= self.servers.insert(name),
                 (Some(Key::Server(name)), true) => news.servers |= self.servers.remove(&name),
+                (Some(Key::Release(release)), false) => news.releases.push(release),
+                (Some(Key::Release(_)), true) => {}
                 (None, false) => {
                     self.unreadable.insert(event.kv.key, event.kv.mod_revision.0);
                 }
@@ -257,10 +299,11 @@ impl Book {
         if event.is_delete() {
             self.unreadable.remove(&event.kv.key);
             if let Some(known) = self.rows.remove(&key) {
-                let why = if self.departed.contains(&key) { Gone::Deregistered } else { Gone::Lapsed };
-                if why == Gone::Lapsed {
-                    news.renewed.insert(key.clone(), known.renewed);
-                }
+                let why = match self.departed.get(&key) {
+                    Some(mark) => mark.why(),
+                    None if known.kept => Gone::Ended,
+                    None => return news.ended.push((key, known.renewed)),
+                };
                 news.words.push(Word::Gone { key, at: revision_of(revision), why });
             }
             return;
@@ -270,9 +313,14 @@ impl Book {
             return;
         };
         self.unreadable.remove(&event.kv.key);
-        let known = known_after(known.as_ref(), &event.kv);
+        let (time, at) = (write::kept_for(&event.kv.value), revision_of(revision));
+        let known = Known { kept: time.is_some(), ..known_after(known.as_ref(), &event.kv) };
         self.rows.insert(key, known);
-        news.words.push(Word::Put { host: Box::new(host), at: revision_of(revision) });
+        let host = Box::new(host);
+        news.words.push(match time {
+            Some(time) => Word::Kept { host, time, at },
+            None => Word::Put { host, at },
+        });
     }
 
     /// The row of a value. Leases that etcd keeps are marked so, others begin anew.
@@ -281,7 +329,9 @@ impl Book {
         host.created = revision_of(kv.create_revision.0);
         host.modified = revision_of(kv.mod_revision.0);
         // One that is known already was not renewed by being written.
-        if kv.lease.0 == 0 || self.rows.get(key).is_none_or(|known| known.lease != kv.lease.0) {
+        let has_another_lease = self.rows.get(key).is_none_or(|known| known.lease != kv.lease.0);
+        // That of one that is kept is none of its own.
+        if kv.lease.0 == 0 || has_another_lease && write::kept_for(&kv.value).is_none() {
             host.lease.renew(now);
         }
         host.lease.keep(kv.lease.0 != 0);
@@ -356,5 +406,5 @@ impl Book {
 fn known_after(before: Option<&Known>, kv: &KeyValue) -> Known {
     let lease = kv.lease.0;
     let renewed = before.filter(|before| before.lease == lease).map(|before| before.renewed);
-    Known { revision: kv.mod_revision.0, lease, renewed: renewed.unwrap_or_default() }
+    Known { revision: kv.mod_revision.0, lease, renewed: renewed.unwrap_or_default(), kept: false }
 }

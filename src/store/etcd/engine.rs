@@ -2,11 +2,12 @@
 //! says, in etcd's order.
 
 mod asks;
+mod ends;
 mod hears;
 mod returns;
 mod standing;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -25,8 +26,9 @@ use super::write::Written;
 use super::{Adapt, read, revision_of};
 use crate::clock::Timestamp;
 use crate::limits;
-use crate::registry::{CommitError, Proposal, Registry, Renewal, Requests, Verdict, Word};
-use crate::table::{Change, Gone, HostKey};
+use crate::registry::{CommitError, Decided, Proposal, Registry, Renewal, Requests, Verdict, Word};
+use crate::table::{Change, Gone, HostKey, ServiceName};
+use ends::Samples;
 
 /// What a task of the engine has found out.
 enum Done {
@@ -46,6 +48,14 @@ enum Done {
         renewal: Renewal,
         result: Result<bool, Trouble>,
     },
+    /// How many hosts of these services are late.
+    Sampled(BTreeSet<ServiceName>, Samples),
+    Decided {
+        part: Decided,
+        each: bool,
+        result: Result<Written, Trouble>,
+    },
+    Released(Proposal, Result<(), Trouble>),
     Looked(Result<Presence, Trouble>),
     Again,
     Nothing,
@@ -93,6 +103,10 @@ pub(super) struct Engine {
     beaten: HashMap<Renewal, Timestamp>,
     /// How many of them are being passed on.
     returning: usize,
+    /// Rows whose leases have ended, since when, that are in the table until it is decided whether they stay.
+    undecided: HashMap<HostKey, Timestamp>,
+    /// Whether it is found out what some of them are decided by.
+    sampling: bool,
 }
 
 impl Engine {
@@ -128,6 +142,8 @@ impl Engine {
             refuses: false,
             beaten: HashMap::new(),
             returning: 0,
+            undecided: HashMap::new(),
+            sampling: false,
         }
     }
 
@@ -172,8 +188,16 @@ impl Engine {
             while let Some(done) = self.running.join_next().await {
                 match done {
                     // Nobody asks again, and nobody looks any more.
-                    Ok(Done::Again | Done::Looked(_) | Done::Nothing | Done::Returned { .. }) | Err(_) => {}
-                    Ok(done @ (Done::Written { .. } | Done::Renewed { .. })) => self.finish(done),
+                    Ok(
+                        Done::Again
+                        | Done::Looked(_)
+                        | Done::Nothing
+                        | Done::Returned { .. }
+                        | Done::Sampled(..)
+                        | Done::Decided { .. },
+                    )
+                    | Err(_) => {}
+                    Ok(done @ (Done::Written { .. } | Done::Renewed { .. } | Done::Released(..))) => self.finish(done),
                 }
                 // What etcd has is written, whether the watch still tells of it or not.
                 self.pending.drain(..).for_each(|pending| pending.proposal.settle(Verdict::Taken));
@@ -190,6 +214,10 @@ impl Engine {
             Done::Nothing => {}
             Done::Again => self.look(),
             Done::Looked(result) => self.looked(result),
+            Done::Sampled(services, samples) => self.decide(&services, &samples),
+            Done::Decided { part, each, result } => self.decided(part, each, result),
+            Done::Released(proposal, Ok(())) => proposal.settle(Verdict::Taken),
+            Done::Released(proposal, Err(trouble)) => self.refuse(proposal, &trouble),
             Done::Returned { renewal, result } => self.returned(renewal, result),
             Done::Renewed { proposal, renewed, result } => match result {
                 Ok(true) => {

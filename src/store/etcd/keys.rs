@@ -6,12 +6,14 @@
 //! | --- | --- | --- |
 //! | `v1/rows/{service}/{dialect}/{id}` | the row, see `store::record::to_json` | that of the host, if it has one |
 //! | `v1/beats/{service}/{dialect}/{id}/{check}` | empty | the TTL of the check, while it is not critical |
-//! | `v1/departures/{service}/{dialect}/{id}` | empty: the host was deregistered, its lease did not end | an hour |
+//! | `v1/departures/{service}/{dialect}/{id}` | empty: the host was deregistered; `ended`: its lease has, and nothing keeps it | an hour |
+//! | `v1/releases/{service}`, `v1/releases/` | empty: an operator lets hosts of the service go that are kept, or all | an hour |
 //! | `v1/servers/{name}` | empty: a rollcall that is alive | a few seconds |
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 use super::wire::Octets;
+use crate::registry::Released;
 use crate::table::{Dialect, HostId, HostKey, ServiceName};
 
 /// What is not written as it is.
@@ -24,6 +26,7 @@ pub(super) enum Key {
     Beat(HostKey, Box<str>),
     Departure(HostKey),
     Server(String),
+    Release(Released),
 }
 
 /// The keys below a prefix.
@@ -64,6 +67,14 @@ impl Keys {
         format!("{}servers/{}", self.prefix, encoded(name)).as_str().into()
     }
 
+    pub(super) fn release(&self, release: &Released) -> Octets {
+        let service = match release {
+            Released::Of(service) => encoded(service.as_str()),
+            Released::All => String::new(),
+        };
+        format!("{}releases/{service}", self.prefix).as_str().into()
+    }
+
     fn of(&self, kind: &str, key: &HostKey) -> String {
         let (service, id) = (encoded(key.service.as_str()), encoded(key.id.as_str()));
         format!("{}{kind}/{service}/{}/{id}", self.prefix, key.dialect)
@@ -77,6 +88,10 @@ impl Keys {
         let mut part = || parts.next().flatten();
         let parsed = match kind {
             "servers" => Key::Server(part()?),
+            "releases" => Key::Release(match part()? {
+                all if all.is_empty() => Released::All,
+                service => Released::Of(ServiceName::parse("service", &service).ok()?),
+            }),
             "rows" => Key::Row(host(part()?, part()?, part()?)?),
             "departures" => Key::Departure(host(part()?, part()?, part()?)?),
             "beats" => {
@@ -128,6 +143,9 @@ mod tests {
             assert!(keys.beat(&odd, "x").0.starts_with(&keys.beats(&odd).0));
         }
         assert_eq!(keys.parse(&keys.server("a b").0), Some(Key::Server("a b".into())));
+        for release in [Released::All, Released::Of(ServiceName::parse("service", "a b").expect("a name"))] {
+            assert_eq!(keys.parse(&keys.release(&release).0), Some(Key::Release(release)));
+        }
         for none in [
             "",
             "/rollcall/v1/",

@@ -26,7 +26,7 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::registry::{Registry, Requests};
+use crate::registry::{Registry, Requests, Word};
 use crate::table::{Host, Revision};
 use book::{Book, Range, revision_of};
 use client::{Client, Trouble};
@@ -73,8 +73,12 @@ impl Etcd {
             from.push((range, at));
             revision = revision.max(at);
             rows.extend(news.words.into_iter().filter_map(|word| match word {
-                crate::registry::Word::Put { host, .. } => Some(*host),
-                crate::registry::Word::Gone { .. } => None,
+                Word::Put { host, .. } => Some(*host),
+                Word::Kept { host, time, .. } => {
+                    host.lease.hold(now.after(time));
+                    Some(*host)
+                }
+                Word::Gone { .. } => None,
             }));
         }
         Ok(Table { rows, revision: revision_of(revision), book, from })

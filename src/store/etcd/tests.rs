@@ -8,7 +8,7 @@ use super::book::{Book, Known, News, Range, revision_of};
 use super::wire::{KeyValue, Long, Octets, WatchEvent};
 use super::{Settings, write};
 use crate::clock::Timestamp;
-use crate::registry::Word;
+use crate::registry::{Decided, Released, Word};
 use crate::store::record;
 use crate::table::{
     Cause, Change, CheckDefinition, CheckKind, Dialect, Gone, Host, HostId, HostKey, Port, Registration, ServiceName,
@@ -64,7 +64,7 @@ impl Book {
 /// What is said of rows: their ids, with why they are gone.
 fn said(news: &News) -> Vec<(String, u64, Option<Gone>)> {
     let word = |word: &Word| match word {
-        Word::Put { host, at } => (host.id.as_str().to_owned(), at.0, None),
+        Word::Put { host, at } | Word::Kept { host, at, .. } => (host.id.as_str().to_owned(), at.0, None),
         Word::Gone { key, at, why } => (key.id.as_str().to_owned(), at.0, Some(*why)),
     };
     news.words.iter().map(word).collect()
@@ -81,11 +81,14 @@ fn a_row_comes_changes_and_goes_and_old_news_are_none() {
     let key = host.key();
     let come = book.row_event(&host, 7, 42);
     assert_eq!(said(&book.hears(vec![come.clone()])), [("a".into(), at(7), None)]);
-    assert_eq!(book.row(&key), Some(Known { revision: 7, lease: 42, renewed: Timestamp::default() }));
+    let known = Known { revision: 7, lease: 42, renewed: Timestamp::default(), kept: false };
+    assert_eq!(book.row(&key), Some(known));
     assert!(book.hears(vec![come]).words.is_empty(), "an echo");
     let gone = delete(book.keys.row(&key), 9);
-    assert_eq!(said(&book.hears(vec![gone.clone()])), [("a".into(), at(9), Some(Gone::Lapsed))]);
-    assert!(book.hears(vec![gone]).words.is_empty());
+    let news = book.hears(vec![gone.clone()]);
+    assert_eq!((said(&news), news.ended), (vec![], vec![(key, Timestamp::default())]), "that is to be decided");
+    let news = book.hears(vec![gone]);
+    assert!(news.words.is_empty() && news.ended.is_empty());
 }
 
 #[test]
@@ -99,7 +102,49 @@ fn whoever_departs_leaves_a_mark_in_the_same_transaction() {
     assert_eq!(said(&news), [("a".into(), at(9), Some(Gone::Deregistered))]);
     let back = vec![delete(mark, 11), book.row_event(&host, 11, 43)];
     assert_eq!(said(&book.hears(back)), [("a".into(), at(11), None)]);
-    assert_eq!(said(&book.hears(vec![delete(row, 12)])), [("a".into(), at(12), Some(Gone::Lapsed))]);
+    assert_eq!(book.hears(vec![delete(row, 12)]).ended, [(host.key(), Timestamp::default())]);
+}
+
+#[test]
+fn what_is_decided_of_a_lease_that_has_ended_stands_in_etcd() {
+    let mut book = book();
+    let hosts = [host("a", 10, None), host("b", 10, None)];
+    let [a, b] = hosts.clone();
+    let rows = vec![book.row_event(&a, 7, 42), book.row_event(&b, 7, 43)];
+    book.hears(rows);
+    assert_eq!(book.some_leased(9).0, 2);
+    let ended = vec![delete(book.keys.row(&a.key()), 8), delete(book.keys.row(&b.key()), 8)];
+    assert_eq!(book.hears(ended).ended.len(), 2);
+    let kept = vec![(Arc::new(a.clone()), Duration::from_millis(29_500))];
+    let decided = Decided { kept, gone: vec![b.key()] };
+    let step = write::decided(&decided, &book, false).expect("something to write");
+    assert_eq!(step.sizes(), (2, 2, 0, 1));
+    let [(key, value), (mark, ended)]: [(Octets, String); 2] = step.written().try_into().expect("a row and a mark");
+    let news = book.hears(vec![put(mark, &ended, 9, 1), put(key.clone(), &value, 9, 99)]);
+    assert_eq!(said(&news), [("b".into(), at(9), Some(Gone::Ended)), ("a".into(), at(9), None)]);
+    assert!(matches!(news.words[1], Word::Kept { time, .. } if time == Duration::from_millis(29_500)), "{news:?}");
+    assert_eq!((book.row(&a.key()).map(|known| known.kept), book.some_leased(9).0), (Some(true), 0));
+    assert!(write::decided(&decided, &book, false).is_some_and(|step| step.sizes() == (1, 1, 0, 0)), "a is there");
+    // A drain leaves it kept, on the lease that it shares with others; a heartbeat puts it on one of its own.
+    let free = Host { draining: true, ..a.clone() };
+    let held = free.clone();
+    held.lease.keep(true);
+    held.lease.hold(NOW.after(Duration::from_secs(9)));
+    let [drain] = &write::steps(&[change(Some(&a), Some(&held))], &book, false)[..] else { panic!("one step") };
+    assert!(drain.written()[0].1.starts_with(r#"{"kept_ms":9000,"version""#), "{:?}", drain.written());
+    let [beat] = &write::steps(&[change(None, Some(&free))], &book, false)[..] else { panic!("one step") };
+    assert!(beat.written()[0].1.starts_with(r#"{"version""#) && beat.lefts().is_empty());
+    // Nobody asked for it: it was kept for as long as it was to be.
+    let news = book.hears(vec![delete(key, 10)]);
+    assert_eq!(said(&news), [("a".into(), at(10), Some(Gone::Ended))]);
+}
+
+#[test]
+fn an_operator_is_heard_by_all() {
+    let mut book = book();
+    let key = book.keys.release(&Released::All);
+    assert_eq!(book.hears(vec![put(key.clone(), "", 7, 1)]).releases, [Released::All]);
+    assert!(book.hears(vec![delete(key, 8)]).releases.is_empty());
 }
 
 #[test]
@@ -125,13 +170,10 @@ fn a_list_says_what_is_gone_and_counts_whatever_its_revision() {
     // A backup was restored: smaller numbers. `b` lapsed, `c` was deregistered.
     let list = vec![book.row_event(&a, 5, 1).kv, put(book.keys.departure(&c.key()), "", 6, 9).kv];
     let news = book.list(Range::Own, list, 7, NOW);
+    assert_eq!(news.ended, [(b.key(), Timestamp::default())]);
     let mut said = said(&news);
     said.sort_by(|one, other| one.0.cmp(&other.0));
-    let expected = [
-        ("a".into(), at(5), None),
-        ("b".into(), at(7), Some(Gone::Lapsed)),
-        ("c".into(), at(7), Some(Gone::Deregistered)),
-    ];
+    let expected = [("a".into(), at(5), None), ("c".into(), at(7), Some(Gone::Deregistered))];
     assert_eq!(said, expected);
 }
 

@@ -196,6 +196,16 @@ pub(super) struct LeaseRequest {
     pub(super) id: Long,
 }
 
+/// How much of a lease is left, in seconds; less than 0 where there is no such lease.
+#[derive(Deserialize, Default, Debug)]
+#[serde(default)]
+pub(super) struct LeaseTimeToLiveResponse {
+    #[serde(rename = "TTL")]
+    pub(super) ttl: Long,
+    #[serde(rename = "grantedTTL")]
+    pub(super) granted: Long,
+}
+
 #[derive(Deserialize, Default, Debug)]
 #[serde(default)]
 pub(super) struct LeaseKeepAliveResponse {

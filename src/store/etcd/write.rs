@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::future::try_join_all;
 
-use super::book::Book;
+use super::book::{Book, ENDED};
 use super::client::{Client, Trouble};
 use super::foreign;
 use super::wire::{
@@ -12,8 +12,9 @@ use super::wire::{
     Operation, PutRequest, RangeRequest, TxnRequest, TxnResponse,
 };
 use crate::limits;
+use crate::registry::Decided;
 use crate::store::record;
-use crate::table::{Change, Dialect, Host, HostKey, Status};
+use crate::table::{Cause, Change, Dialect, Host, HostKey, Status};
 
 /// Where the lease of a key comes from.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -59,6 +60,19 @@ impl Step {
     #[cfg(test)]
     pub(super) fn sizes(&self) -> (usize, usize, usize, usize) {
         (self.compares.len(), self.puts.len(), self.deletes.len(), self.leases.len())
+    }
+
+    /// Keys put, with their values: for tests.
+    #[cfg(test)]
+    pub(super) fn written(&self) -> Vec<(Octets, String)> {
+        let text = |value: &Octets| String::from_utf8(value.0.clone()).unwrap_or_default();
+        self.puts.iter().map(|put| (put.key.clone(), text(&put.value))).collect()
+    }
+
+    /// Leases that end with it: for tests.
+    #[cfg(test)]
+    pub(super) fn lefts(&self) -> &[i64] {
+        &self.left
     }
 
     fn operations(&self) -> usize {
@@ -127,15 +141,16 @@ fn write_one(step: &mut Step, change: &Change, book: &Book, shows: bool) {
     let known = book.row(&key);
     step.compares.push(Compare::unchanged(book.keys.row(&key), book.revision(&key)));
     match &change.after {
-        Some(host) => put_row(step, change.before.as_deref(), host, &key, book, shows),
+        Some(host) => put_row(step, change, host, book, shows),
         None => {
             step.delete(book.keys.row(&key));
-            step.put(book.keys.departure(&key), Octets::default(), Attached::Departures);
+            let mark = if change.cause == Cause::Expiry { ENDED } else { "" };
+            step.put(book.keys.departure(&key), mark.into(), Attached::Departures);
             if has_ttl(change.before.as_deref()) {
                 let beats = book.keys.beats(&key);
                 step.deletes.push(DeleteRangeRequest { range_end: Some(beats.range_end()), key: beats });
             }
-            step.left.extend(known.map(|known| known.lease).filter(|lease| *lease != 0));
+            step.left.extend(known.filter(|known| known.lease != 0 && !known.kept).map(|known| known.lease));
             if known.is_none() {
                 step.unwritten.push(key);
             }
@@ -150,19 +165,35 @@ fn has_ttl(host: Option<&Host>) -> bool {
     host.is_some_and(|host| host.checks.iter().any(|check| check.lease().is_some()))
 }
 
-fn put_row(step: &mut Step, before: Option<&Host>, host: &Host, key: &HostKey, book: &Book, shows: bool) {
-    let held = book.row(key).map_or(0, |known| known.lease);
-    let ttl = host.lease.ttl();
-    let keeps = held != 0 && before.and_then(|before| before.lease.ttl()) == ttl;
-    let lease = match ttl {
-        None => Attached::Nothing,
-        Some(_) if keeps => step.lease(Source::Known(held)),
-        Some(ttl) => step.lease(Source::New(ttl)),
+fn put_row(step: &mut Step, change: &Change, host: &Host, book: &Book, shows: bool) {
+    let before = change.before.as_deref();
+    let known = book.row(&change.key()).filter(|known| known.lease != 0);
+    // A row that is kept past its lease stays so where its change is no heartbeat.
+    let until = host.lease.held_until().filter(|_| host.lease.is_kept());
+    let time = until.map(|until| until.since(change.at));
+    let same = |before: &Host| before.lease.ttl() == host.lease.ttl();
+    let goes_on = known.filter(|known| known.kept == time.is_some() && (known.kept || before.is_some_and(same)));
+    let lease = match (time.or(host.lease.ttl()), goes_on) {
+        (None, _) => Attached::Nothing,
+        (Some(_), Some(known)) => step.lease(Source::Known(known.lease)),
+        (Some(ttl), None) => step.lease(Source::New(ttl)),
     };
-    if held != 0 && !keeps {
-        step.left.push(held);
-    }
-    step.put(book.keys.row(key), record::to_json(host).as_str().into(), lease);
+    // That of a row that is kept is the lease of others, too.
+    step.left.extend(known.filter(|known| goes_on.is_none() && !known.kept).map(|known| known.lease));
+    put_value(step, before, host, (lease, time), book, shows);
+}
+
+/// Puts a row and what belongs to it, on a lease.
+fn put_value(
+    step: &mut Step,
+    before: Option<&Host>,
+    host: &Host,
+    (lease, time): (Attached, Option<Duration>),
+    book: &Book,
+    shows: bool,
+) {
+    let key = &host.key();
+    step.put(book.keys.row(key), value(host, time), lease);
     if book.has_departed(key) {
         step.delete(book.keys.departure(key));
     }
@@ -181,6 +212,53 @@ fn put_row(step: &mut Step, before: Option<&Host>, host: &Host, key: &HostKey, b
             _ => hide(step, before, book),
         }
     }
+}
+
+/// What the value of a row begins with that is kept past its lease.
+const KEPT: &str = r#"{"kept_ms":"#;
+
+/// The value of a row, which may be kept for so long.
+fn value(host: &Host, time: Option<Duration>) -> Octets {
+    let row = record::to_json(host);
+    match time {
+        None => row.as_str().into(),
+        Some(time) => format!("{KEPT}{},{}", time.as_millis(), &row[1..]).as_str().into(),
+    }
+}
+
+/// For how long the row of a value is kept past its lease; `None` for one that is not.
+pub(super) fn kept_for(value: &Octets) -> Option<Duration> {
+    let rest = value.0.strip_prefix(KEPT.as_bytes())?;
+    let digits = rest.split(|octet| *octet == b',').next()?;
+    let millis: u64 = std::str::from_utf8(digits).ok()?.parse().ok()?;
+    Some(Duration::from_millis(millis).min(limits::BRAKE_CAP_MAX))
+}
+
+/// Rows that are kept, or not, by one transaction: with what is shown of a row and the beats of its checks it has about four
+/// operations.
+pub(super) const KEPT_AT_A_TIME: usize = limits::ETCD_OPERATIONS / 4;
+/// See [`KEPT_AT_A_TIME`].
+pub(super) const ENDED_AT_A_TIME: usize = limits::ETCD_OPERATIONS;
+
+/// The transaction that keeps rows which etcd has no more, each for so long, on one lease; and says of others that they are
+/// not to be kept. `None` where all of them are back.
+pub(super) fn decided(decided: &Decided, book: &Book, shows: bool) -> Option<Step> {
+    let mut step = Step::default();
+    let is_gone = |key: &HostKey| book.row(key).is_none();
+    let kept: Vec<_> = decided.kept.iter().filter(|(host, _)| is_gone(&host.key())).collect();
+    if let Some(longest) = kept.iter().map(|(_, time)| *time).max() {
+        let lease = step.lease(Source::New(longest));
+        for (host, time) in kept {
+            let key = host.key();
+            step.compares.push(Compare::unchanged(book.keys.row(&key), book.revision(&key)));
+            put_value(&mut step, None, host, (lease, Some(*time)), book, shows);
+        }
+    }
+    for key in decided.gone.iter().filter(|key| is_gone(key)) {
+        step.compares.push(Compare::unchanged(book.keys.row(key), book.revision(key)));
+        step.put(book.keys.departure(key), ENDED.into(), Attached::Departures);
+    }
+    (!step.compares.is_empty()).then_some(step)
 }
 
 /// Takes away what was shown of a row.

@@ -91,6 +91,8 @@ pub(super) struct Group {
     pub(super) phase: Phase,
     /// Rows of whose lease less than a window is left.
     pub(super) late: usize,
+    /// The same of leases that an engine keeps, while it is decided on some of them.
+    pub(super) late_elsewhere: usize,
     /// Rows whose lease has ended and which are kept. Of a service; the table only counts them.
     pub(super) held: IndexSet<Member>,
     pub(super) held_count: usize,
@@ -121,6 +123,7 @@ impl Default for Group {
         Group {
             phase: Phase::Off,
             late: 0,
+            late_elsewhere: 0,
             held: IndexSet::new(),
             held_count: 0,
             ended: Recent::default(),
@@ -158,7 +161,7 @@ impl Group {
 
     /// Hosts that are late or whose lease ended within a window.
     pub(super) fn lapsing(&self, now: Timestamp) -> usize {
-        self.late + self.ended.count(now)
+        self.late + self.late_elsewhere + self.ended.count(now)
     }
 
     /// Whether too many expire in one window.
@@ -187,6 +190,13 @@ impl Group {
             self.begin(Phase::Suspected { since: now });
         }
         keeps
+    }
+
+    /// Begins a phase where there is none, for a host that is kept as others decided.
+    pub(super) fn suspect(&mut self, now: Timestamp) {
+        if !self.is_on() {
+            self.begin(Phase::Suspected { since: now });
+        }
     }
 
     pub(super) fn begin(&mut self, phase: Phase) {

@@ -50,6 +50,15 @@ pub(super) struct Brake {
     totals: Totals,
 }
 
+/// Hosts of whose lease less than a window is left, beside those whose leases the table keeps itself.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Late {
+    /// By service; those that are not in it have none.
+    pub services: BTreeMap<ServiceName, usize>,
+    /// Of all services.
+    pub all: usize,
+}
+
 /// What a look at a lease said.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Verdict {
@@ -161,6 +170,62 @@ impl Brake {
             (0 | 1, Single::Hold) => true,
             _ => group.is_some_and(|group| group.would_keep(terms.service, now)) || table(),
         }
+    }
+
+    /// Takes note of a row that is kept, as others decided: its lease says until when.
+    pub(super) fn keep(&mut self, host: &Host, hosts: &Hosts, now: Timestamp) {
+        if self.rules.is_none() {
+            return;
+        }
+        let terms = self.terms(host, hosts);
+        host.lease.set_stage(Stage::Held);
+        self.group(&host.service).suspect(now);
+        self.count_end(host, &terms, true, now);
+    }
+
+    /// Takes note that a row that is kept is another, and kept on.
+    pub(super) fn goes_on(&self, host: &Host) {
+        host.lease.set_stage(Stage::Held);
+    }
+
+    /// Takes note that a lease has ended of a row that nothing keeps, or nothing any longer, as others decided.
+    pub(super) fn ended(&mut self, host: &Host, hosts: &Hosts, now: Timestamp) {
+        if self.rules.is_none() {
+            return;
+        }
+        match host.lease.stage() {
+            Stage::Held => {
+                let leaving = self.groups.get(&host.service).and_then(|group| group.leaving);
+                self.forget(host, leaving.unwrap_or(Release::Cap), now);
+            }
+            Stage::Fresh | Stage::Late => {
+                let terms = self.terms(host, hosts);
+                if host.lease.stage() == Stage::Fresh {
+                    self.count_late(host);
+                }
+                host.lease.set_stage(Stage::Fresh);
+                self.count_end(host, &terms, false, now);
+            }
+        }
+    }
+
+    /// So many hosts are late of each service, and of all, as an engine says that keeps the leases; nothing, where it says
+    /// no more.
+    pub(super) fn hear_late(&mut self, late: &Late) {
+        for (service, count) in &late.services {
+            self.group(service).late_elsewhere = *count;
+        }
+        self.table.late_elsewhere = late.all;
+    }
+
+    /// Forgets what an engine said.
+    pub(super) fn forget_late(&mut self, late: &Late) {
+        for service in late.services.keys() {
+            if let Some(group) = self.groups.get_mut(service) {
+                group.late_elsewhere = 0;
+            }
+        }
+        self.table.late_elsewhere = 0;
     }
 
     /// Decides on a late host whose lease has ended: it is kept until the moment that is given, or leaves.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::super::rows::Hosts;
 use super::super::text::ServiceName;
-use super::group::{Member, Reviewed};
+use super::group::{Group, Member, Reviewed};
 use super::{Brake, Note, Phase, Release, Scope};
 use crate::clock::Timestamp;
 use crate::limits;
@@ -32,8 +32,14 @@ impl Brake {
         }
     }
 
-    /// The hosts that leave at `now`, at most `most` of them: they are out of the counts.
-    pub(in crate::table) fn leave_due(&mut self, now: Timestamp, most: usize) -> Vec<(ServiceName, Member)> {
+    /// The hosts that leave at `now`, at most `most` of them: they are out of the counts. Where others keep the leases, too,
+    /// `decides` says of which services it is for this table to say.
+    pub(in crate::table) fn leave_due(
+        &mut self,
+        now: Timestamp,
+        most: usize,
+        decides: &dyn Fn(&ServiceName) -> bool,
+    ) -> Vec<(ServiceName, Member)> {
         let mut out = Vec::new();
         if self.leaving.is_empty() || now < self.released.after(self.step()) {
             return out;
@@ -42,18 +48,37 @@ impl Brake {
         let rate = self.rules.as_ref().map_or(1, |rules| rules.release_rate.max(1));
         let allowed = ((elapsed.as_micros() * u128::from(rate)) / 1_000_000).max(1) as usize;
         self.released = now;
-        while out.len() < allowed.min(most) && !self.leaving.is_empty() {
-            let place = self.below(self.leaving.len());
-            let service = self.leaving[place].clone();
-            match self.leave_one(&service) {
-                Some(member) => out.push((service, member)),
+        let mut own = self.leaving_here(decides, now);
+        while out.len() < allowed.min(most) && !own.is_empty() {
+            let place = self.below(own.len());
+            match self.leave_one(&own[place]) {
+                Some(member) => out.push((own[place].clone(), member)),
                 None => {
-                    self.leaving.swap_remove(place);
+                    let service = own.swap_remove(place);
+                    self.leaving.retain(|leaving| *leaving != service);
                     self.tidy(&service, now);
                 }
             }
         }
         out
+    }
+
+    /// The services that leave and are for this table to let go; those of others are forgotten when they are gone.
+    fn leaving_here(&mut self, decides: &dyn Fn(&ServiceName) -> bool, now: Timestamp) -> Vec<ServiceName> {
+        let is_others = |group: &Group, service: &ServiceName| group.by_engine && !decides(service);
+        let (others, own): (Vec<ServiceName>, Vec<ServiceName>) = self
+            .leaving
+            .iter()
+            .cloned()
+            .partition(|service| self.groups.get(service).is_some_and(|group| is_others(group, service)));
+        for service in others {
+            if let Some(group) = self.groups.get_mut(&service).filter(|group| group.held.is_empty()) {
+                group.leaving = None;
+                self.leaving.retain(|leaving| *leaving != service);
+                self.tidy(&service, now);
+            }
+        }
+        own
     }
 
     fn leave_one(&mut self, service: &ServiceName) -> Option<Member> {

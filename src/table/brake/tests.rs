@@ -2,8 +2,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::super::{
-    Cause, Dialect, Event, Host, HostId, HostKey, HostTable, Lease, Phase, Registration, Release, Rule, Rules,
-    ServiceName, Single, Target,
+    Cause, Dialect, Event, Host, HostId, HostKey, HostTable, Late, Lease, Phase, Registration, Release, Revision, Rule,
+    Rules, ServiceName, Single, Target,
 };
 use super::{Note, Scope};
 use crate::clock::Timestamp;
@@ -368,16 +368,91 @@ fn what_an_engine_ends_is_braked_too() {
     }
     world.run(3 * TTL);
     assert_eq!(world.table.hosts().len(), 10, "no clock here ends them");
-    let changes = world.table.lapse(&keys[..1], at(world.now));
+    let changes = world.table.lapse(&keys[..1], &Late::default(), at(world.now));
     assert!(matches!(&changes[..], [change] if change.after.is_none()), "one leaves at once");
     world.run(2 * TTL);
-    let changes = world.table.lapse(&keys[1..7], at(world.now));
+    let changes = world.table.lapse(&keys[1..7], &Late::default(), at(world.now));
     assert!(changes.len() == 6 && changes.iter().all(|change| change.after.is_some()));
     world.step();
     assert_eq!((world.held(), world.table.hosts().len()), (6, 9));
-    assert_eq!(world.table.lapse(&keys[1..7], at(world.now)).len(), 0, "once is enough");
+    assert_eq!(world.table.lapse(&keys[1..7], &Late::default(), at(world.now)).len(), 0, "once is enough");
     world.run(TTL + 500);
     assert_eq!((world.held(), world.table.hosts().len()), (0, 3), "the engine still has the others, so they are well");
+}
+
+/// `count` hosts of `web` whose leases an engine keeps, at one of several servers.
+fn elsewhere(count: usize, rules: Rules) -> (World, Vec<Host>) {
+    let mut world = World::new(rules.clone());
+    for place in 0..count {
+        world.register(&key("web", &format!("h{place}")), TTL);
+    }
+    let rows: Vec<Host> = world.table.hosts().iter().map(|host| Host::clone(host)).collect();
+    rows.iter().for_each(|host| host.lease.keep(true));
+    world.table = HostTable::braked(rules, 7);
+    for host in &rows {
+        world.table.absorb(Host::clone(host), Revision(1), Cause::Api(Dialect::Native), at(0));
+    }
+    (world, rows)
+}
+
+#[test]
+fn an_engine_says_who_is_late() {
+    let rules = Rules { service: Rule { least: 2, ..Rule::default() }, ..Rules::default() };
+    let (mut world, rows) = elsewhere(2, rules);
+    let late = |count| Late { services: [(rows[0].service.clone(), count)].into(), all: count };
+    assert_eq!(world.table.lapse(&[rows[0].key()], &late(1), at(1)).len(), 1);
+    assert_eq!((world.held(), world.table.hosts().len()), (1, 2), "the other one is about to end");
+    let (mut world, rows) = elsewhere(2, Rules::default());
+    world.table.lapse(&[rows[0].key()], &late(0), at(1));
+    assert_eq!((world.held(), world.table.hosts().len()), (0, 1), "the other one is well");
+}
+
+#[test]
+fn what_others_keep_is_kept_here() {
+    let (mut world, rows) = elsewhere(10, Rules::default());
+    let until = at(3 * TTL);
+    for (place, host) in rows.iter().take(6).enumerate() {
+        let kept = |world: &mut World| world.table.absorb_kept(Host::clone(host), until, Revision(9), at(1));
+        assert!(kept(&mut world).is_some());
+        assert!(kept(&mut world).is_none(), "an echo");
+        assert_eq!(world.held(), place + 1);
+    }
+    assert!(matches!(world.table.brake(9).services[0].1.phase, Phase::Braked { .. }));
+    world.step();
+    // Drained, it is kept on; heard of again, free; deregistered or let go elsewhere, gone.
+    let drained = Host { draining: true, ..Host::clone(&rows[0]) };
+    assert!(world.table.absorb_kept(drained, until, Revision(10), at(2)).is_some());
+    assert_eq!(world.held(), 6);
+    world.table.absorb(Host::clone(&rows[1]), Revision(11), Cause::Api(Dialect::Native), at(world.now));
+    assert_eq!(world.held(), 5);
+    world.table.absorb_removal(&rows[2].key(), Revision(12), Cause::Api(Dialect::Native), at(world.now));
+    world.table.absorb_end(&rows[3].key(), Revision(13), at(world.now));
+    world.step();
+    assert_eq!((world.held(), world.table.hosts().len()), (3, 8));
+    assert_eq!(world.table.brake(9).totals.released, [0, 0, 2, 1, 0]);
+    // A server that starts has them, too.
+    let stored = world.table.hosts().iter().map(|host| Host::clone(host)).collect::<Vec<_>>();
+    world.table = HostTable::braked(Rules::default(), 7).filled(stored, Revision(14), at(world.now));
+    world.step();
+    assert_eq!((world.held(), world.table.hosts().len()), (3, 8));
+}
+
+#[test]
+fn one_of_several_servers_lets_go() {
+    let (mut world, rows) = elsewhere(10, Rules::default());
+    let keys: Vec<HostKey> = rows.iter().take(6).map(Host::key).collect();
+    world.table.lapse(&keys, &Late::default(), at(1));
+    world.table.release(None, at(2));
+    let run = |world: &mut World, decides: bool| {
+        for _ in 0..100 {
+            world.now += STEP;
+            world.table.tick_of(at(world.now), 100, &|_| decides);
+        }
+        world.held()
+    };
+    assert_eq!(run(&mut world, false), 6, "that is another one's to do");
+    assert_eq!(run(&mut world, true), 0);
+    assert_eq!(world.table.hosts().len(), 4);
 }
 
 #[test]

@@ -139,6 +139,14 @@ impl Brake {
         }
     }
 
+    /// How many hosts are kept, of a service or all.
+    pub(in crate::table) fn held(&self, service: Option<&ServiceName>) -> usize {
+        match service {
+            Some(service) => self.groups.get(service).map_or(0, |group| group.held_count),
+            None => self.table.held_count,
+        }
+    }
+
     /// What is to be told, once.
     pub(in crate::table) fn take_notes(&mut self) -> Vec<Note> {
         std::mem::take(&mut self.notes)

@@ -9,12 +9,12 @@ use tokio::time::sleep;
 
 use super::super::client::{Client, Trouble};
 use super::super::presence;
-use super::super::wire::{LeaseKeepAliveResponse, LeaseRequest, Long};
+use super::super::wire::{LeaseKeepAliveResponse, LeaseRequest, Long, Octets, PutRequest};
 use super::super::write::{self, Step, Written};
 use super::{Done, Engine};
 use crate::limits;
-use crate::registry::{CommitError, Proposal, Renewal, Verdict};
-use crate::table::{Cause, Change, HostKey};
+use crate::registry::{CommitError, Proposal, Released, Renewal, Verdict};
+use crate::table::{Cause, Change, Host, HostKey};
 
 /// Pause of a writer whose key others have changed, so that the watch tells of it.
 const LATER: Duration = Duration::from_millis(30);
@@ -24,11 +24,14 @@ impl Engine {
         if let Some(reason) = &self.trouble {
             let now = self.passed();
             self.beaten.extend(proposal.renewals.iter().cloned().map(|renewal| (renewal, now)));
-            if !proposal.changes.is_empty() {
+            if !proposal.changes.is_empty() || proposal.release.is_some() {
                 let error = CommitError::Unavailable(reason.clone());
                 return proposal.settle(Verdict::Refused(error));
             }
             return proposal.settle(Verdict::Taken);
+        }
+        if let Some(release) = proposal.release.clone() {
+            return self.release(proposal, &release);
         }
         if !self.is_current(&proposal.changes) {
             self.stats.conflicts.fetch_add(1, Ordering::Relaxed);
@@ -39,7 +42,8 @@ impl Engine {
         for renewal in &proposal.renewals {
             match self.lease_of(renewal) {
                 Some(lease) => renewals.extend(lease.map(|lease| (renewal.clone(), lease))),
-                // A row that is kept though etcd has lost it is written again by its heartbeat.
+                // A row that is kept past its lease is written again by its heartbeat, if by nothing else.
+                None if changes.iter().any(|change| change.key() == renewal.host) => {}
                 None => changes.extend(self.rewritten(renewal)),
             }
         }
@@ -67,10 +71,10 @@ impl Engine {
     }
 
     /// The lease to renew, `None` in it where it was renewed just now or is not etcd's; `None` for a row that etcd does
-    /// not have.
+    /// not have, or keeps past its lease.
     pub(super) fn lease_of(&self, renewal: &Renewal) -> Option<Option<i64>> {
         let known = match &renewal.check {
-            None => self.book.row(&renewal.host)?,
+            None => self.book.row(&renewal.host).filter(|known| !known.kept)?,
             Some(check) => match self.book.beat(&renewal.host, check) {
                 Some(known) => known,
                 None => return Some(None),
@@ -95,7 +99,23 @@ impl Engine {
         let host = snapshot.hosts.get(&renewal.host)?;
         let (revision, at) = (host.modified, self.registry.now());
         let cause = Cause::Api(host.dialect);
-        Some(Change { revision, at, cause, before: None, after: Some(Arc::clone(host)) })
+        let free = Host::clone(host);
+        free.lease.renew(at);
+        Some(Change { revision, at, cause, before: None, after: Some(Arc::new(free)) })
+    }
+
+    /// Tells all servers that an operator lets hosts go.
+    fn release(&mut self, proposal: Proposal, release: &Released) {
+        let (client, departures) = (Arc::clone(&self.client), Arc::clone(&self.presence.departures));
+        let (key, asked) = (self.book.keys.release(release), self.passed());
+        self.running.spawn(async move {
+            let result = async {
+                let lease = Long(presence::departures(&client, &departures, asked).await?);
+                let put = PutRequest { key, value: Octets::default(), lease };
+                client.call::<serde_json::Value>("/v3/kv/put", &put).await.map(drop)
+            };
+            Done::Released(proposal, result.await)
+        });
     }
 
     pub(super) fn renew(&mut self, proposal: Proposal, renewals: Vec<(Renewal, i64)>) {

@@ -1,6 +1,5 @@
 //! What etcd says, and what the registry is told of it.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -8,9 +7,8 @@ use super::super::book::{News, Range};
 use super::super::read::Said;
 use super::super::wire::WatchEvent;
 use super::{Done, Engine};
-use crate::clock::Timestamp;
-use crate::registry::{Duty, Renewal, Word};
-use crate::table::{Event, Gone, HostKey, Status};
+use crate::registry::{Duty, Released, Renewal, Word};
+use crate::table::{Event, HostKey, Status};
 
 impl Engine {
     pub(super) fn hear(&mut self, range: Range, said: Said) {
@@ -31,7 +29,9 @@ impl Engine {
             }
             Said::Listed(listed) => {
                 tracing::info!(?range, keys = listed.keys.len(), "etcd was read whole");
-                let news = self.book.list(range, listed.keys, listed.revision, self.registry.now());
+                let mut news = self.book.list(range, listed.keys, listed.revision, self.registry.now());
+                // What was let go was so at its time.
+                news.releases.clear();
                 self.tell(news);
                 if range == Range::Own {
                     self.seen = listed.revision;
@@ -55,12 +55,23 @@ impl Engine {
 
     /// Tells the registry, and does what follows from it.
     pub(super) fn tell(&mut self, news: News) {
-        let News { words, lapsed, servers, renewed } = news;
+        let News { words, ended, lapsed, servers, releases } = news;
         self.stats.unreadable.store(self.book.unreadable() as u64, Ordering::Relaxed);
         self.stats.foreign.store(self.book.foreign() as u64, Ordering::Relaxed);
-        let words: Vec<Word> = words.into_iter().filter_map(|word| self.adapted(word, &renewed)).collect();
+        for word in &words {
+            self.undecided.remove(&word.key());
+        }
+        let words: Vec<Word> = words.into_iter().filter_map(|word| self.adapted(word)).collect();
         if !words.is_empty() {
             self.registry.absorb(words);
+        }
+        self.hear_ended(ended);
+        for release in releases {
+            let service = match &release {
+                Released::Of(service) => Some(service),
+                Released::All => None,
+            };
+            self.registry.release_here(service);
         }
         if servers {
             self.settle_duty();
@@ -76,19 +87,11 @@ impl Engine {
     }
 
     /// A row as this server has it; `None` for what it is not told.
-    pub(super) fn adapted(&mut self, word: Word, renewed: &HashMap<HostKey, Timestamp>) -> Option<Word> {
+    pub(super) fn adapted(&mut self, word: Word) -> Option<Word> {
         match word {
             Word::Put { host, at } => Some(Word::Put { host: Box::new((self.adapt)(*host)?), at }),
-            Word::Gone { key, why: Gone::Lapsed, .. } if self.is_well(&key, renewed.get(&key).copied()) => {
-                // Its heartbeats came to us while we could not pass them on; or we did, and a member that had slept
-                // took its lease for ended. It is written again.
-                let renewal = Renewal { host: key, check: None };
-                let now = self.passed();
-                self.beaten.entry(renewal.clone()).or_insert(now);
-                self.give_back(renewal);
-                None
-            }
-            word => Some(word),
+            Word::Kept { host, time, at } => Some(Word::Kept { host: Box::new((self.adapt)(*host)?), time, at }),
+            word @ Word::Gone { .. } => Some(word),
         }
     }
 

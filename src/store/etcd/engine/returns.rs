@@ -3,14 +3,13 @@
 use std::sync::Arc;
 
 use super::super::client::Trouble;
-use super::super::revision_of;
 use super::super::write::{self, Written};
 use super::asks::renew_all;
 use super::{Done, Engine};
 use crate::clock::Timestamp;
 use crate::limits;
-use crate::registry::{Renewal, Word};
-use crate::table::{Gone, HostKey};
+use crate::registry::Renewal;
+use crate::table::HostKey;
 
 impl Engine {
     /// Whether we know better than etcd that a lease has not ended.
@@ -36,8 +35,7 @@ impl Engine {
                 self.beaten.remove(&renewal);
                 // A row that we kept although etcd has it no more.
                 if renewal.check.is_none() && self.book.row(&renewal.host).is_none() {
-                    let at = revision_of(self.seen);
-                    self.registry.absorb(vec![Word::Gone { key: renewal.host, at, why: Gone::Lapsed }]);
+                    self.hear_ended(vec![(renewal.host, Timestamp::default())]);
                 }
             }
         }
@@ -46,7 +44,7 @@ impl Engine {
     /// Passes on a heartbeat that came while etcd was away.
     pub(super) fn give_back(&mut self, renewal: Renewal) {
         let known = match &renewal.check {
-            None => self.book.row(&renewal.host),
+            None => self.book.row(&renewal.host).filter(|known| !known.kept),
             Some(check) => self.book.beat(&renewal.host, check),
         };
         let change = if known.is_none() { self.rewritten(&renewal) } else { None };

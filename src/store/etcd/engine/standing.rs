@@ -15,6 +15,7 @@ const LAGS: u32 = 30;
 impl Engine {
     pub(super) fn look(&mut self) {
         self.restart_late();
+        self.decide_due();
         if self.trouble.is_none() && !self.beaten.is_empty() && self.returning == 0 {
             self.give_all_back();
         }
