@@ -378,10 +378,12 @@ impl Registry {
             };
             let renewed = plan.renewals.clone();
             let Some(verdict) = self.propose(plan.changes, plan.renewals).map_err(SubmitError::Store)? else {
+                self.renew_counted(&renewed);
                 return Ok(plan.applied);
             };
             match verdict.await {
                 Ok(Verdict::Taken) => {
+                    self.renew_counted(&renewed);
                     self.renew_published_rows(&renewed);
                     return Ok(self.as_published(plan.applied));
                 }
@@ -449,6 +451,17 @@ impl Registry {
             Ok(Verdict::Conflict) => Err(CommitError::Unavailable("the engine did not take it".into())),
             Ok(Verdict::Refused(error)) => Err(error),
             Err(_) => Err(stopping()),
+        }
+    }
+
+    /// A dry run renews a lease and tells the brake nothing: it has to hear of hosts that it counts as late, or keeps.
+    fn renew_counted(&self, renewals: &[Renewal]) {
+        let (snapshot, now) = (self.snapshot(), self.now());
+        let of_hosts = renewals.iter().filter(|renewal| renewal.check.is_none()).map(|renewal| &renewal.host);
+        let is_counted = |key: &&HostKey| snapshot.hosts.get(key).is_some_and(|host| host.lease.is_counted());
+        let counted: Vec<(HostKey, Timestamp)> = of_hosts.filter(is_counted).map(|key| (key.clone(), now)).collect();
+        if !counted.is_empty() {
+            self.heard(&counted);
         }
     }
 

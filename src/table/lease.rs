@@ -128,6 +128,11 @@ impl Lease {
         self.stage() == Stage::Held
     }
 
+    /// Whether the brake counts its host as late, or as kept.
+    pub fn is_counted(&self) -> bool {
+        self.stage() != Stage::Fresh
+    }
+
     /// Up to when it is kept past the end of its lease, where it is to be.
     pub fn held_until(&self) -> Option<Timestamp> {
         match self.held.load(Ordering::Acquire) {

@@ -204,6 +204,34 @@ leases() {
     eventually "in the end all are gone" 14 "" in_table lease
 }
 
+# Hosts that fall silent together are kept at both; each way out of it at one counts at the other.
+braked() {
+    local number
+    stop_both
+    start_both HOST_TTL=8 ROLLCALL_BRAKE_CAP=10
+    for number in 1 2 3 4 5 6; do check_in "$http" brake "10.0.8.$number" 80 >/dev/null; done
+    eventually "six are there" 3 6 hosts_at "$other"
+    eventually "six are kept here" 20 6 held_at "$http"
+    eventually "and there" 8 6 held_at "$other"
+    same "in the answers" "10.0.8.1 10.0.8.2 10.0.8.3 10.0.8.4 10.0.8.5 10.0.8.6" "$(addresses brake)"
+    same "one takes itself out" "200" "$(form "$other/v1/registration/brake/10.0.8.1" -X DELETE)"
+    lyft delete brake 10.0.8.2
+    check_in "$other" brake 10.0.8.3 80 >/dev/null
+    for number in "$http" "$other"; do
+        eventually "two have left, one is back, at $number" 4 "4 3" kept_of "$number"
+    done
+    same "an operator lets go" '{"released":3}' "$(curl -s -X POST "$other/v1/brake/release?service=brake")"
+    for number in "$http" "$other"; do
+        eventually "three have left at $number" 6 0 held_at "$number"
+    done
+    eventually "and in the table" 8 yes is_let_go
+}
+
+hosts_at() { curl -s "$1/v1/hosts/brake" | jq '.hosts | length'; }
+held_at() { curl -s "$1/v1/brake" | jq '[.held[] | select(.service == "brake")] | length'; }
+kept_of() { echo "$(hosts_at "$1") $(held_at "$1")"; }
+is_let_go() { in_table brake | grep -Eq '^(10.0.8.3)?$' && echo yes; }
+
 in_table() {
     lyft query "$1" | sed 's/^[^ ]* \([^:]*\):.*/\1/' | paste -sd' '
 }
@@ -281,6 +309,7 @@ try() {
         both_write
         together
         leases
+        braked
         away
         ;;
     dynalite)
