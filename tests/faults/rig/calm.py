@@ -16,7 +16,7 @@ async def digest(node):
 
 
 async def table(node, history, do="table"):
-    """All hosts of a node, as it lists them; it goes to the history too. Those that the brake keeps are not etcd's any more."""
+    """All hosts of a node, as it lists them; it goes to the history too."""
     begin = now()
     reply = await wire.call(node, HTTP_PORT, "GET", "/v1/hosts", timeout=5.0)
     found = reply.json() if reply.status == 200 else None
@@ -24,8 +24,7 @@ async def table(node, history, do="table"):
         return None
     hosts = {f"{each['service']}/{each['id']}": each["addresses"][0] for each in found["hosts"]}
     history.add(do, node=node.name, begin=begin, end=now(), hosts=hosts)
-    held = {f"{each['service']}/{each['id']}" for each in found["hosts"] if each.get("stale")}
-    return {name: address for name, address in hosts.items() if name not in held}
+    return hosts
 
 
 def differences(name, hosts, kept):
@@ -72,12 +71,14 @@ async def engine_serves(site):
 async def until_equal(site, history, healed):
     """Seconds since the healing until etcd served and until the tables were equal, and why they are not."""
     served = await engine_serves(site)
-    why, end = "", served + PATIENCE
+    why, last, end = "", "", served + PATIENCE
     while why is not None and now() < end:
+        last = why
         why = await unequal(site, history)
         if why is not None:
             await asyncio.sleep(0.05)
-    return {"served": served - healed, "equal": now() - healed, "after": now() - max(served, healed), "why": why}
+    after = now() - max(served, healed)
+    return {"served": served - healed, "equal": now() - healed, "after": after, "why": why, "last": last}
 
 
 async def begin(site, nemesis):

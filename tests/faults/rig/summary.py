@@ -24,5 +24,5 @@ def print_equal(measured, within):
     print("after healing, seconds until")
     print("  all members serve  tables are equal  the latter after the former")
     for each in measured:
-        mark = f"  {each['why']}" if each["why"] else "" if each["after"] <= within else "  too late"
+        mark = f"  {each['why']}" if each["why"] else "" if each["after"] <= within else f"  too late: {each['last']}"
         print(f"  {each['served']:17.2f}  {each['equal']:16.2f}  {each['after']:27.2f}{mark}")
