@@ -23,6 +23,7 @@ mod expiry;
 mod follow;
 mod reload;
 mod shared;
+mod unshown;
 mod wait;
 
 use std::sync::Arc;
@@ -43,6 +44,7 @@ use crate::zone::Zones;
 pub use duty::Duty;
 pub use follow::Follower;
 pub use shared::{Proposal, Renewal, Requests, Verdict, Word};
+pub use unshown::Unshown;
 pub use wait::Topic;
 
 use shared::Shared;
