@@ -467,6 +467,10 @@ pub const DYNAMODB_BEATS_AT_A_TIME: usize = 32;
 pub const DYNAMODB_POLL_MIN: Duration = Duration::from_millis(100);
 /// Longest.
 pub const DYNAMODB_POLL_MAX: Duration = Duration::from_secs(300);
+/// Keys in etcd that are no hosts and are named in the log: enough to see who writes them, and a log is no list.
+pub const ETCD_KEYS_TOLD: usize = 20;
+/// Characters of such a key, and of what is wrong with it, in the log: either may be a megabyte.
+pub const ETCD_KEY_CHARS_TOLD: usize = 200;
 /// Octets of a profile file of AWS: its region is looked for in it.
 pub const AWS_PROFILE_OCTETS: u64 = 1024 * 1024;
 /// Share of a TTL in which a second heartbeat is not passed on to etcd: by so much less than its TTL a host may be

@@ -7,6 +7,7 @@ use super::keys::{Key, Keys};
 use super::settings::Settings;
 use super::wire::{KeyValue, Octets, WatchEvent};
 use crate::clock::Timestamp;
+use crate::limits;
 use crate::registry::Word;
 use crate::store::record;
 use crate::table::{Gone, Host, HostKey, Revision};
@@ -68,6 +69,8 @@ pub(super) struct Book {
     places: HashMap<HostKey, Octets>,
     /// Keys whose values are no rows or hosts, and their revisions.
     unreadable: HashMap<Octets, i64>,
+    /// Those of them that the log has named.
+    named: HashSet<Octets>,
 }
 
 impl Book {
@@ -82,6 +85,7 @@ impl Book {
             foreign: HashMap::new(),
             places: HashMap::new(),
             unreadable: HashMap::new(),
+            named: HashSet::new(),
         }
     }
 
@@ -148,6 +152,25 @@ impl Book {
     /// Keys that are left alone.
     pub(super) fn unreadable(&self) -> usize {
         self.unreadable.len()
+    }
+
+    /// Keys that the log has named.
+    #[cfg(test)]
+    pub(super) fn named(&self) -> usize {
+        self.named.len()
+    }
+
+    /// Leaves a key alone; whoever wrote it wants to hear why, once.
+    fn leave_alone(&mut self, key: Octets, revision: i64, why: &str) {
+        if self.named.len() < limits::ETCD_KEYS_TOLD && self.named.insert(key.clone()) {
+            let cut = |text: &str| text.chars().take(limits::ETCD_KEY_CHARS_TOLD).collect::<String>();
+            let (key, why) = (cut(&String::from_utf8_lossy(&key.0)), cut(why));
+            tracing::warn!(?key, why, "a key in etcd is left alone: it is no host");
+            if self.named.len() == limits::ETCD_KEYS_TOLD {
+                tracing::warn!("no more such keys are named, only counted: rollcall_etcd_unreadable_keys");
+            }
+        }
+        self.unreadable.insert(key, revision);
     }
 
     /// Keys of other programs that are hosts.
@@ -233,7 +256,7 @@ impl Book {
                 (Some(Key::Server(name)), false) => news.servers |= self.servers.insert(name),
                 (Some(Key::Server(name)), true) => news.servers |= self.servers.remove(&name),
                 (None, false) => {
-                    self.unreadable.insert(event.kv.key, event.kv.mod_revision.0);
+                    self.leave_alone(event.kv.key, event.kv.mod_revision.0, "no key of this version has such a name");
                 }
                 (None, true) => {
                     self.unreadable.remove(&event.kv.key);
@@ -265,9 +288,9 @@ impl Book {
             }
             return;
         }
-        let Some(host) = self.row_of(&key, &event.kv, now) else {
-            self.unreadable.insert(event.kv.key, event.kv.mod_revision.0);
-            return;
+        let host = match self.row_of(&key, &event.kv, now) {
+            Ok(host) => host,
+            Err(why) => return self.leave_alone(event.kv.key, event.kv.mod_revision.0, &why),
         };
         self.unreadable.remove(&event.kv.key);
         let known = known_after(known.as_ref(), &event.kv);
@@ -276,8 +299,11 @@ impl Book {
     }
 
     /// The row of a value. Leases that etcd keeps are marked so, others begin anew.
-    fn row_of(&self, key: &HostKey, kv: &KeyValue, now: Timestamp) -> Option<Host> {
-        let mut host = record::from_json(&kv.value.0).ok().filter(|host| host.key() == *key)?;
+    fn row_of(&self, key: &HostKey, kv: &KeyValue, now: Timestamp) -> Result<Host, String> {
+        let mut host = record::from_json(&kv.value.0).map_err(|error| error.to_string())?;
+        if host.key() != *key {
+            return Err(format!("the value is the host {}", host.key()));
+        }
         host.created = revision_of(kv.create_revision.0);
         host.modified = revision_of(kv.mod_revision.0);
         // One that is known already was not renewed by being written.
@@ -291,7 +317,7 @@ impl Book {
                 lease.keep(self.beats.contains_key(&(key.clone(), check.id.clone())));
             }
         }
-        Some(host)
+        Ok(host)
     }
 
     fn take_foreign(&mut self, range: Range, event: WatchEvent, news: &mut News, now: Timestamp) {
@@ -305,9 +331,9 @@ impl Book {
         match read {
             Some(Ok(Foreign::Host(mut host))) => {
                 let key = host.key();
-                if self.places.get(&key).is_some_and(|first| *first != place) {
-                    self.unreadable.insert(place, revision);
-                    return;
+                if let Some(first) = self.places.get(&key).filter(|first| **first != place) {
+                    let why = format!("its host is that of {} already", String::from_utf8_lossy(&first.0));
+                    return self.leave_alone(place, revision, &why);
                 }
                 host.created = revision_of(create_revision.0);
                 host.modified = revision_of(revision);
@@ -316,10 +342,10 @@ impl Book {
                 self.foreign.insert(place, (key, revision));
                 news.words.push(Word::Put { host, at: revision_of(revision) });
             }
-            Some(Err(_)) => {
+            Some(Err(why)) => {
                 // A host that is none any more is gone, too.
                 self.drop_foreign(&place, revision, news);
-                self.unreadable.insert(place, revision);
+                self.leave_alone(place, revision, &why.to_string());
             }
             Some(Ok(Foreign::Ours)) | None => {
                 self.drop_foreign(&place, revision, news);

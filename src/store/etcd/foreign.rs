@@ -34,6 +34,9 @@ pub(super) enum NoHost {
     /// The key names none.
     #[error("the key names no host")]
     Key,
+    /// The value is no JSON object.
+    #[error("the value is no JSON object")]
+    Object,
     /// The value is not JSON of that form.
     #[error("the value is malformed: {0}")]
     Value(#[from] serde_json::Error),
@@ -139,7 +142,7 @@ pub(super) fn skydns_key(key: &[u8], prefix: &str, domain: &str) -> Result<(Serv
 
 /// The value, if it is a JSON object: a list would be read as one without names.
 fn object(value: &[u8]) -> Result<&[u8], NoHost> {
-    if value.trim_ascii_start().starts_with(b"{") { Ok(value) } else { Err(NoHost::Key) }
+    if value.trim_ascii_start().starts_with(b"{") { Ok(value) } else { Err(NoHost::Object) }
 }
 
 fn target(host: &str) -> Result<Target, Invalid> {

@@ -12,10 +12,12 @@
 mod book;
 mod client;
 mod engine;
+mod files;
 mod foreign;
 mod keys;
 mod presence;
 mod read;
+mod rights;
 mod settings;
 mod stats;
 mod wire;
@@ -33,6 +35,7 @@ use client::{Client, Trouble};
 use engine::Engine;
 use read::Listed;
 
+pub use files::check_files;
 pub use settings::{Settings, Tls};
 pub use stats::{Stats, StatsCollector};
 

@@ -250,3 +250,16 @@ fn hosts_of_others_can_be_taken_out() {
     let key: HostKey = host("x1", 0, None).key();
     assert!(book.place(&key).is_none());
 }
+
+#[test]
+fn keys_that_are_no_hosts_are_all_counted_and_some_are_named() {
+    let mut book = book();
+    let most = crate::limits::ETCD_KEYS_TOLD;
+    let strange = |number: usize| put(format!("/services/odd/{number}").as_str().into(), "garbage", 5, 0);
+    book.take(Range::Services, (0..most + 10).map(strange).collect(), NOW);
+    assert_eq!((book.unreadable(), book.named()), (most + 10, most));
+    let gone = (0..most + 10).map(|number| delete(strange(number).kv.key, 6)).collect();
+    book.take(Range::Services, gone, NOW);
+    book.take(Range::Services, vec![put("/services/odd/1".into(), "[]", 7, 0)], NOW);
+    assert_eq!((book.unreadable(), book.named()), (1, most), "once each, and none after the first");
+}
