@@ -21,6 +21,7 @@ mod brake;
 mod duty;
 mod expiry;
 mod follow;
+mod lookup;
 mod reload;
 mod shared;
 mod unshown;
@@ -43,6 +44,7 @@ use crate::zone::Zones;
 
 pub use duty::Duty;
 pub use follow::Follower;
+pub use lookup::{Lookup, Lookups};
 pub use shared::{Proposal, Renewal, Requests, Verdict, Word};
 pub use unshown::Unshown;
 pub use wait::Topic;
@@ -153,6 +155,7 @@ pub struct Registry {
     published: watch::Sender<Revision>,
     waiting: Waiting,
     shared: Shared,
+    seekers: lookup::Seekers,
     earlier_deadline: Notify,
     clock: Arc<Clock>,
     durability: Durability,
@@ -184,6 +187,7 @@ impl Registry {
             published: watch::Sender::new(Revision::default()),
             waiting: Waiting::default(),
             shared: Shared::default(),
+            seekers: lookup::Seekers::default(),
             earlier_deadline: Notify::new(),
             clock,
             durability,

@@ -14,6 +14,7 @@ use super::seen::{Items, News, Seen};
 use super::settings::Settings;
 use super::stats::Stats;
 use crate::clock::Timestamp;
+use crate::limits;
 use crate::registry::Word;
 use crate::table::{Dialect, Gone, Host, HostKey, Invalid, Lease, Revision};
 
@@ -110,6 +111,7 @@ impl Engine {
         let took = self.registry.now().since(start).as_micros();
         self.stats.scan_micros.store(u64::try_from(took).unwrap_or(u64::MAX), Ordering::Relaxed);
         Stats::count(&self.stats.scans);
+        self.lookups_left.store(limits::DYNAMODB_LOOKUPS, Ordering::Relaxed);
         for key in left.mended {
             self.mend(&key).await;
         }
