@@ -5,12 +5,13 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use super::foreign::{self, Foreign, SERVICES};
 use super::keys::{Key, Keys};
 use super::settings::Settings;
+use super::strays::Stray;
 use super::wire::{KeyValue, Octets, WatchEvent};
 use crate::clock::Timestamp;
 use crate::limits;
 use crate::registry::Word;
 use crate::store::record;
-use crate::table::{Gone, Host, HostKey, Revision};
+use crate::table::{Dialect, Gone, Host, HostKey, Revision};
 
 /// Revisions of the table for each of etcd's: a transaction has as many changes at most, with what follows from them.
 const REVISIONS: u64 = 1 << 16;
@@ -71,6 +72,10 @@ pub(super) struct Book {
     unreadable: HashMap<Octets, i64>,
     /// Those of them that the log has named.
     named: HashSet<Octets>,
+    /// What may still be shown of hosts that are gone.
+    strays: Vec<Stray>,
+    /// The revision at which our own keys were last read whole.
+    listed: i64,
 }
 
 impl Book {
@@ -86,6 +91,8 @@ impl Book {
             places: HashMap::new(),
             unreadable: HashMap::new(),
             named: HashSet::new(),
+            strays: Vec::new(),
+            listed: 0,
         }
     }
 
@@ -154,6 +161,21 @@ impl Book {
         self.unreadable.len()
     }
 
+    /// What may still be shown of hosts that are gone, since it was last asked for.
+    pub(super) fn take_strays(&mut self) -> Vec<Stray> {
+        std::mem::take(&mut self.strays)
+    }
+
+    /// Notes what is shown without a row. A row is written together with its key there: one of before our own keys were
+    /// read has its row in them, or has none.
+    fn note_strays(&mut self, list: &[KeyValue]) {
+        let shown: Vec<Stray> = list.iter().filter_map(|kv| Stray::shown_by(kv, self.listed)).collect();
+        if !shown.is_empty() {
+            let places: HashSet<Octets> = self.rows.keys().map(foreign::place_of).collect();
+            self.strays.extend(shown.into_iter().filter(|stray| !places.contains(&stray.place)));
+        }
+    }
+
     /// Keys that the log has named.
     #[cfg(test)]
     pub(super) fn named(&self) -> usize {
@@ -195,6 +217,7 @@ impl Book {
         };
         match range {
             Range::Own => {
+                self.listed = revision;
                 self.departed.iter().for_each(|key| gone(self.keys.departure(key)));
                 self.rows.keys().for_each(|key| gone(self.keys.row(key)));
                 self.beats.keys().for_each(|(key, check)| gone(self.keys.beat(key, check)));
@@ -207,6 +230,9 @@ impl Book {
                 own.cloned().for_each(gone);
                 self.foreign.values_mut().for_each(|(_, known)| *known = 0);
             }
+        }
+        if range == Range::Services {
+            self.note_strays(&list);
         }
         events.extend(list.into_iter().map(|kv| WatchEvent { kind: String::new(), kv }));
         self.take(range, events, now)
@@ -281,6 +307,9 @@ impl Book {
             self.unreadable.remove(&event.kv.key);
             if let Some(known) = self.rows.remove(&key) {
                 let why = if self.departed.contains(&key) { Gone::Deregistered } else { Gone::Lapsed };
+                if why == Gone::Lapsed && known.lease == 0 && key.dialect != Dialect::Node {
+                    self.strays.push(Stray::of(key.clone(), revision));
+                }
                 if why == Gone::Lapsed {
                     news.renewed.insert(key.clone(), known.renewed);
                 }
@@ -347,7 +376,7 @@ impl Book {
                 self.drop_foreign(&place, revision, news);
                 self.leave_alone(place, revision, &why.to_string());
             }
-            Some(Ok(Foreign::Ours)) | None => {
+            Some(Ok(Foreign::Ours(_))) | None => {
                 self.drop_foreign(&place, revision, news);
                 self.unreadable.remove(&place);
             }
