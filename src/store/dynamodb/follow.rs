@@ -4,7 +4,6 @@ use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::check_in;
 use super::client::Trouble;
 use super::engine::Engine;
 use super::item::{BEAT, Item};
@@ -206,6 +205,8 @@ impl Engine {
             (News::Beat | News::Row, known) => match host(item, key, known, &seen, &self.settings, now) {
                 Found::Host(host) => {
                     seen.is_host = true;
+                    let beats = known.is_some_and(|(_, known)| known.check_in != seen.check_in);
+                    seen.beaten = beats.then_some(now);
                     let host = (self.adapt)(*host).map(Box::new);
                     told.words.extend(host.map(|host| Word::Put { host, at: Revision::default() }));
                 }
@@ -219,7 +220,7 @@ impl Engine {
         items.put(key.clone(), seen);
     }
 
-    fn take_missed(&self, found: &HashSet<HostKey>, began: u64) {
+    pub(super) fn take_missed(&self, found: &HashSet<HostKey>, began: u64) {
         let mut items = self.items.lock();
         let gone = items.missed(found, began).into_iter().map(|key| {
             let why = self.why_gone(&key, items.get(&key));
@@ -232,14 +233,22 @@ impl Engine {
         }
     }
 
-    /// Nothing says why an item is gone: one whose last heartbeat is a lease ago lapsed, as whoever deleted it saw.
+    /// Why an item is gone that is known.
     pub(super) fn why_gone(&self, key: &HostKey, seen: Option<&Seen>) -> Gone {
-        let snapshot = self.registry.snapshot();
-        let ttl = snapshot.hosts.get(key).and_then(|host| host.lease.ttl());
-        let last = seen.and_then(|seen| check_in::read(seen.check_in.as_deref()?));
-        match (ttl, last) {
-            (Some(ttl), Some(last)) if self.registry.clock().wall().since(last) >= ttl => Gone::Lapsed,
-            _ => Gone::Deregistered,
-        }
+        let (snapshot, now) = (self.registry.snapshot(), self.registry.now());
+        let host = snapshot.hosts.get(key);
+        let ttl = host.and_then(|host| host.lease.ttl());
+        // One of before the start was seen then.
+        let last = seen.and_then(|seen| seen.beaten).or_else(|| host.map(|host| host.lease.renewed()));
+        why_gone(ttl, last, self.settings.poll, now)
+    }
+}
+
+/// Nothing says why an item is gone: one in which no heartbeat was seen for a lease lapsed, as whoever deleted it saw. What
+/// we saw is up to a reading old, and no clock of others is asked how old.
+pub(super) fn why_gone(ttl: Option<Duration>, last: Option<Timestamp>, poll: Duration, now: Timestamp) -> Gone {
+    match (ttl, last) {
+        (Some(ttl), Some(last)) if now.since(last) >= ttl.saturating_sub(poll).max(ttl / 2) => Gone::Lapsed,
+        _ => Gone::Deregistered,
     }
 }
