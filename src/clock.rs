@@ -9,7 +9,7 @@
 //! it every [`PULSE`]; where the last one is longer ago, no reader sees more time than that.
 
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use tokio::sync::watch;
@@ -95,7 +95,15 @@ pub struct Clock(Source);
 #[derive(Debug)]
 enum Source {
     System(System),
-    Manual(watch::Sender<u64>),
+    Manual(Manual),
+}
+
+/// Time as it is told.
+#[derive(Debug)]
+struct Manual {
+    micros: watch::Sender<u64>,
+    /// Microseconds that the wall clock is ahead.
+    wall_ahead: AtomicI64,
 }
 
 /// Wall time at the start, and what has passed since.
@@ -154,14 +162,14 @@ impl Clock {
 
     /// A clock that stands still until [`Clock::advance`]: for tests and replays.
     pub fn manual(start: Timestamp) -> Clock {
-        Clock(Source::Manual(watch::Sender::new(start.0)))
+        Clock(Source::Manual(Manual { micros: watch::Sender::new(start.0), wall_ahead: AtomicI64::new(0) }))
     }
 
     /// The present moment.
     pub fn now(&self) -> Timestamp {
         match &self.0 {
             Source::System(system) => system.now(),
-            Source::Manual(micros) => Timestamp(*micros.borrow()),
+            Source::Manual(Manual { micros, .. }) => Timestamp(*micros.borrow()),
         }
     }
 
@@ -173,7 +181,16 @@ impl Clock {
             Source::System(_) => {
                 Timestamp(micros(SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()))
             }
-            Source::Manual(micros) => Timestamp(*micros.borrow()),
+            Source::Manual(Manual { micros, wall_ahead }) => {
+                Timestamp(micros.borrow().saturating_add_signed(wall_ahead.load(Ordering::Relaxed)))
+            }
+        }
+    }
+
+    /// Sets the wall clock of a manual clock so far ahead of its time, or behind it; does nothing to the system's.
+    pub fn set_wall(&self, ahead_micros: i64) {
+        if let Source::Manual(Manual { wall_ahead, .. }) = &self.0 {
+            wall_ahead.store(ahead_micros, Ordering::Relaxed);
         }
     }
 
@@ -191,7 +208,7 @@ impl Clock {
     pub fn passed(&self) -> Timestamp {
         match &self.0 {
             Source::System(system) => Timestamp(system.wall_at_start.saturating_add(system.elapsed())),
-            Source::Manual(micros) => Timestamp(*micros.borrow()),
+            Source::Manual(Manual { micros, .. }) => Timestamp(*micros.borrow()),
         }
     }
 
@@ -205,7 +222,7 @@ impl Clock {
 
     /// Moves a manual clock on; does nothing to the system's.
     pub fn advance(&self, by: Duration) {
-        if let Source::Manual(micros) = &self.0 {
+        if let Source::Manual(Manual { micros, .. }) = &self.0 {
             micros.send_modify(|micros| *micros = Timestamp(*micros).after(by).0);
         }
     }
@@ -219,7 +236,7 @@ impl Clock {
                     tokio::time::sleep(at.since(self.now())).await;
                 }
             }
-            Source::Manual(micros) => {
+            Source::Manual(Manual { micros, .. }) => {
                 // The sender is this clock: it is there as long as somebody waits.
                 let _ = micros.subscribe().wait_for(|micros| *micros >= at.0).await;
             }
@@ -287,6 +304,10 @@ mod tests {
         assert_eq!(clock.now(), clock.now());
         clock.advance(Duration::from_secs(2));
         assert_eq!(clock.now(), Timestamp::from_micros(2_000_005));
+        clock.set_wall(-1_000_000);
+        assert_eq!((clock.now().as_micros(), clock.wall().as_micros()), (2_000_005, 1_000_005));
+        clock.set_wall(i64::MIN);
+        assert_eq!((clock.passed().as_micros(), clock.wall().as_micros()), (2_000_005, 0));
     }
 
     #[tokio::test]

@@ -475,6 +475,18 @@ pub const DYNAMODB_BEATS_AT_A_TIME: usize = 32;
 pub const DYNAMODB_POLL_MIN: Duration = Duration::from_millis(100);
 /// Longest.
 pub const DYNAMODB_POLL_MAX: Duration = Duration::from_secs(300);
+/// Calls about unknown hosts that wait to be looked up in a shared table: what comes in a moment, not a backlog.
+pub const LOOKUPS: usize = 256;
+/// Longest wait for such a look-up: a few round trips; then the host is unknown.
+pub const LOOKUP_TIME: Duration = Duration::from_secs(2);
+/// Look-ups at a time: calls about hosts that are nowhere must not take the places of writes.
+pub const LOOKUPS_AT_A_TIME: usize = 16;
+/// Look-ups between two readings of the table in DynamoDB: they cost no more than half a reading of 1,000 hosts does.
+pub const DYNAMODB_LOOKUPS: u64 = 100;
+/// Keys in etcd that are no hosts and are named in the log: enough to see who writes them, and a log is no list.
+pub const ETCD_KEYS_TOLD: usize = 20;
+/// Characters of such a key, and of what is wrong with it, in the log: either may be a megabyte.
+pub const ETCD_KEY_CHARS_TOLD: usize = 200;
 /// Octets of a profile file of AWS: its region is looked for in it.
 pub const AWS_PROFILE_OCTETS: u64 = 1024 * 1024;
 /// Share of a TTL in which a second heartbeat is not passed on to etcd: by so much less than its TTL a host may be

@@ -33,6 +33,7 @@ pub use crate::http::Desk;
 pub use advertise::reachable_addresses;
 pub use ask::answer_of_file;
 pub use desk::desk;
+pub use shared::check_etcd_files;
 pub use zones::check_zones;
 
 /// A server whose sockets are bound.

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::ignored::is_ignored;
 use super::{Failure, print};
 use crate::config::{self, Environment};
-use crate::server::{Desk, Server, check_zones};
+use crate::server::{Desk, Server, check_etcd_files, check_zones};
 use crate::telemetry::{self, Format, Level};
 
 pub(super) const AFTER_HELP: &str = "\
@@ -176,6 +176,7 @@ fn run(loaded: config::Loaded) -> Result<(), Failure> {
         tracing::warn!("{note}");
     }
     zones_hold(&loaded.config)?;
+    files_hold(&loaded.config, false)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(loaded.config.threads)
         .enable_all()
@@ -202,10 +203,16 @@ fn zones_hold(config: &config::Config) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Prints the settings in effect, if the zones hold as well; the notes go to standard error.
+/// So are the files of certificates and passwords.
+fn files_hold(config: &config::Config, unused: bool) -> Result<(), Failure> {
+    check_etcd_files(config, unused).map_err(|error| Failure::Usage(format!("{error:#}")))
+}
+
+/// Prints the settings in effect, if the zones and the files of etcd hold as well; the notes go to standard error.
 pub(super) fn check(flags: &Flags, environment: &Environment) -> Result<(), Failure> {
     let loaded = flags.load(environment)?;
     zones_hold(&loaded.config)?;
+    files_hold(&loaded.config, true)?;
     for note in &loaded.notes {
         super::complain(note, 0);
     }

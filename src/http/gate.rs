@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{MatchedPath, Request};
-use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, Method, Uri};
 use axum::response::Response;
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
@@ -19,6 +19,7 @@ use tower::{Service, ServiceExt as _};
 use super::problem::{self, Kind, Problem};
 use super::{App, envoy, minos, native};
 use crate::limits;
+use crate::registry::Unshown;
 
 /// The route of a request that no pattern matched.
 const NO_ROUTE: &str = "none";
@@ -85,14 +86,8 @@ where
     let uri = request.uri().clone();
     let rule = body_rule(route.as_ref().map(MatchedPath::as_str), request.headers());
     let response = match within_bounds(app, request, rule).await {
-        Ok(_) if shows_rows(route.as_ref()) && !app.registry.snapshot().loaded => {
-            // "None" would be taken for the truth.
-            problem::respond(uri.path(), &Problem::new(Kind::NotReady, "the table is not loaded yet"))
-        }
-        Ok(request) => {
-            let Ok(response) = inner.oneshot(request).await;
-            response
-        }
+        Ok(_) if shows_rows(route.as_ref()) && !app.registry.snapshot().loaded => refused(&uri, &Unshown::NotLoaded),
+        Ok(request) => answered(app, inner, request, is_read(route.as_ref(), &method), &uri).await,
         Err(problem) => problem::respond(uri.path(), &problem),
     };
     let took: Option<Duration> =
@@ -100,6 +95,49 @@ where
     let route = route.as_ref().map_or(NO_ROUTE, MatchedPath::as_str);
     app.metrics.request(route, method.as_str(), response.status().as_u16(), took);
     response
+}
+
+/// The answer of a route. What a read would show may be too old before it is asked, and also once it has waited for a change.
+async fn answered<S>(app: &App, inner: S, request: Request, is_read: bool, uri: &Uri) -> Response
+where
+    S: Service<Request, Response = Response, Error = Infallible>,
+{
+    let unshown = || if is_read { app.registry.unshown(app.registry.now()) } else { None };
+    if let Some(unshown) = unshown() {
+        return refused(uri, &unshown);
+    }
+    let Ok(response) = inner.oneshot(request).await;
+    match unshown() {
+        Some(unshown) => refused(uri, &unshown),
+        None => response,
+    }
+}
+
+/// What a read gets where nothing may be shown.
+fn refused(uri: &Uri, unshown: &Unshown) -> Response {
+    problem::respond(uri.path(), &Problem::new(Kind::NotReady, unshown.to_string()))
+}
+
+/// Whether a request reads the table. That of a gRPC stream looks itself, for its errors are no statuses of HTTP;
+/// `/v1/answer` says what DNS says, and `/v1/export` is how the table is saved where its engine does not come back.
+fn is_read(route: Option<&MatchedPath>, method: &Method) -> bool {
+    const THEY: [&str; 9] = [
+        "/api/v1/namespaces",
+        "/api/v1/{resource}",
+        "/apis/discovery.k8s.io/v1/",
+        "/endpoints",
+        "/microservices",
+        "/v1/digest",
+        "/v1/prometheus/",
+        "/v1/registration/",
+        "/v1/watch",
+    ];
+    let Some(path) = route.map(MatchedPath::as_str) else { return false };
+    match *method {
+        Method::GET | Method::HEAD => shows_rows(route) || THEY.iter().any(|they| path.starts_with(they)),
+        Method::POST => envoy::is_poll(path),
+        _ => false,
+    }
 }
 
 /// Whether a route says what the table has, or that it has nothing.
@@ -200,3 +238,6 @@ async fn read_body(app: &App, body: Body, bound: usize) -> Result<Bytes, Problem
 
 /// The media type of JSON answers.
 pub(super) const JSON: [(axum::http::HeaderName, &str); 1] = [(CONTENT_TYPE, "application/json")];
+
+#[cfg(test)]
+mod tests;

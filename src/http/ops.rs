@@ -13,6 +13,7 @@ use utoipa_axum::routes;
 use super::App;
 use super::gate::JSON;
 use crate::metrics;
+use crate::readiness::Condition;
 
 /// The routes of operation.
 pub(super) fn routes() -> OpenApiRouter<App> {
@@ -31,7 +32,7 @@ async fn live() -> impl IntoResponse {
     (JSON, r#"{"live":true}"#)
 }
 
-/// Says whether the server may be given work: the table is loaded, the sockets are bound, no stop was asked for.
+/// Says whether the server may be given work: the table is loaded and no older than `max_stale`, the sockets are bound, no stop was asked for.
 #[utoipa::path(get, path = "/readyz", tag = "operation", responses(
     (status = 200, description = "Ready; `degraded` says what it has to do without, if there is anything.", content_type = "application/json", body = str, example = json!({"ready": true, "conditions": {"table": null, "dns": null, "http": null, "stopping": null}})),
     (status = 503, description = "Not ready; each condition that does not hold has its reason.", content_type = "application/json", body = str),
@@ -42,6 +43,12 @@ async fn ready(State(app): State<App>) -> impl IntoResponse {
         && let Some((_, reason)) = reasons.last_mut()
     {
         reason.get_or_insert_with(|| "a stop was asked for".into());
+    }
+    // No timer tells when the table gets too old: whoever asks looks.
+    if let Some(unshown) = app.registry.unshown(app.registry.now())
+        && let Some((_, reason)) = reasons.iter_mut().find(|(condition, _)| *condition == Condition::Table)
+    {
+        reason.get_or_insert_with(|| unshown.to_string());
     }
     let ready = reasons.iter().all(|(_, reason)| reason.is_none());
     let conditions: serde_json::Map<String, serde_json::Value> =

@@ -39,7 +39,7 @@ pub enum Kind {
     BrokenZones,
     /// A bound of the table or of the server is reached.
     TooMany,
-    /// The table is not loaded yet, or the server is stopping.
+    /// The table is not loaded yet, or too old to be shown, or the server is stopping.
     NotReady,
     /// The store cannot be written.
     StoreUnavailable,
@@ -100,7 +100,7 @@ impl Kind {
             Kind::LargeHeaders => "The headers are too large",
             Kind::BrokenZones => "The zone files do not hold",
             Kind::TooMany => "A bound is reached",
-            Kind::NotReady => "The server takes no writes now",
+            Kind::NotReady => "The server is not ready",
             Kind::StoreUnavailable => "The store cannot be written",
             Kind::StoreFull => "The store is full",
         }
@@ -318,6 +318,14 @@ impl From<SubmitError> for Problem {
 
 /// A problem in the form of the dialect that a path belongs to.
 pub(super) fn respond(path: &str, problem: &Problem) -> Response {
+    let mut response = in_words_of(path, problem);
+    if problem.kind == Kind::NotReady {
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    }
+    response
+}
+
+fn in_words_of(path: &str, problem: &Problem) -> Response {
     if lyft::owns(path) {
         lyft::problem(problem)
     } else if consul::owns(path) {

@@ -21,8 +21,10 @@ mod brake;
 mod duty;
 mod expiry;
 mod follow;
+mod lookup;
 mod reload;
 mod shared;
+mod unshown;
 mod wait;
 
 use std::sync::Arc;
@@ -42,7 +44,9 @@ use crate::zone::Zones;
 
 pub use duty::Duty;
 pub use follow::Follower;
+pub use lookup::{Lookup, Lookups};
 pub use shared::{Decided, Proposal, Released, Renewal, Requests, Verdict, Word};
+pub use unshown::Unshown;
 pub use wait::Topic;
 
 use shared::Shared;
@@ -151,6 +155,7 @@ pub struct Registry {
     published: watch::Sender<Revision>,
     waiting: Waiting,
     shared: Shared,
+    seekers: lookup::Seekers,
     earlier_deadline: Notify,
     clock: Arc<Clock>,
     durability: Durability,
@@ -182,6 +187,7 @@ impl Registry {
             published: watch::Sender::new(Revision::default()),
             waiting: Waiting::default(),
             shared: Shared::default(),
+            seekers: lookup::Seekers::default(),
             earlier_deadline: Notify::new(),
             clock,
             durability,

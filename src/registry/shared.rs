@@ -16,7 +16,7 @@ use tokio::sync::{Notify, mpsc, oneshot, watch};
 use super::{CommitError, Core, Durability, Duty, RETRY, Registry, SubmitError, is_earlier};
 use crate::clock::Timestamp;
 use crate::limits;
-use crate::table::{Applied, Cause, Change, Event, Gone, Host, HostKey, Hosts, Late, Revision, ServiceName};
+use crate::table::{Applied, Cause, Change, Event, Gone, Host, HostKey, Hosts, Late, Rejection, Revision, ServiceName};
 
 /// How often an event is worked out anew on what others wrote before its writer is told that they are in the way.
 const CONFLICTS: usize = 24;
@@ -365,12 +365,18 @@ impl Registry {
     ) -> Result<Vec<Applied>, E> {
         let end = self.clock.passed().after(limits::SHARED_WRITE_TIME);
         let mut conflicts = 0;
+        let mut sought = HashSet::new();
         while conflicts < CONFLICTS && self.clock.passed() < end {
             let freed = self.shared.freed.notified();
             tokio::pin!(freed);
             // From here on no turn that ends is missed.
             freed.as_mut().enable();
-            let plan = self.plan(&mut decide)?;
+            let plan = match self.plan(&mut decide)? {
+                Ok(plan) => plan,
+                // Another server may have registered it since we heard of the table last.
+                Err(Rejection::UnknownHost(key)) if sought.insert(key.clone()) && self.learn(&key).await => continue,
+                Err(rejection) => return Err(SubmitError::Rejected(rejection).into()),
+            };
             let Some(_turn) = Turn::take(&self.shared, &plan.changes) else {
                 // Another write of this server to one of the rows is under way: what it makes of it is to be built upon.
                 let _ = tokio::time::timeout(limits::SHARED_WRITE_TIME, freed).await;
@@ -399,14 +405,14 @@ impl Registry {
     fn plan<E: From<SubmitError>>(
         &self,
         decide: &mut impl FnMut(&Hosts, Timestamp) -> Result<Vec<Event>, E>,
-    ) -> Result<Plan, E> {
+    ) -> Result<Result<Plan, Rejection>, E> {
         let mut core = self.core.lock();
         if !core.loaded || core.closed {
             return Err(SubmitError::NotLoaded.into());
         }
         let now = self.clock.now();
         let events = decide(core.table.hosts(), now)?;
-        Ok(core.dry_run(events, now).map_err(SubmitError::Rejected)?)
+        Ok(core.dry_run(events, now))
     }
 
     /// Sends a proposal; `None` where there is nothing to wait for. While the engine is away heartbeats are handed to it
@@ -565,7 +571,7 @@ impl Word {
 
 impl Core {
     /// What events would do, all of them or none; the table is as it was.
-    fn dry_run(&mut self, events: Vec<Event>, now: Timestamp) -> Result<Plan, crate::table::Rejection> {
+    fn dry_run(&mut self, events: Vec<Event>, now: Timestamp) -> Result<Plan, Rejection> {
         let (hosts, revision) = (self.table.hosts().clone(), self.table.revision());
         self.table.rehearse(true);
         let mut plan = Plan { applied: Vec::with_capacity(events.len()), changes: Vec::new(), renewals: Vec::new() };

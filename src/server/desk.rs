@@ -64,11 +64,11 @@ impl Desk for ServerDesk {
     }
 
     fn answer(&self, name: &str, qtype: &str) -> Result<AnswerView, Invalid> {
-        let snapshot = self.registry.snapshot_arc();
+        let (snapshot, now) = (self.registry.snapshot_arc(), self.registry.now());
         let world = ask::World {
             zones: &snapshot.zones,
-            loaded: snapshot.loaded,
-            now: self.registry.now(),
+            loaded: self.registry.unshown(now).is_none(),
+            now,
             udp_octets: self.settings.udp_octets,
             // Other orders each time, as DNS gives them.
             seed: self.seed.fetch_add(1, Ordering::Relaxed),

@@ -35,6 +35,14 @@ pub(super) struct Parts<'a> {
 /// An engine, and what is counted of it.
 type Running = (Box<dyn Collector>, Pin<Box<dyn Future<Output = ()> + Send>>);
 
+/// Whether the files can be used that the settings of etcd name; `unused` looks at them also where another store is chosen.
+pub fn check_etcd_files(config: &Config, unused: bool) -> Result<()> {
+    if !unused && config.store.kind != Kind::Etcd {
+        return Ok(());
+    }
+    etcd::check_files(&config.store.etcd).map_err(|error| anyhow!(error))
+}
+
 /// Reads the table from its engine, however long that takes, and starts it.
 pub(super) async fn load(
     parts: &Parts<'_>,

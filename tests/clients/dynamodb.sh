@@ -183,6 +183,52 @@ count_of() {
     curl -s "$other/v1/hosts/$1" | jq '[.hosts[] | select(.id | startswith("x"))] | length'
 }
 
+# Between two readings: a call about a host that the other server registered just now.
+unheard() {
+    local number
+    stop_both
+    start_both ROLLCALL_DYNAMODB_POLL=60s
+    for number in 1 2 3 4; do
+        form "$other/v1/hosts/unheard/n$number" -X PUT -d '{"address":"10.0.8.1","port":80,"ttl":"60s"}' >/dev/null
+        check_in "$other" unheard "10.0.8.$number" 80 >/dev/null
+    done
+    same "the first has not heard of them" "" "$(listed "$http" unheard)"
+    same "a heartbeat finds its host" 200 "$(form "$http/v1/hosts/unheard/n1/renew" -X POST)"
+    same "so does a drain" 200 "$(form "$http/v1/hosts/unheard/n2/drain" -X PUT -d '{"enable":true}')"
+    same "a weight" 200 "$(form "$http/v1/hosts/unheard/n3/weight" -X PUT -d '{"weight":3}')"
+    same "a deregistration" 204 "$(form "$http/v1/hosts/unheard/n4" -X DELETE)"
+    same "a heartbeat of a host of Lyft's API by the native one" 200 "$(form "$http/v1/hosts/unheard/10.0.8.1/renew" -X POST)"
+    same "Lyft's weight" 204 "$(form "$http/v1/loadbalancing/unheard/10.0.8.2" -d load_balancing_weight=5)"
+    same "Lyft's deregistration" 200 "$(form "$http/v1/registration/unheard/10.0.8.3" -X DELETE)"
+    same "a host that is nowhere" 404 "$(form "$http/v1/hosts/unheard/nobody/renew" -X POST)"
+    same "what was looked up is there, the rest is heard of later" "n1 n2 n3" \
+        "$(curl -s "$http/v1/hosts/unheard" | jq -r '[.hosts[] | select(.origin == "native") | .id] | join(" ")')"
+    same "what left is out of the table" "10.0.8.1 10.0.8.2 10.0.8.4" "$(in_table unheard)"
+    # One after the other, so that the bound is that of a reading, and all at once.
+    for number in $(seq 300); do
+        form "$http/v1/hosts/unheard/x$number/renew?origin=native" -X POST >/dev/null
+    done
+    seq 200 | xargs -P 50 -I{} curl -s -o /dev/null -X POST "$http/v1/hosts/unheard/y{}/renew"
+    same "many calls about hosts that are nowhere are no storm" yes \
+        "$([ "$(curl -s "$http/metrics" | sed -n 's/^rollcall_dynamodb_lookups_total //p')" -le 200 ] && echo yes)"
+}
+
+# The table is deleted: that is said, also where it could not be reached before, and it is used again when it is there.
+no_table() {
+    stop_both
+    start_both
+    check_in "$http" lost 10.0.9.1 80 >/dev/null
+    stop_engine
+    eventually "the engine is gone" 10 refused reason
+    start_engine moto
+    eventually "it is back, and has no table" 15 "has no table hosts" reason
+    same "names are answered" 10.0.9.1 "$(addresses lost)"
+}
+
+reason() {
+    curl -s "$http/readyz" | jq -r '.degraded // ""' | grep -oE 'has no table hosts|refused' | head -n 1
+}
+
 # Leases: of hosts that beat here, there, and nowhere.
 leases() {
     local _
@@ -308,9 +354,11 @@ try() {
     moto)
         both_write
         together
+        unheard
         leases
         braked
         away
+        no_table
         ;;
     dynalite)
         stop_both

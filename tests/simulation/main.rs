@@ -7,6 +7,7 @@ mod brake;
 mod cases;
 mod dice;
 mod hall;
+mod jumps;
 mod model;
 mod names;
 mod orders;
@@ -52,4 +53,11 @@ fn the_brake_keeps_what_it_promises() {
     let kept = std::cell::Cell::new(0);
     for_seeds("the_brake", 60, |seed, steps| kept.set(kept.get() + brake::history(seed, steps)));
     assert!(kept.get() > 0 || number("ROLLCALL_SEED").is_some(), "nothing was ever kept");
+}
+
+#[test]
+fn clock_jumps_change_nothing() {
+    let ended = std::cell::Cell::new(0);
+    for_seeds("clock_jumps", 4, |seed, steps| ended.set(ended.get() + jumps::history(seed, steps)));
+    assert!(ended.get() > 0 || number("ROLLCALL_SEED").is_some(), "no lease ever ended");
 }

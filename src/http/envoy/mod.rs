@@ -64,6 +64,11 @@ pub(super) fn body_rule(route: Option<&str>, headers: &HeaderMap) -> Option<Body
     }
 }
 
+/// Whether a route is the poll, which is no GET and reads all the same.
+pub(super) fn is_poll(route: &str) -> bool {
+    route == POLL
+}
+
 /// The answer to a call of gRPC that no route has; `None` for what is no such call.
 pub(super) fn unknown_call(headers: &HeaderMap) -> Option<Response> {
     grpc::is_call(headers).then(|| grpc::Status::new(grpc::Code::Unimplemented, "no such method").into_response())

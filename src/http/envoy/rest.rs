@@ -28,16 +28,12 @@ use crate::metrics::Discovery;
         (status = 400, description = "The body is no discovery request, or asks for resources of another type.", body = Document, content_type = "application/problem+json"),
         (status = 413, description = "The body has more than 524288 octets.", body = Document, content_type = "application/problem+json"),
         (status = 429, description = "The services have too many hosts for one answer, or too much waits to be read by others.", body = Document, content_type = "application/problem+json"),
-        (status = 503, description = "The table is not loaded yet.", body = Document, content_type = "application/problem+json"),
+        (status = 503, description = "The table is not loaded yet, or older than `max_stale`.", body = Document, content_type = "application/problem+json"),
     ))]
 pub(super) async fn endpoints(State(app): State<App>, body: Bytes) -> Result<Response, Problem> {
     let request = read(&body)?;
     check(&request)?;
     let snapshot = app.registry.snapshot_arc();
-    if !snapshot.loaded {
-        // Empty lists would take the hosts from clusters that have some.
-        return Err(Problem::new(Kind::NotReady, "the table is not loaded yet"));
-    }
     let resources = distinct(&request.resource_names, &snapshot)
         .map_err(|too_many| Problem::new(Kind::TooMany, too_many.to_string()))?;
     drop(snapshot);

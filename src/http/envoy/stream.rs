@@ -73,10 +73,8 @@ async fn fetched(app: &App, messages: &mut Messages) -> Result<Parts, Status> {
     let first = tokio::time::timeout(limits::HTTP_BODY_TIME, messages.next::<DiscoveryRequest>()).await;
     let request = first.map_err(|_| missing())??.ok_or_else(missing)?;
     check(&request)?;
+    check_shown(app)?;
     let snapshot = app.registry.snapshot_arc();
-    if !snapshot.loaded {
-        return Err(not_loaded());
-    }
     let resources = distinct(&request.resource_names, &snapshot)
         .map_err(|too_many| Status::new(Code::ResourceExhausted, too_many.to_string()))?;
     drop(snapshot);
@@ -104,8 +102,10 @@ fn check(request: &DiscoveryRequest) -> Result<(), Status> {
     Ok(())
 }
 
-fn not_loaded() -> Status {
-    Status::new(Code::Unavailable, "the table is not loaded yet")
+/// Envoy keeps the hosts that it has where it is refused.
+fn check_shown(app: &App) -> Result<(), Status> {
+    let unshown = app.registry.unshown(app.registry.now());
+    unshown.map_or(Ok(()), |unshown| Err(Status::new(Code::Unavailable, unshown.to_string())))
 }
 
 type Wait = Pin<Box<dyn Future<Output = String> + Send>>;
@@ -183,13 +183,8 @@ impl Watch {
     }
 
     async fn answer_of_what_is_due(&mut self) -> Result<Option<Answer>, Status> {
-        let due = {
-            let snapshot = self.app.registry.snapshot();
-            if !snapshot.loaded {
-                return Err(not_loaded());
-            }
-            self.session.due(&snapshot)
-        };
+        check_shown(&self.app)?;
+        let due = self.session.due(&self.app.registry.snapshot());
         if due.is_empty() {
             return Ok(None);
         }

@@ -35,7 +35,7 @@ pub(super) fn list(request: Request<'_>) -> Result<Response, Status> {
     let form = Form::of(request.headers)?;
     let options = Options::parse(request.query)?;
     let Request { app, resource, namespace, .. } = request;
-    let snapshot = loaded(&app)?;
+    let snapshot = app.registry.snapshot_arc();
     let wanted = Wanted { resource, namespace, selector: options.selector.clone() };
     if options.watch {
         return watch::start(app, snapshot, wanted, form, &options);
@@ -57,7 +57,7 @@ pub(super) fn object(request: Request<'_>, name: &str) -> Result<Response, Statu
     let form = Form::of(request.headers)?;
     let options = Options::parse(request.query)?;
     let Request { app, resource, namespace, .. } = request;
-    let snapshot = loaded(&app)?;
+    let snapshot = app.registry.snapshot_arc();
     let facts = Facts::now(&app, &snapshot);
     let wanted = Wanted { resource, namespace, selector: Selector::default() };
     let found = find(&snapshot, &wanted, name, facts).ok_or_else(|| Status::no_object(resource, name))?;
@@ -107,12 +107,6 @@ fn find<'a>(snapshot: &'a Snapshot, wanted: &Wanted, name: &'a str, facts: Facts
         }
     };
     Some(object)
-}
-
-/// What is published; nothing may be denied before the table is read.
-fn loaded(app: &App) -> Result<Arc<Snapshot>, Status> {
-    let snapshot = app.registry.snapshot_arc();
-    if snapshot.loaded { Ok(snapshot) } else { Err(Status::not_loaded()) }
 }
 
 /// A list is as of now, which is no older than whatever was asked for.

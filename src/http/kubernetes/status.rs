@@ -159,10 +159,9 @@ impl Status {
         Status::new(StatusCode::TOO_MANY_REQUESTS, "TooManyRequests", message).with(details)
     }
 
-    /// 503: the table is not read from its store yet, so nothing may be denied.
-    pub(super) fn not_loaded() -> Status {
+    /// 503: the table is not read from its store yet, or too old, so nothing may be denied.
+    fn not_ready(message: &str) -> Status {
         let details = Details { retry_after_seconds: Some(1), ..Details::default() };
-        let message = "the table is not loaded yet";
         Status::new(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable", message).with(details)
     }
 
@@ -170,6 +169,9 @@ impl Status {
     pub(super) fn of_problem(problem: &Problem) -> Status {
         if problem.kind() == Kind::UnknownPath {
             return Status::no_path();
+        }
+        if problem.kind() == Kind::NotReady {
+            return Status::not_ready(problem.detail());
         }
         let status = problem.kind().status();
         let reason = match status {

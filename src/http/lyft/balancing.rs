@@ -97,6 +97,10 @@ async fn one(
     let (service, ip) = host_of(path)?;
     let weight = read_weight(request).await?;
     let key = key_of(&service, &ip).ok_or(Failure::NoSuchHost)?;
+    if app.registry.snapshot().hosts.get(&key).is_none() {
+        // Another server may have registered it just now.
+        app.registry.learn(&key).await;
+    }
     let decide = |hosts: &Hosts, now: Timestamp| {
         let host = hosts.get(&key).filter(|host| host.lease.is_live(now));
         let host = host.ok_or_else(|| SubmitError::Rejected(Rejection::UnknownHost(key.clone())))?;

@@ -16,7 +16,7 @@ use super::reply::{self, Failure};
 use super::{address, counted, host_of, service_of};
 use crate::http::{App, client};
 use crate::metrics::Operation;
-use crate::registry::{Snapshot, SubmitError};
+use crate::registry::SubmitError;
 use crate::table::{Dialect, Event, Host, HostId, HostKey, Hosts, Place, Rejection, ServiceName};
 use crate::zone;
 
@@ -129,7 +129,7 @@ fn unnamable_newcomer(hosts: &Hosts, service: &str) -> Option<String> {
     params(("service" = String, Path, description = "Any text without a slash")),
     responses(
         (status = 200, description = "The hosts", body = ServiceList),
-        (status = 503, description = "The table is not loaded yet")
+        (status = 503, description = "The table is not loaded yet, or older than `max_stale`")
     )
 )]
 pub(super) async fn list(
@@ -137,7 +137,7 @@ pub(super) async fn list(
     path: Result<Path<String>, PathRejection>,
 ) -> Result<Response, Failure> {
     let service = service_of(path)?;
-    let snapshot = loaded(&app)?;
+    let snapshot = app.registry.snapshot_arc();
     let now = app.registry.now();
     // To this API names differ by their capitals; to the others, as to DNS, they do not.
     let is_meant = |host: &&Host| host.dialect != Dialect::Lyft || host.service.as_str() == service;
@@ -154,7 +154,7 @@ pub(super) async fn list(
     params(("service_repo_name" = String, Path, description = "The name that the hosts registered with")),
     responses(
         (status = 200, description = "The hosts", body = RepoList),
-        (status = 503, description = "The table is not loaded yet")
+        (status = 503, description = "The table is not loaded yet, or older than `max_stale`")
     )
 )]
 pub(super) async fn list_repo(
@@ -162,7 +162,7 @@ pub(super) async fn list_repo(
     path: Result<Path<String>, PathRejection>,
 ) -> Result<Response, Failure> {
     let service_repo_name = service_of(path)?;
-    let snapshot = loaded(&app)?;
+    let snapshot = app.registry.snapshot_arc();
     let now = app.registry.now();
     let mut hosts: Vec<&Arc<Host>> = match Place::parse("service_repo_name", &service_repo_name) {
         Ok(repo) => snapshot.hosts.of_repo(&repo).collect(),
@@ -235,12 +235,6 @@ async fn leave(app: &App, service: &str, ip: &str) -> Result<Response, Failure> 
         Err(SubmitError::Rejected(Rejection::UnknownHost(_))) => Err(Failure::Silent("no such host")),
         Err(refused) => Err(refused.into()),
     }
-}
-
-/// What is published, once it is the whole table: an empty list would make clients drop every host.
-fn loaded(app: &App) -> Result<Arc<Snapshot>, Failure> {
-    let snapshot = app.registry.snapshot_arc();
-    if snapshot.loaded { Ok(snapshot) } else { Err(SubmitError::NotLoaded.into()) }
 }
 
 /// The address of the client, if `auto_ip` may register it.

@@ -15,7 +15,7 @@ use crate::clock::Timestamp;
 use crate::http::App;
 use crate::http::gate::JSON;
 use crate::http::pieces::Pieces;
-use crate::registry::{Snapshot, SubmitError};
+use crate::registry::Snapshot;
 use crate::table::{Dialect, Host, Namespace, Protocol, ServiceName};
 
 /// A host with its endpoints.
@@ -86,13 +86,13 @@ fn place_of(host: &Host) -> Option<(String, u16)> {
         (status = 200, description = "A host that DNS answers with, another each time", body = Shown),
         (status = 400, description = "A parameter is missing, or the path has a part in braces"),
         (status = 404, description = "No host has such an endpoint"),
-        (status = 503, description = "Hosts have it, and none of them is in the answers; or the table is not loaded yet")
+        (status = 503, description = "Hosts have it, and none of them is in the answers; or the table is not loaded yet, or older than `max_stale`")
     )
 )]
 #[allow(clippy::unused_async, reason = "a handler")]
 pub(super) async fn find(State(app): State<App>, uri: Uri) -> Result<Response, Failure> {
     let (verb, path) = parameters(&uri)?;
-    let snapshot = loaded(&app)?;
+    let snapshot = app.registry.snapshot_arc();
     let now = app.registry.now();
     let chosen = app.endpoints.look(&app.registry, &snapshot, |tree| choose(tree, &verb, &path, &snapshot, now));
     let host = match chosen {
@@ -115,12 +115,12 @@ pub(super) async fn find(State(app): State<App>, uri: Uri) -> Result<Response, F
     tag = "minos",
     responses(
         (status = 200, description = "The hosts, by name", body = Vec<Shown>),
-        (status = 503, description = "The table is not loaded yet")
+        (status = 503, description = "The table is not loaded yet, or older than `max_stale`")
     )
 )]
 #[allow(clippy::unused_async, reason = "a handler")]
 pub(super) async fn list(State(app): State<App>, RawQuery(_): RawQuery) -> Result<Response, Failure> {
-    let snapshot = loaded(&app)?;
+    let snapshot = app.registry.snapshot_arc();
     let now = app.registry.now();
     let shown = |host: &&Arc<Host>| host.lease.is_live(now) && place_of(host).is_some();
     let hosts: Vec<Arc<Host>> = snapshot.hosts.iter().filter(shown).cloned().collect();
@@ -131,12 +131,6 @@ pub(super) async fn list(State(app): State<App>, RawQuery(_): RawQuery) -> Resul
         }
     });
     Ok((JSON, list.into_body()).into_response())
-}
-
-/// What is published, once it is the whole table: an empty answer would make clients drop every host.
-fn loaded(app: &App) -> Result<Arc<Snapshot>, Failure> {
-    let snapshot = app.registry.snapshot_arc();
-    if snapshot.loaded { Ok(snapshot) } else { Err(SubmitError::NotLoaded.into()) }
 }
 
 fn parameters(uri: &Uri) -> Result<(String, String), Failure> {

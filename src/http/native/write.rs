@@ -16,7 +16,7 @@ use crate::http::App;
 use crate::http::gate::JSON;
 use crate::http::problem::{Document, Kind, Problem};
 use crate::metrics::{Operation, Outcome};
-use crate::table::{Applied, Dialect, Event, Host, HostKey, Hosts, Target};
+use crate::table::{Applied, Dialect, Event, Host, HostId, HostKey, Hosts, ServiceName, Target};
 use crate::zone::Name;
 
 /// Service and id of a path, decoded.
@@ -196,6 +196,7 @@ async fn change<E: Fn(HostKey) -> Event>(
     let result = async {
         let origin = Query::parse(query, &["origin"])?.origin;
         let event = read()?;
+        learn(app, operation, named, origin).await;
         let applied = app.registry.submit_with(|hosts, now| -> Result<_, Problem> {
             let host = match operation {
                 Operation::Deregister => find_to_remove(hosts, named, origin)?,
@@ -215,6 +216,29 @@ async fn change<E: Fn(HostKey) -> Event>(
     let result = result.await;
     count(app, dialect, operation, &result);
     answer(app, result)
+}
+
+/// Has a host looked up that is not known here, where the table is one that tells late of what other servers write.
+async fn learn(app: &App, operation: Operation, named: &Named, origin: Option<Dialect>) {
+    let dialects = match (origin, operation) {
+        (Some(origin), _) => vec![origin],
+        (None, Operation::Deregister) => vec![Dialect::Native],
+        (None, Operation::Register | Operation::Renew | Operation::Health | Operation::Drain | Operation::Weight) => {
+            // What other programs write into etcd is told at once.
+            Dialect::ALL.into_iter().filter(|dialect| *dialect != Dialect::Etcd).collect()
+        }
+    };
+    let Named { service, id } = named;
+    let is_known = |dialect: &Dialect| app.registry.snapshot().hosts.find(service, *dialect, id).is_some();
+    if dialects.iter().any(is_known) {
+        return;
+    }
+    let (Ok(service), Ok(id)) = (ServiceName::parse("service", service), HostId::parse("id", id)) else { return };
+    for dialect in dialects {
+        if app.registry.learn(&HostKey { service: service.clone(), dialect, id: id.clone() }).await {
+            return;
+        }
+    }
 }
 
 /// The host that a call speaks of: that of `origin`, else the native one, else the only other one of the id.

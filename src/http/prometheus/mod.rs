@@ -21,7 +21,7 @@ use utoipa_axum::routes;
 use super::App;
 use super::gate::JSON;
 use super::native::Query;
-use super::problem::{Document, Kind, Problem};
+use super::problem::{Document, Problem};
 use group::GroupView;
 
 /// The routes of the dialect.
@@ -43,15 +43,12 @@ pub(super) fn routes() -> OpenApiRouter<App> {
     responses(
         (status = 200, description = "The targets.", body = Vec<GroupView>),
         (status = 400, description = "A parameter is unknown or breaks a rule.", body = Document, content_type = "application/problem+json"),
-        (status = 503, description = "The table is not loaded yet: Prometheus keeps the targets that it has.", body = Document, content_type = "application/problem+json"),
+        (status = 503, description = "The table is not loaded yet, or older than `max_stale`: Prometheus keeps the targets that it has.", body = Document, content_type = "application/problem+json"),
     ))]
 #[allow(clippy::unused_async, reason = "a handler")]
 async fn targets(State(app): State<App>, RawQuery(query): RawQuery) -> Result<Response, Problem> {
     let query = Query::parse(query.as_deref(), &["service", "passing", "tag", "namespace"])?;
     let (snapshot, now) = (app.registry.snapshot_arc(), app.registry.now());
-    if !snapshot.loaded {
-        return Err(Problem::new(Kind::NotReady, "the table is not loaded yet"));
-    }
     let wanted = |host: &&Arc<crate::table::Host>| host.lease.is_live(now) && query.filter.takes(host);
     let hosts: Vec<_> = match &query.service {
         Some(service) => {

@@ -1,7 +1,7 @@
 //! The engine of the table: what its tasks share, and the one that waits for all others.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -35,6 +35,8 @@ pub(super) struct Engine {
     pub(super) adapt: Adapt,
     /// Places for requests under way.
     pub(super) places: Arc<Semaphore>,
+    /// Items that may still be looked up before the next reading.
+    pub(super) lookups_left: AtomicU64,
     /// Tells the reader that the engine seems to be away.
     look: Notify,
 }
@@ -61,6 +63,7 @@ impl Engine {
             stats,
             adapt,
             places: Arc::new(Semaphore::new(limits::DYNAMODB_AT_A_TIME)),
+            lookups_left: AtomicU64::new(limits::DYNAMODB_LOOKUPS),
             look: Notify::new(),
         }
     }
@@ -69,6 +72,7 @@ impl Engine {
     pub(super) async fn run(self: Arc<Self>, mut requests: Requests, shutdown: CancellationToken) {
         let mut running = JoinSet::new();
         let mut reader = tokio::spawn(Arc::clone(&self).read_on());
+        let seeker = self.registry.lookups().map(|lookups| tokio::spawn(Arc::clone(&self).seek(lookups)));
         loop {
             tokio::select! {
                 biased;
@@ -88,6 +92,7 @@ impl Engine {
             }
         }
         reader.abort();
+        seeker.inspect(|seeker| seeker.abort());
         while let Ok(proposal) = requests.try_recv() {
             proposal.settle(Verdict::Refused(CommitError::Unavailable("the server is stopping".into())));
         }
@@ -158,13 +163,19 @@ impl Engine {
 
     /// Says that DynamoDB cannot be reached: leases stand still from now on.
     pub(super) fn go_away(&self, trouble: &Trouble) {
-        let reason = trouble.to_string();
+        let reason = match trouble {
+            Trouble::NoTable => format!("DynamoDB has no table {}", self.settings.table),
+            _ => trouble.to_string(),
+        };
         if self.registry.away().is_none() {
             tracing::error!(reason, "the table is answered from memory, and takes no writes");
             self.stats.away.store(1, Ordering::Relaxed);
             self.registry.set_away(Some(&reason));
             self.registry.keep_leases(true);
             self.look.notify_one();
+        } else if self.registry.away().as_deref() != Some(reason.as_str()) {
+            tracing::debug!(reason, "it is still so, and for another reason");
+            self.registry.set_away(Some(&reason));
         }
     }
 

@@ -4,7 +4,6 @@ use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::check_in;
 use super::client::Trouble;
 use super::engine::Engine;
 use super::item::{BEAT, Item};
@@ -14,6 +13,7 @@ use super::seen::{Items, News, Seen};
 use super::settings::Settings;
 use super::stats::Stats;
 use crate::clock::Timestamp;
+use crate::limits;
 use crate::registry::Word;
 use crate::table::{Dialect, Gone, Host, HostKey, Invalid, Lease, Revision};
 
@@ -110,6 +110,7 @@ impl Engine {
         let took = self.registry.now().since(start).as_micros();
         self.stats.scan_micros.store(u64::try_from(took).unwrap_or(u64::MAX), Ordering::Relaxed);
         Stats::count(&self.stats.scans);
+        self.lookups_left.store(limits::DYNAMODB_LOOKUPS, Ordering::Relaxed);
         for key in left.mended {
             self.mend(&key).await;
         }
@@ -206,6 +207,8 @@ impl Engine {
             (News::Beat | News::Row, known) => match host(item, key, known, &seen, &self.settings, now) {
                 Found::Host(host) => {
                     seen.is_host = true;
+                    let beats = known.is_some_and(|(_, known)| known.check_in != seen.check_in);
+                    seen.beaten = beats.then_some(now);
                     let host = (self.adapt)(*host).map(Box::new);
                     told.words.extend(host.map(|host| Word::Put { host, at: Revision::default() }));
                 }
@@ -219,7 +222,7 @@ impl Engine {
         items.put(key.clone(), seen);
     }
 
-    fn take_missed(&self, found: &HashSet<HostKey>, began: u64) {
+    pub(super) fn take_missed(&self, found: &HashSet<HostKey>, began: u64) {
         let mut items = self.items.lock();
         let gone = items.missed(found, began).into_iter().map(|key| {
             let why = self.why_gone(&key, items.get(&key));
@@ -232,18 +235,26 @@ impl Engine {
         }
     }
 
-    /// Nothing says why an item is gone: one whose last heartbeat is a lease ago lapsed, as whoever deleted it saw. Of one
-    /// that the brake keeps here, somebody wanted it gone who knew that.
+    /// Why an item is gone that is known.
     pub(super) fn why_gone(&self, key: &HostKey, seen: Option<&Seen>) -> Gone {
-        let snapshot = self.registry.snapshot();
-        if snapshot.hosts.get(key).is_some_and(|host| host.lease.is_held()) {
+        let (snapshot, now) = (self.registry.snapshot(), self.registry.now());
+        let host = snapshot.hosts.get(key);
+        if host.is_some_and(|host| host.lease.is_held()) {
+            // Whoever deletes what the brake keeps wants it gone.
             return Gone::Ended;
         }
-        let ttl = snapshot.hosts.get(key).and_then(|host| host.lease.ttl());
-        let last = seen.and_then(|seen| check_in::read(seen.check_in.as_deref()?));
-        match (ttl, last) {
-            (Some(ttl), Some(last)) if self.registry.clock().wall().since(last) >= ttl => Gone::Lapsed,
-            _ => Gone::Deregistered,
-        }
+        let ttl = host.and_then(|host| host.lease.ttl());
+        // One of before the start was seen then.
+        let last = seen.and_then(|seen| seen.beaten).or_else(|| host.map(|host| host.lease.renewed()));
+        why_gone(ttl, last, self.settings.poll, now)
+    }
+}
+
+/// Nothing says why an item is gone: one in which no heartbeat was seen for a lease lapsed, as whoever deleted it saw. What
+/// we saw is up to a reading old, and no clock of others is asked how old.
+pub(super) fn why_gone(ttl: Option<Duration>, last: Option<Timestamp>, poll: Duration, now: Timestamp) -> Gone {
+    match (ttl, last) {
+        (Some(ttl), Some(last)) if now.since(last) >= ttl.saturating_sub(poll).max(ttl / 2) => Gone::Lapsed,
+        _ => Gone::Deregistered,
     }
 }

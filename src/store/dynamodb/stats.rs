@@ -16,6 +16,7 @@ pub struct Stats {
     pub(super) scan_micros: AtomicU64,
     pub(super) writes: AtomicU64,
     pub(super) beats: AtomicU64,
+    pub(super) lookups: AtomicU64,
     pub(super) conflicts: AtomicU64,
     pub(super) throttled: AtomicU64,
     pub(super) away: AtomicU64,
@@ -41,6 +42,7 @@ impl Collector for StatsCollector {
             ("dynamodb_scans", "Complete readings of the table", load(&stats.scans)),
             ("dynamodb_writes", "Requests that were written to DynamoDB, or tried to be", load(&stats.writes)),
             ("dynamodb_heartbeats", "Heartbeats written to DynamoDB", load(&stats.beats)),
+            ("dynamodb_lookups", "Items that were read for calls about unknown hosts", load(&stats.lookups)),
             ("dynamodb_conflicts", "Writes that were worked out anew as others wrote first", load(&stats.conflicts)),
             ("dynamodb_throttled", "Calls that DynamoDB had no capacity for", load(&stats.throttled)),
         ];

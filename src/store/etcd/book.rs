@@ -5,12 +5,14 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use super::foreign::{self, Foreign, SERVICES};
 use super::keys::{Key, Keys};
 use super::settings::Settings;
+use super::strays::Stray;
 use super::wire::{KeyValue, Octets, WatchEvent};
 use super::write;
 use crate::clock::Timestamp;
+use crate::limits;
 use crate::registry::{Released, Word};
 use crate::store::record;
-use crate::table::{Gone, Host, HostKey, Revision};
+use crate::table::{Dialect, Gone, Host, HostKey, Revision};
 
 /// Revisions of the table for each of etcd's: a transaction has as many changes at most, with what follows from them.
 const REVISIONS: u64 = 1 << 16;
@@ -94,6 +96,12 @@ pub(super) struct Book {
     places: HashMap<HostKey, Octets>,
     /// Keys whose values are no rows or hosts, and their revisions.
     unreadable: HashMap<Octets, i64>,
+    /// Those of them that the log has named.
+    named: HashSet<Octets>,
+    /// What may still be shown of hosts that are gone.
+    strays: Vec<Stray>,
+    /// The revision at which our own keys were last read whole.
+    listed: i64,
 }
 
 impl Book {
@@ -108,6 +116,9 @@ impl Book {
             foreign: HashMap::new(),
             places: HashMap::new(),
             unreadable: HashMap::new(),
+            named: HashSet::new(),
+            strays: Vec::new(),
+            listed: 0,
         }
     }
 
@@ -189,6 +200,40 @@ impl Book {
         self.unreadable.len()
     }
 
+    /// What may still be shown of hosts that are gone, since it was last asked for.
+    pub(super) fn take_strays(&mut self) -> Vec<Stray> {
+        std::mem::take(&mut self.strays)
+    }
+
+    /// Notes what is shown without a row. A row is written together with its key there: one of before our own keys were
+    /// read has its row in them, or has none.
+    fn note_strays(&mut self, list: &[KeyValue]) {
+        let shown: Vec<Stray> = list.iter().filter_map(|kv| Stray::shown_by(kv, self.listed)).collect();
+        if !shown.is_empty() {
+            let places: HashSet<Octets> = self.rows.keys().map(foreign::place_of).collect();
+            self.strays.extend(shown.into_iter().filter(|stray| !places.contains(&stray.place)));
+        }
+    }
+
+    /// Keys that the log has named.
+    #[cfg(test)]
+    pub(super) fn named(&self) -> usize {
+        self.named.len()
+    }
+
+    /// Leaves a key alone; whoever wrote it wants to hear why, once.
+    fn leave_alone(&mut self, key: Octets, revision: i64, why: &str) {
+        if self.named.len() < limits::ETCD_KEYS_TOLD && self.named.insert(key.clone()) {
+            let cut = |text: &str| text.chars().take(limits::ETCD_KEY_CHARS_TOLD).collect::<String>();
+            let (key, why) = (cut(&String::from_utf8_lossy(&key.0)), cut(why));
+            tracing::warn!(?key, why, "a key in etcd is left alone: it is no host");
+            if self.named.len() == limits::ETCD_KEYS_TOLD {
+                tracing::warn!("no more such keys are named, only counted: rollcall_etcd_unreadable_keys");
+            }
+        }
+        self.unreadable.insert(key, revision);
+    }
+
     /// Keys of other programs that are hosts.
     pub(super) fn foreign(&self) -> usize {
         self.foreign.len()
@@ -211,6 +256,7 @@ impl Book {
         };
         match range {
             Range::Own => {
+                self.listed = revision;
                 self.departed.keys().for_each(|key| gone(self.keys.departure(key)));
                 self.rows.keys().for_each(|key| gone(self.keys.row(key)));
                 self.beats.keys().for_each(|(key, check)| gone(self.keys.beat(key, check)));
@@ -223,6 +269,9 @@ impl Book {
                 own.cloned().for_each(gone);
                 self.foreign.values_mut().for_each(|(_, known)| *known = 0);
             }
+        }
+        if range == Range::Services {
+            self.note_strays(&list);
         }
         events.extend(list.into_iter().map(|kv| WatchEvent { kind: String::new(), kv }));
         self.take(range, events, now)
@@ -275,7 +324,7 @@ impl Book {
                 (Some(Key::Release(release)), false) => news.releases.push(release),
                 (Some(Key::Release(_)), true) => {}
                 (None, false) => {
-                    self.unreadable.insert(event.kv.key, event.kv.mod_revision.0);
+                    self.leave_alone(event.kv.key, event.kv.mod_revision.0, "no key of this version has such a name");
                 }
                 (None, true) => {
                     self.unreadable.remove(&event.kv.key);
@@ -302,15 +351,22 @@ impl Book {
                 let why = match self.departed.get(&key) {
                     Some(mark) => mark.why(),
                     None if known.kept => Gone::Ended,
+                    // Somebody deleted it by hand.
+                    None if known.lease == 0 => {
+                        if key.dialect != Dialect::Node {
+                            self.strays.push(Stray::of(key.clone(), revision));
+                        }
+                        Gone::Deregistered
+                    }
                     None => return news.ended.push((key, known.renewed)),
                 };
                 news.words.push(Word::Gone { key, at: revision_of(revision), why });
             }
             return;
         }
-        let Some(host) = self.row_of(&key, &event.kv, now) else {
-            self.unreadable.insert(event.kv.key, event.kv.mod_revision.0);
-            return;
+        let host = match self.row_of(&key, &event.kv, now) {
+            Ok(host) => host,
+            Err(why) => return self.leave_alone(event.kv.key, event.kv.mod_revision.0, &why),
         };
         self.unreadable.remove(&event.kv.key);
         let (time, at) = (write::kept_for(&event.kv.value), revision_of(revision));
@@ -324,8 +380,11 @@ impl Book {
     }
 
     /// The row of a value. Leases that etcd keeps are marked so, others begin anew.
-    fn row_of(&self, key: &HostKey, kv: &KeyValue, now: Timestamp) -> Option<Host> {
-        let mut host = record::from_json(&kv.value.0).ok().filter(|host| host.key() == *key)?;
+    fn row_of(&self, key: &HostKey, kv: &KeyValue, now: Timestamp) -> Result<Host, String> {
+        let mut host = record::from_json(&kv.value.0).map_err(|error| error.to_string())?;
+        if host.key() != *key {
+            return Err(format!("the value is the host {}", host.key()));
+        }
         host.created = revision_of(kv.create_revision.0);
         host.modified = revision_of(kv.mod_revision.0);
         // One that is known already was not renewed by being written.
@@ -341,7 +400,7 @@ impl Book {
                 lease.keep(self.beats.contains_key(&(key.clone(), check.id.clone())));
             }
         }
-        Some(host)
+        Ok(host)
     }
 
     fn take_foreign(&mut self, range: Range, event: WatchEvent, news: &mut News, now: Timestamp) {
@@ -355,9 +414,9 @@ impl Book {
         match read {
             Some(Ok(Foreign::Host(mut host))) => {
                 let key = host.key();
-                if self.places.get(&key).is_some_and(|first| *first != place) {
-                    self.unreadable.insert(place, revision);
-                    return;
+                if let Some(first) = self.places.get(&key).filter(|first| **first != place) {
+                    let why = format!("its host is that of {} already", String::from_utf8_lossy(&first.0));
+                    return self.leave_alone(place, revision, &why);
                 }
                 host.created = revision_of(create_revision.0);
                 host.modified = revision_of(revision);
@@ -366,12 +425,12 @@ impl Book {
                 self.foreign.insert(place, (key, revision));
                 news.words.push(Word::Put { host, at: revision_of(revision) });
             }
-            Some(Err(_)) => {
+            Some(Err(why)) => {
                 // A host that is none any more is gone, too.
                 self.drop_foreign(&place, revision, news);
-                self.unreadable.insert(place, revision);
+                self.leave_alone(place, revision, &why.to_string());
             }
-            Some(Ok(Foreign::Ours)) | None => {
+            Some(Ok(Foreign::Ours(_))) | None => {
                 self.drop_foreign(&place, revision, news);
                 self.unreadable.remove(&place);
             }

@@ -1,7 +1,7 @@
 //! A client of etcd's JSON gateway: requests that go to the next member where one does not answer, and watches.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Once};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
@@ -17,7 +17,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
-use super::settings::{Settings, Tls};
+use super::files::{Credentials, client_tls, credentials};
+use super::rights::{Asks, Rights};
+use super::settings::Settings;
 use super::wire::{
     AuthenticateRequest, AuthenticateResponse, Fault, Long, Octets, WatchCreateRequest, WatchLine, WatchRequest,
     WatchResponse,
@@ -76,6 +78,7 @@ pub(super) struct Client {
     http: Connections<HttpsConnector<HttpConnector>, Full<Bytes>>,
     credentials: Option<Credentials>,
     token: ArcSwapOption<String>,
+    rights: Rights,
 }
 
 impl Client {
@@ -102,11 +105,12 @@ impl Client {
             http,
             credentials: credentials(settings)?,
             token: ArcSwapOption::empty(),
+            rights: Rights::new(settings),
         })
     }
 
     /// One request, which may arrive twice; each member is tried.
-    pub(super) async fn call<A: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<A, Trouble> {
+    pub(super) async fn call<A: DeserializeOwned>(&self, path: &str, body: &impl Asks) -> Result<A, Trouble> {
         self.call_within(limits::ETCD_ANSWER_TIME, path, body).await
     }
 
@@ -115,9 +119,13 @@ impl Client {
         &self,
         time: Duration,
         path: &str,
-        body: &impl Serialize,
+        body: &impl Asks,
     ) -> Result<A, Trouble> {
-        let body = encode(body);
+        let answer = self.call_any(time, path, encode(body)).await;
+        answer.map_err(|trouble| self.rights.explained(trouble, &body.keys(), body.writes()))
+    }
+
+    async fn call_any<A: DeserializeOwned>(&self, time: Duration, path: &str, body: Bytes) -> Result<A, Trouble> {
         let mut last = Trouble::Away("there is no endpoint".into());
         let mut authenticated = self.credentials.is_none();
         // One that answers slowly is left; a connection of before that is gone is worth another one.
@@ -133,8 +141,9 @@ impl Client {
             };
             match asked {
                 Ok(octets) => {
-                    return serde_json::from_slice(&octets)
-                        .map_err(|error| Trouble::Refused(format!("an answer that is none: {error}")));
+                    let none =
+                        |error| Trouble::Refused(format!("{} gives no answer of etcd's: {error}", self.endpoints[at]));
+                    return serde_json::from_slice(&octets).map_err(none);
                 }
                 // The token is too old.
                 Err((UNAUTHENTICATED, trouble)) if !authenticated => {
@@ -165,7 +174,7 @@ impl Client {
             let status = answer.status();
             let octets = Limited::new(answer.into_body(), limits::ETCD_ANSWER_OCTETS).collect().await;
             let octets = octets.map_err(|error| away(&error.to_string()))?.to_bytes();
-            if status.is_success() { Ok(octets) } else { Err(fault(status, &octets)) }
+            if status.is_success() { Ok(octets) } else { Err(fault(&self.endpoints[at], status, &octets)) }
         };
         match timeout(time, asked).await {
             Ok(answer) => answer,
@@ -225,7 +234,7 @@ impl Client {
             if !status.is_success() {
                 let octets = Limited::new(answer.into_body(), limits::ETCD_ANSWER_OCTETS).collect().await;
                 let octets = octets.map(|octets| octets.to_bytes()).unwrap_or_default();
-                return Err(fault(status, &octets));
+                return Err(fault(&self.endpoints[at], status, &octets));
             }
             let mut watch = Watch { at: 0, body: answer.into_body(), unread: BytesMut::new() };
             let first = watch.next().await.map_err(|trouble| (0, trouble))?;
@@ -242,25 +251,8 @@ impl Client {
             if !matches!(trouble, Trouble::Compacted) {
                 self.leave(at);
             }
-            trouble
+            self.rights.explained(trouble, &[prefix], false)
         })
-    }
-}
-
-/// Who we are to etcd.
-struct Credentials {
-    user: String,
-    password: String,
-}
-
-fn credentials(settings: &Settings) -> Result<Option<Credentials>, String> {
-    match (&settings.user, &settings.password_file) {
-        (None, None) => Ok(None),
-        (Some(user), Some(path)) => {
-            let password = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
-            Ok(Some(Credentials { user: user.clone(), password: password.trim_end_matches(['\r', '\n']).to_owned() }))
-        }
-        _ => Err("etcd_user and etcd_password_file are given together or not at all".into()),
     }
 }
 
@@ -321,12 +313,16 @@ fn away(reason: &str) -> (i32, Trouble) {
     (0, Trouble::Away(reason.into()))
 }
 
-fn fault(status: StatusCode, octets: &[u8]) -> (i32, Trouble) {
+/// What is said instead of an answer. Whoever has no fault in etcd's words is no etcd, but perhaps another member is.
+fn fault(endpoint: &Uri, status: StatusCode, octets: &[u8]) -> (i32, Trouble) {
     match serde_json::from_slice::<Fault>(octets) {
         Ok(fault) if fault.code != 0 => (fault.code, Trouble::of(fault)),
         _ if status == StatusCode::UNAUTHORIZED => (UNAUTHENTICATED, Trouble::Refused(status.to_string())),
-        _ if status.is_server_error() => away(&format!("it says {status}")),
-        _ => (0, Trouble::Refused(format!("it says {status}"))),
+        _ if status.is_server_error() => away(&format!("{endpoint} says {status}")),
+        Ok(fault) if !fault.message.is_empty() => {
+            (0, Trouble::Refused(format!("{endpoint} says {status}: {}", fault.message)))
+        }
+        _ => away(&format!("{endpoint} is no client port of an etcd: it says {status}")),
     }
 }
 
@@ -337,41 +333,6 @@ fn innermost(error: &dyn std::error::Error) -> String {
         error = source;
     }
     error.to_string()
-}
-
-fn client_tls(tls: &Tls) -> Result<tokio_rustls::rustls::ClientConfig, String> {
-    use tokio_rustls::rustls::pki_types::pem::PemObject as _;
-    use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
-    use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto::aws_lc_rs};
-
-    static PROVIDER: Once = Once::new();
-    PROVIDER.call_once(|| {
-        // An error says that there is one already.
-        let _ = aws_lc_rs::default_provider().install_default();
-    });
-    let mut roots = RootCertStore::empty();
-    let certificates = |path: &std::path::Path| -> Result<Vec<CertificateDer<'static>>, String> {
-        let read = CertificateDer::pem_file_iter(path).and_then(Iterator::collect);
-        read.map_err(|error| format!("{}: {error}", path.display()))
-    };
-    match &tls.authorities {
-        Some(path) => {
-            for root in certificates(path)? {
-                roots.add(root).map_err(|error| format!("{}: {error}", path.display()))?;
-            }
-        }
-        None => drop(roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs)),
-    }
-    let builder = ClientConfig::builder().with_root_certificates(roots);
-    match (&tls.certificate, &tls.key) {
-        (Some(certificate), Some(key)) => {
-            let chain = certificates(certificate)?;
-            let private = PrivateKeyDer::from_pem_file(key).map_err(|error| format!("{}: {error}", key.display()))?;
-            builder.with_client_auth_cert(chain, private).map_err(|error| format!("{}: {error}", key.display()))
-        }
-        (None, None) => Ok(builder.with_no_client_auth()),
-        _ => Err("etcd_cert_file and etcd_key_file are given together or not at all".into()),
-    }
 }
 
 /// A pause before the next try: longer each time, and other for each server, so that many do not come back at once.

@@ -6,6 +6,7 @@ mod ends;
 mod hears;
 mod returns;
 mod standing;
+mod strays;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -160,6 +161,7 @@ impl Engine {
         drop(sender);
         self.seen = from.iter().find(|(range, _)| *range == Range::Own).map_or(0, |(_, at)| *at);
         self.settle_duty();
+        self.take_away_strays(|_| true);
         let mut looks = interval(limits::ETCD_LOOK);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {

@@ -5,17 +5,23 @@
 
 use std::net::IpAddr;
 
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use smallvec::SmallVec;
 
-use super::keys::{decoded, encoded};
+use super::keys::decoded;
 use super::wire::Octets;
 use crate::clock::Timestamp;
-use crate::table::{Dialect, Host, HostId, Invalid, Port, Registration, ServiceName, Target, Weights};
+use crate::table::{
+    Dialect, Host, HostId, HostKey, Invalid, Port, Registration, ServiceName, Standing, Target, Weights,
+};
 
 /// What keys of hosts begin with that programs write by hand.
 pub(super) const SERVICES: &str = "/services/";
+/// What does not stand as it is in a key that is shown, neither in the service nor in the id: a program that looks for
+/// one of them finds it under the name that it knows. Beside these, what is not ASCII.
+const ODD: &AsciiSet = &CONTROLS.add(b'%').add(b'/');
 /// What says in a value that it is one of ours.
 const MARK: &str = "rollcall";
 
@@ -24,8 +30,8 @@ const MARK: &str = "rollcall";
 pub(super) enum Foreign {
     /// A host.
     Host(Box<Host>),
-    /// One that we show to others.
-    Ours,
+    /// One that we show to others, with the name of its dialect.
+    Ours(String),
 }
 
 /// Why a value is no host; it is left alone.
@@ -34,6 +40,9 @@ pub(super) enum NoHost {
     /// The key names none.
     #[error("the key names no host")]
     Key,
+    /// The value is no JSON object.
+    #[error("the value is no JSON object")]
+    Object,
     /// The value is not JSON of that form.
     #[error("the value is malformed: {0}")]
     Value(#[from] serde_json::Error),
@@ -56,8 +65,8 @@ struct ServiceValue {
 pub(super) fn service(key: &[u8], value: &[u8], now: Timestamp) -> Result<Foreign, NoHost> {
     let (service, id) = service_key(key)?;
     let value: ServiceValue = serde_json::from_slice(object(value)?)?;
-    if value.ours.is_some() {
-        return Ok(Foreign::Ours);
+    if let Some(mark) = value.ours {
+        return Ok(Foreign::Ours(mark.as_str().unwrap_or_default().to_owned()));
     }
     let tags = crate::table::parse_tags("tags", value.tags.iter().map(String::as_str))?;
     let ports = [Port::tcp(Port::parse_number("port", value.port)?)].into_iter().collect();
@@ -76,8 +85,18 @@ pub(super) fn service_key(key: &[u8]) -> Result<(ServiceName, HostId), NoHost> {
 
 /// Where a host of ours is shown to such programs.
 pub(super) fn shown_key(host: &Host) -> Octets {
-    let id = host.own_id().replace('%', "%25").replace('/', "%2F");
-    format!("{SERVICES}{}/{id}", encoded(host.service.as_str())).as_str().into()
+    place_at(host.service.as_str(), host.own_id())
+}
+
+/// The same of the host of a row.
+pub(super) fn place_of(key: &HostKey) -> Octets {
+    let id = if key.dialect == Dialect::Consul { Standing::of(&key.id).id } else { key.id.as_str() };
+    place_at(key.service.as_str(), id)
+}
+
+fn place_at(service: &str, id: &str) -> Octets {
+    let part = |part| utf8_percent_encode(part, ODD);
+    format!("{SERVICES}{}/{}", part(service), part(id)).as_str().into()
 }
 
 /// What they read there; `None` for what they could not use: a node, no port, nothing that DNS would answer with.
@@ -139,7 +158,7 @@ pub(super) fn skydns_key(key: &[u8], prefix: &str, domain: &str) -> Result<(Serv
 
 /// The value, if it is a JSON object: a list would be read as one without names.
 fn object(value: &[u8]) -> Result<&[u8], NoHost> {
-    if value.trim_ascii_start().starts_with(b"{") { Ok(value) } else { Err(NoHost::Key) }
+    if value.trim_ascii_start().starts_with(b"{") { Ok(value) } else { Err(NoHost::Object) }
 }
 
 fn target(host: &str) -> Result<Target, Invalid> {
@@ -164,7 +183,24 @@ mod tests {
         let native = Host { dialect: Dialect::Native, ..*host };
         let (key, value) = (shown_key(&native), shown(&native).expect("is shown"));
         assert_eq!(key, "/services/web/web-1".into());
-        assert!(matches!(service(&key.0, &value.0, NOW), Ok(Foreign::Ours)));
+        assert!(matches!(service(&key.0, &value.0, NOW), Ok(Foreign::Ours(_))));
+    }
+
+    #[test]
+    fn service_and_id_are_shown_by_one_rule_that_is_read_back() {
+        for (service, id, shown) in [
+            ("web", "web-1", "/services/web/web-1"),
+            ("a.b_c", "10.0.0.1:80", "/services/a.b_c/10.0.0.1:80"),
+            ("o d", "x/y z", "/services/o d/x%2Fy z"),
+            ("50%", "100%", "/services/50%25/100%25"),
+            ("na\u{ef}ve", "\u{e9}", "/services/na%C3%AFve/%C3%A9"),
+        ] {
+            let (service, id) = (ServiceName::parse("service", service), HostId::parse("id", id));
+            let key = HostKey { service: service.expect("a name"), dialect: Dialect::Native, id: id.expect("an id") };
+            let place = place_of(&key);
+            assert_eq!(place, shown.into());
+            assert_eq!(service_key(&place.0).expect("a host"), (key.service, key.id));
+        }
     }
 
     #[test]

@@ -5,19 +5,22 @@
 //! etcd no revision. While etcd is away everything is answered from memory, and no lease ends for that reason.
 //!
 //! `keys` says what the keys are, `foreign` which keys of other programs are hosts, `book` what news mean, `write`
-//! what a change is as a transaction: these are pure. `read` lists and watches, `presence` shows this server to
+//! what a change is as a transaction: these are pure. `strays` are what is shown of hosts that somebody deleted by hand. `read` lists and watches, `presence` shows this server to
 //! others, `engine` is the task that has it all. `client` speaks etcd's JSON gateway, so that nothing has to be
 //! generated from its protobuf files.
 
 mod book;
 mod client;
 mod engine;
+mod files;
 mod foreign;
 mod keys;
 mod presence;
 mod read;
+mod rights;
 mod settings;
 mod stats;
+mod strays;
 mod wire;
 mod write;
 
@@ -33,6 +36,7 @@ use client::{Client, Trouble};
 use engine::Engine;
 use read::Listed;
 
+pub use files::check_files;
 pub use settings::{Settings, Tls};
 pub use stats::{Stats, StatsCollector};
 

@@ -292,3 +292,39 @@ fn hosts_of_others_can_be_taken_out() {
     let key: HostKey = host("x1", 0, None).key();
     assert!(book.place(&key).is_none());
 }
+
+#[test]
+fn keys_that_are_no_hosts_are_all_counted_and_some_are_named() {
+    let mut book = book();
+    let most = crate::limits::ETCD_KEYS_TOLD;
+    let strange = |number: usize| put(format!("/services/odd/{number}").as_str().into(), "garbage", 5, 0);
+    book.take(Range::Services, (0..most + 10).map(strange).collect(), NOW);
+    assert_eq!((book.unreadable(), book.named()), (most + 10, most));
+    let gone = (0..most + 10).map(|number| delete(strange(number).kv.key, 6)).collect();
+    book.take(Range::Services, gone, NOW);
+    book.take(Range::Services, vec![put("/services/odd/1".into(), "[]", 7, 0)], NOW);
+    assert_eq!((book.unreadable(), book.named()), (1, most), "once each, and none after the first");
+}
+
+#[test]
+fn what_is_shown_without_a_row_is_noted_once() {
+    let mut book = book();
+    let (plain, leased) = (host("a", 0, None), host("b", 30, None));
+    let list = [(&plain, 5, 0), (&leased, 6, 9)].map(|(host, at, lease)| book.row_event(host, at, lease).kv);
+    book.list(Range::Own, list.into(), 10, NOW);
+    let shown = |id: &str, revision| {
+        let value = r#"{"host":"10.0.0.1","port":80,"tags":[],"rollcall":"native"}"#;
+        put(format!("/services/web/{id}").as_str().into(), value, revision, 0).kv
+    };
+    book.list(Range::Services, vec![shown("a", 5), shown("left", 7), shown("later", 11)], 12, NOW);
+    let places = |book: &mut Book| book.take_strays().into_iter().map(|stray| stray.place).collect::<Vec<_>>();
+    assert_eq!(places(&mut book), ["/services/web/left".into()], "of the last its row may not be known yet");
+    let rows = [&plain, &leased].map(|host| book.keys.row(&host.key()));
+    book.hears(rows.map(|key| delete(key, 13)).into());
+    assert_eq!(places(&mut book), ["/services/web/a".into()], "what has a lease ends by it");
+    assert!(places(&mut book).is_empty());
+    book.hears(vec![book.row_event(&plain, 14, 0)]);
+    let departure = book.keys.departure(&plain.key());
+    book.hears(vec![delete(book.keys.row(&plain.key()), 15), put(departure, "", 15, 1)]);
+    assert!(places(&mut book).is_empty(), "whoever deregisters takes it away himself");
+}

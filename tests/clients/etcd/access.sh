@@ -9,6 +9,7 @@ need curl jq dig openssl
 refused_node() {
     local title=$1 reason=$2 pid found=
     shift 2
+    : >"$work/refused.log"
     env -i HOME="$work" ROLLCALL_ETCD_ENDPOINTS="$endpoints" "$@" "$ROLLCALL" serve --store etcd --http 127.0.0.1:0 --dns 127.0.0.1:0 \
         >"$work/refused.out" 2>"$work/refused.log" </dev/null &
     pid=$!
@@ -55,12 +56,18 @@ try_users() {
             ctl role grant-permission rollcall --prefix=true readwrite "$place"
         done
         ctl user add "stranger:$secret"
+        ctl user add "partly:$secret" && ctl role add partly && ctl user grant-role partly partly
+        for place in /rollcall /services; do
+            ctl role grant-permission partly --prefix=true readwrite "$place"
+        done
         ctl auth enable
     } >"$work/auth" 2>&1 || fail "$1: users cannot be made" "$(cat "$work/auth")"
     etcdctl_flags=(--user root:root-password)
-    refused_node "$1: no user" "auth|user|permission" A=b
+    refused_node "$1: no user" "user name is empty.*set etcd_user" A=b
     refused_node "$1: a wrong password" "auth|password" ROLLCALL_ETCD_USER=rollcall ROLLCALL_ETCD_PASSWORD_FILE="$work/wrong"
-    refused_node "$1: a user without rights" "permission|denied" ROLLCALL_ETCD_USER=stranger ROLLCALL_ETCD_PASSWORD_FILE="$work/password"
+    refused_node "$1: a user without rights" "permission denied .etcd_user stranger needs the right to read the prefix /rollcall/" ROLLCALL_ETCD_USER=stranger ROLLCALL_ETCD_PASSWORD_FILE="$work/password"
+    refused_node "$1: a user without the right to /skydns" "etcd_user partly needs the right to read the prefix /skydns/" \
+        ROLLCALL_ETCD_USER=partly ROLLCALL_ETCD_PASSWORD_FILE="$work/password"
     start_node 1 ROLLCALL_ETCD_USER=rollcall ROLLCALL_ETCD_PASSWORD_FILE="$work/password"
     start_node 2 ROLLCALL_ETCD_USER=rollcall ROLLCALL_ETCD_PASSWORD_FILE="$work/password"
     works "$1: with a user"
@@ -101,6 +108,48 @@ make_certificates() {
     done
 }
 
+# What is no client port of an etcd is named: here another member's, or another program's.
+try_wrong_port() {
+    local right
+    secret=none-is-used
+    start_etcd 1
+    right=$endpoints
+    endpoints=$(sed -nE 's/.*--listen-peer-urls ([^ ]+).*/\1/p' <<<"${etcd_commands[1]}")
+    refused_node "$1: the port for other members" "$endpoints/? is no client port of an etcd: it says 404" A=b
+    endpoints=${right/http:/https:}
+    refused_node "$1: TLS to an etcd without" "$endpoints" A=b
+    endpoints=$right
+    stop_etcd
+}
+
+# check-config looks at the files. $1 title, $2 what it must say; then variables.
+refused_settings() {
+    local title=$1 reason=$2 code=0
+    shift 2
+    env -i HOME="$work" "$@" "$ROLLCALL" check-config >"$work/checked" 2>&1 || code=$?
+    same "$title" 2 "$code"
+    if grep -q "$reason" "$work/checked"; then pass; else fail "$title: no word of $reason" "$(cat "$work/checked")"; fi
+}
+
+try_files() {
+    local tls=$work/tls
+    refused_settings "no such CA" "etcd_ca_file /nope" ROLLCALL_ETCD_CA_FILE=/nope
+    refused_settings "a CA without a certificate" "etcd_ca_file /etc/passwd: holds no certificate" ROLLCALL_ETCD_CA_FILE=/etc/passwd
+    refused_settings "a certificate without its key" "needs etcd_key_file" ROLLCALL_ETCD_CERT_FILE="$tls/client.pem"
+    refused_settings "a key without its certificate" "needs etcd_cert_file" ROLLCALL_ETCD_KEY_FILE="$tls/client.key"
+    refused_settings "a key that is none" "etcd_key_file $tls/ca.pem: holds no key" ROLLCALL_ETCD_CERT_FILE="$tls/client.pem" \
+        ROLLCALL_ETCD_KEY_FILE="$tls/ca.pem"
+    refused_settings "the key of another certificate" "etcd_cert_file $tls/client.pem with etcd_key_file $tls/ca.key" \
+        ROLLCALL_ETCD_CERT_FILE="$tls/client.pem" ROLLCALL_ETCD_KEY_FILE="$tls/ca.key"
+    refused_settings "a user without a password" "etcd_password_file" ROLLCALL_ETCD_USER=ann
+    if env -i HOME="$work" ROLLCALL_ETCD_CA_FILE="$tls/ca.pem" ROLLCALL_ETCD_CERT_FILE="$tls/client.pem" \
+        ROLLCALL_ETCD_KEY_FILE="$tls/client.key" "$ROLLCALL" check-config >"$work/checked" 2>&1; then
+        pass
+    else
+        fail "good files" "$(cat "$work/checked")"
+    fi
+}
+
 try_tls() {
     local tls=$work/tls
     secret=none-is-used
@@ -127,9 +176,11 @@ try_tls() {
 
 [ $# -gt 0 ] || set -- 3.5 3.4
 make_certificates
+try_files
 for version in "$@"; do
     find_etcd "$version"
     try_users "$version"
+    try_wrong_port "$version"
     [ "$version" != "$1" ] || try_tls "$version"
 done
 conclude

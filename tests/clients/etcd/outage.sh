@@ -164,6 +164,40 @@ try_start_without() {
     tables_equal "$1: a start without etcd, which comes" 5
 }
 
+# What node $1 says to a GET of $2: the status, and Retry-After where there is one.
+told_at() {
+    curl -s -D "$work/headers" -o "$work/told" --max-time 5 -w '%{http_code}' "${node_urls[$1]}$2" || true
+    sed -nE 's/^retry-after: *([0-9]+).*/ again \1/pi' "$work/headers"
+}
+
+# Past max_stale nothing is shown, by no API, and the node is not ready; a heartbeat is taken.
+try_max_stale() {
+    local path
+    kill_node 2
+    start_node 2 ROLLCALL_MAX_STALE=3s
+    use_node 2
+    register old a '{"address":"10.3.0.1","port":80,"ttl":"30s"}'
+    all_show "$1: before" 3 old.service.local 10.3.0.1
+    kill_member 1
+    eventually "$1: too old" 12 "503 again 1" told_at 2 /v1/hosts/old
+    for path in /v1/hosts /v1/services /v1/registration/old /v1/health/service/old /v1/catalog/services /v1/agent/services /endpoints \
+        /api/v1/services /v1/prometheus/sd /v1/digest; do
+        same "$1: too old: $path" "503 again 1" "$(told_at 2 "$path")"
+    done
+    same "$1: too old: /readyz" 503 "$(told_at 2 /readyz)"
+    same "$1: too old: why" yes "$(jq -r '.conditions.table | if test("older than max_stale.*etcd") then "yes" else . end' "$work/told")"
+    same "$1: too old: DNS" SERVFAIL "$(dig @127.0.0.1 -p "${node_ports[2]}" +tcp old.service.local | sed -nE 's/.* status: ([A-Z]+),.*/\1/p')"
+    same "$1: too old: a heartbeat" 200 "$(beat 2 old a)"
+    same "$1: a node that may show it for ever" "200" "$(told_at 1 /v1/hosts/old)"
+    start_member 1
+    eventually "$1: back" 10 200 told_at 2 /v1/hosts/old
+    eventually "$1: back: /readyz" 5 200 told_at 2 /readyz
+    eventually "$1: back: DNS" 5 10.3.0.1 addresses_at 2 old.service.local
+    tables_equal "$1" 5
+    kill_node 2
+    start_node 2
+}
+
 # Of three members one may hang or die, and nobody notices.
 try_members() {
     local member
@@ -196,6 +230,7 @@ for version in "$@"; do
     try_compaction_and_restart "$version"
     try_hang "$version"
     try_start_without "$version"
+    try_max_stale "$version: max_stale"
     nodes_are_well
     stop_nodes
     stop_etcd

@@ -95,6 +95,17 @@ for version in "$@"; do
     else
         fail "$version: values that are no host are counted" "$left_alone" "$(get 1 /metrics | grep -E '^rollcall_.*(etcd|store)' | head -n 20)"
     fi
+    same "$version: as many of them as the log names" 20 "$(grep -c 'a key in etcd is left alone' "$work/node-1.log")"
+    if grep -q 'a key in etcd is left alone.*/services/odd/v1"' "$work/node-1.log"; then
+        pass
+    else
+        fail "$version: the first of them is in the log" "$(grep 'left alone' "$work/node-1.log" | cut -c1-300)"
+    fi
+    if [ "$(grep 'left alone' "$work/node-1.log" | awk '{ if (length > most) most = length } END { print most + 0 }')" -lt 700 ]; then
+        pass
+    else
+        fail "$version: what is in the log is short"
+    fi
     same "$version: what they say is in no answer" "" "$(addresses_at 1 web.service.local)"
     same "$version: the values are as they were" "garbage" "$(ctl get --print-value-only /services/odd/v1)"
     use_node 1

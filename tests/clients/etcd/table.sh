@@ -149,6 +149,34 @@ try_restart() {
     tables_equal "$1: all nodes are new" 3
 }
 
+# The keys below /services/ of a service.
+shown_as() {
+    ctl get --prefix --keys-only "/services/$1/" | grep . | paste -sd' '
+}
+
+# What is shown to other programs of hosts without a lease, when somebody deletes their rows by hand; and how odd names are.
+try_by_hand() {
+    use_node 1
+    register hand a '{"address":"10.6.1.1","port":80}'
+    register hand b '{"address":"10.6.1.2","port":80}'
+    ctl put /services/hand/c '{"host":"10.6.1.3","port":80}' >/dev/null
+    all_show "$1: before it is deleted by hand" 3 hand.service.local "10.6.1.1 10.6.1.2 10.6.1.3"
+    same "$1: all are shown" "/services/hand/a /services/hand/b /services/hand/c" "$(shown_as hand)"
+    ctl del /rollcall/v1/rows/hand/native/a >/dev/null
+    eventually "$1: what was shown of it is gone, the others are there" 5 "/services/hand/b /services/hand/c" shown_as hand
+    all_show "$1: so is the host" 5 hand.service.local "10.6.1.2 10.6.1.3"
+    stop_nodes
+    ctl del /rollcall/v1/rows/hand/native/b >/dev/null
+    start_nodes 3
+    eventually "$1: also where nobody saw it go" 5 /services/hand/c shown_as hand
+    use_node 2
+    call -X PUT "$http/v1/agent/service/register" --data '{"Name":"o d%","ID":"x/y:1 z","Address":"10.6.1.4","Port":80}'
+    same "$1: odd names are shown by one rule" "/services/o d%25/x%2Fy:1 z" "$(shown_as 'o d%25')"
+    call -X PUT "$http/v1/agent/service/deregister/x%2Fy:1%20z"
+    eventually "$1: and taken away" 3 "" shown_as 'o d%25'
+    tables_equal "$1" 3
+}
+
 [ $# -gt 0 ] || set -- 3.5 3.4
 for version in "$@"; do
     find_etcd "$version"
@@ -165,6 +193,7 @@ for version in "$@"; do
         try_health "$version"
         try_races "$version"
         try_restart "$version"
+        try_by_hand "$version, by hand"
     fi
     nodes_are_well
     stop_nodes

@@ -1,6 +1,7 @@
 //! Items and rows in both directions.
 
 mod battery;
+mod jumps;
 mod rows;
 
 use std::time::Duration;

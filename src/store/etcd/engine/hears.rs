@@ -76,6 +76,8 @@ impl Engine {
         if servers {
             self.settle_duty();
         }
+        let duty = self.registry.duty();
+        self.take_away_strays(|host| duty.is_own(host));
         for (host, check) in lapsed {
             let renewal = Renewal { host, check: Some(check) };
             if !self.has_beaten(&renewal)
