@@ -165,7 +165,9 @@ impl Engine {
     pub(super) fn go_away(&self, trouble: &Trouble) {
         let reason = match trouble {
             Trouble::NoTable => format!("DynamoDB has no table {}", self.settings.table),
-            _ => trouble.to_string(),
+            Trouble::Away(_) | Trouble::Late(_) | Trouble::Busy(_) | Trouble::Condition(_) | Trouble::Refused(_) => {
+                trouble.to_string()
+            }
         };
         if self.registry.away().is_none() {
             tracing::error!(reason, "the table is answered from memory, and takes no writes");

@@ -232,7 +232,13 @@ impl Engine {
                     // The host has done its part.
                     let now = self.passed();
                     self.beaten.extend(renewed.into_iter().map(|renewal| (renewal, now)));
-                    self.refuse(proposal, &trouble);
+                    match trouble {
+                        Trouble::Away(_) => {
+                            self.look();
+                            proposal.settle(Verdict::Taken);
+                        }
+                        trouble => self.refuse(proposal, &trouble),
+                    }
                 }
             },
             Done::Written { proposal, unwritten, after, asked, result } => match result {

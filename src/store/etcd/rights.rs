@@ -41,11 +41,13 @@ impl Asks for PutRequest {
 
 impl Asks for TxnRequest {
     fn keys(&self) -> Vec<&Octets> {
-        let of = |operation| match operation {
-            &Operation::Range(ref range) => &range.key,
-            &Operation::Put(ref put) => &put.key,
-            &Operation::DeleteRange(ref delete) => &delete.key,
-        };
+        fn of(operation: &Operation) -> &Octets {
+            match operation {
+                Operation::Range(range) => &range.key,
+                Operation::Put(put) => &put.key,
+                Operation::DeleteRange(delete) => &delete.key,
+            }
+        }
         self.compare.iter().map(|compare| &compare.key).chain(self.success.iter().map(of)).collect()
     }
 }

@@ -41,7 +41,7 @@ fn lived(seed: u64, jumps: bool) -> Vec<String> {
     for step in 0..60_u64 {
         for (place, item) in items.iter_mut().enumerate() {
             // The second falls silent after a while; the third has left by then.
-            let beats = if place == 0 { true } else { step < 20 };
+            let beats = place == 0 || step < 20;
             if beats && step.is_multiple_of(2) {
                 let offset = if jumps { OFFSETS[wind.below(OFFSETS.len())] } else { 0 };
                 registry.clock().set_wall(offset);
