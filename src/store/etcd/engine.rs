@@ -232,13 +232,11 @@ impl Engine {
                     // The host has done its part.
                     let now = self.passed();
                     self.beaten.extend(renewed.into_iter().map(|renewal| (renewal, now)));
-                    match trouble {
-                        Trouble::Away(_) => {
-                            self.look();
-                            proposal.settle(Verdict::Taken);
-                        }
-                        trouble => self.refuse(proposal, &trouble),
+                    if matches!(trouble, Trouble::Away(_)) {
+                        self.look();
+                        return proposal.settle(Verdict::Taken);
                     }
+                    self.refuse(proposal, &trouble);
                 }
             },
             Done::Written { proposal, unwritten, after, asked, result } => match result {
