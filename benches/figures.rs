@@ -77,7 +77,7 @@ fn measure(hosts: usize) {
     let zone = Zone::new(file, Grammar::Service, &Policy::default(), &["127.0.0.1".parse().unwrap()]);
     let registry =
         Registry::new(Arc::new(Clock::system()), Zones::new(vec![zone], Policy::default()), Durability::Immediate);
-    let rows = rows(hosts);
+    let rows: Vec<_> = rows(hosts).into_iter().map(Arc::new).collect();
     let start = Instant::now();
     registry.load(rows, Revision(1), 1);
     let load = start.elapsed();

@@ -104,6 +104,10 @@ pub const DEADLINES_PER_TICK: usize = 256;
 
 /// Memory the file store's engine keeps pages in: enough for the upper levels of its trees at a million rows.
 pub const STORE_CACHE_OCTETS: usize = 32 * 1024 * 1024;
+/// Rows of a file that are made at a time, by one thread: so few that what holds them is memory that was used before.
+pub const STORE_PART: usize = 256;
+/// Threads that make rows of what is read of a file, at a start.
+pub const STORE_DECODERS: usize = 4;
 
 // ---- DNS ----
 

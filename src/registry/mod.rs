@@ -198,7 +198,7 @@ impl Registry {
 
     /// Takes the rows of the store, each with a full new lease, and opens for writes. `serial` is the last SOA serial
     /// that was given out; the next is greater.
-    pub fn load(&self, rows: impl IntoIterator<Item = Host>, revision: Revision, serial: u32) {
+    pub fn load(&self, rows: impl IntoIterator<Item = Arc<Host>>, revision: Revision, serial: u32) {
         let now = self.clock.now();
         let table = self.empty_table().filled(rows, revision, now);
         let mut core = self.core.lock();

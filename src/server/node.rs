@@ -2,6 +2,7 @@
 
 use std::hash::Hasher as _;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use siphasher::sip128::{Hasher128 as _, SipHasher24};
 
@@ -46,13 +47,18 @@ fn made_id(name: &str) -> String {
 
 /// Puts the row of this server's node among those of the store, in the place of what an earlier run left: the checks of it
 /// stay, also where the node had another name.
-pub(super) fn put(rows: &mut Vec<Host>, settings: &consul::Settings, now: Timestamp) {
-    let is_own = |row: &Host| row.dialect == Dialect::Node && row.as_node() == Some("");
+pub(super) fn put(rows: &mut Vec<Arc<Host>>, settings: &consul::Settings, now: Timestamp) {
     let name = settings.node_name.to_ascii_lowercase();
-    let before = rows.iter().filter(|row| is_own(row)).max_by_key(|row| (row.service.as_str() == name, row.modified));
-    let node = consul::own_node(settings, before, now);
-    rows.retain(|row| !is_own(row));
-    rows.push(node);
+    let mut own = Vec::new();
+    rows.retain(|row| {
+        let is_own = row.dialect == Dialect::Node && row.as_node() == Some("");
+        if is_own {
+            own.push(Arc::clone(row));
+        }
+        !is_own
+    });
+    let before = own.iter().max_by_key(|row| (row.service.as_str() == name, row.modified));
+    rows.push(Arc::new(consul::own_node(settings, before.map(AsRef::as_ref), now)));
 }
 
 #[cfg(test)]

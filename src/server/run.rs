@@ -14,7 +14,7 @@ use crate::clock::{Clock, PULSE};
 use crate::readiness::Condition;
 use crate::registry::{Durability, Registry};
 use crate::store::{self, Store};
-use crate::table::{Dialect, Revision};
+use crate::table::Revision;
 use crate::{config, dns, http, probe, telemetry};
 
 impl Server {
@@ -114,7 +114,6 @@ async fn load(
         }
         let mut loaded = opened.store.load().context("cannot read the store")?;
         node::put(&mut loaded.rows, &own, began);
-        let hosts = loaded.rows.iter().filter(|row| row.dialect != Dialect::Node).count();
         // A table without a past begins at a number that no earlier one of this server reached: a client that comes
         // back with an old revision is told to read anew, and does not miss what happened since.
         let (revision, serial) = match loaded.revision {
@@ -123,6 +122,7 @@ async fn load(
             revision => (revision, loaded.serial),
         };
         registry.load(loaded.rows, revision, serial);
+        let hosts = registry.snapshot().hosts.len();
         tracing::info!(hosts, revision = revision.0, took = ?registry.now().since(began), "the table is loaded");
         Ok(opened.store)
     };

@@ -131,7 +131,7 @@ impl Parts<'_> {
     /// Hands the rows to the registry; returns what it asks of its engine.
     fn hand_over(&self, rows: Vec<Host>, revision: Revision, began: Timestamp) -> Result<crate::registry::Requests> {
         let Parts { registry, own, .. } = self;
-        let mut rows: Vec<Host> = rows.into_iter().filter(|row| is_ours(row, own)).collect();
+        let mut rows: Vec<Arc<Host>> = rows.into_iter().filter(|row| is_ours(row, own)).map(Arc::new).collect();
         node::put(&mut rows, own, began);
         let hosts = rows.iter().filter(|row| row.dialect != Dialect::Node).count();
         // Seconds last for a lifetime, and no serial comes back after a restart.

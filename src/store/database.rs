@@ -10,9 +10,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use redb::{ReadableDatabase, ReadableTable, ReadableTableMetadata, TableDefinition};
 
-use super::record::{self, Unreadable};
+use super::decoder::{self, Decoded};
+use super::record;
 use crate::limits;
-use crate::table::{Host, Revision};
+use crate::table::Revision;
 
 const ROWS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("rows");
 const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
@@ -30,21 +31,8 @@ pub(super) struct Mark {
 /// What a database held.
 #[derive(Debug, Default)]
 pub(super) struct Contents {
-    pub(super) rows: Vec<Host>,
+    pub(super) rows: Decoded,
     pub(super) mark: Mark,
-    /// Rows that cannot be read.
-    pub(super) skipped: u64,
-    /// The first of them.
-    pub(super) first_skipped: String,
-}
-
-impl Contents {
-    fn skip(&mut self, key: &[u8], unreadable: &Unreadable) {
-        if self.skipped == 0 {
-            self.first_skipped = format!("{:?}: {unreadable}", String::from_utf8_lossy(key));
-        }
-        self.skipped += 1;
-    }
 }
 
 /// Why a database is of no use.
@@ -189,20 +177,12 @@ fn mark(database: &redb::Database) -> Result<Mark, redb::Error> {
 }
 
 fn contents(database: &redb::Database) -> Result<Contents, Trouble> {
-    let mut contents = Contents { mark: mark(database)?, ..Contents::default() };
+    let mark = mark(database)?;
     let table = rows(database)?;
-    contents
-        .rows
-        .reserve(usize::try_from(table.len().map_err(redb::Error::from)?).unwrap_or_default().min(limits::HOSTS));
-    for entry in table.iter().map_err(redb::Error::from)? {
-        let (key, value) = entry.map_err(redb::Error::from)?;
-        match record::host(key.value(), value.value(), contents.rows.last()) {
-            Ok(host) => contents.rows.push(host),
-            Err(Unreadable::Newer(version)) => return Err(Trouble::Newer(version.into())),
-            Err(unreadable) => contents.skip(key.value(), &unreadable),
-        }
-    }
-    Ok(contents)
+    let count = usize::try_from(table.len().map_err(redb::Error::from)?).unwrap_or_default().min(limits::HOSTS);
+    let entries = table.iter().map_err(redb::Error::from)?;
+    let rows = decoder::decode(entries.map(|entry| Ok(entry.map_err(redb::Error::from)?)), count)?;
+    Ok(Contents { rows, mark })
 }
 
 fn rows(database: &redb::Database) -> Result<redb::ReadOnlyTable<&'static [u8], &'static [u8]>, redb::Error> {

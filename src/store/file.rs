@@ -57,8 +57,12 @@ pub(super) fn open(disk: Box<dyn Disk>) -> Result<Opened, OpenError> {
     if !sound {
         notices.push(Notice::Repaired { path: path() });
     }
-    if contents.skipped > 0 {
-        notices.push(Notice::Skipped { path: path(), count: contents.skipped, first: contents.first_skipped.clone() });
+    if contents.rows.skipped > 0 {
+        notices.push(Notice::Skipped {
+            path: path(),
+            count: contents.rows.skipped,
+            first: contents.rows.first_skipped.clone(),
+        });
     }
     let known = contents.mark;
     let loaded = Some(loaded(contents));
@@ -142,7 +146,7 @@ fn refusal(disk: &dyn Disk, trouble: Trouble) -> OpenError {
 }
 
 fn loaded(contents: Contents) -> Loaded {
-    Loaded { rows: contents.rows, revision: contents.mark.revision, serial: contents.mark.serial }
+    Loaded { rows: contents.rows.rows, revision: contents.mark.revision, serial: contents.mark.serial }
 }
 
 impl FileStore {

@@ -13,6 +13,7 @@
 //! * [`dynamodb`]: several servers on one table of DynamoDB, Lyft's beside them.
 
 mod database;
+mod decoder;
 mod disk;
 pub mod dynamodb;
 pub mod etcd;
@@ -26,6 +27,7 @@ mod writer;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::registry::{CommitError, Durability};
@@ -42,7 +44,7 @@ pub const FILE_NAME: &str = "rollcall.redb";
 #[derive(Debug, Default)]
 pub struct Loaded {
     /// The rows; the time of their leases does not count, each begins anew.
-    pub rows: Vec<Host>,
+    pub rows: Vec<Arc<Host>>,
     /// The revision of the last commit.
     pub revision: Revision,
     /// The SOA serial of the last commit.

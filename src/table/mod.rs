@@ -69,7 +69,7 @@ impl HostTable {
     /// A table of rows read from a store, at the revision the store had. Each lease begins anew, and so does
     /// what else runs out.
     pub fn restore(rows: impl IntoIterator<Item = Host>, revision: Revision, now: Timestamp) -> HostTable {
-        HostTable::default().filled(rows, revision, now)
+        HostTable::default().filled(rows.into_iter().map(Arc::new), revision, now)
     }
 
     /// An empty table with a brake on mass expiry; `seed` decides on the order in which hosts leave that it kept.
@@ -79,10 +79,12 @@ impl HostTable {
 
     /// The empty table with rows, as [`HostTable::restore`] makes it.
     #[must_use]
-    pub fn filled(self, rows: impl IntoIterator<Item = Host>, revision: Revision, now: Timestamp) -> HostTable {
+    pub fn filled(self, rows: impl IntoIterator<Item = Arc<Host>>, revision: Revision, now: Timestamp) -> HostTable {
         let mut table = HostTable { revision, ..self };
         let mut held = Vec::new();
-        for mut host in rows {
+        for mut shared in rows {
+            // Nobody else has it yet.
+            let host = Arc::make_mut(&mut shared);
             let (kept, until) = (host.lease.is_kept(), host.lease.held_until());
             host.lease = Lease::new(host.lease.ttl(), now);
             host.lease.keep(kept);
@@ -92,9 +94,8 @@ impl HostTable {
             }
             host.checks.iter_mut().for_each(|check| check.restart(now));
             host.weight = host.weights.of(host.status());
-            let host = Arc::new(host);
-            table.schedule(&host);
-            table.hosts.insert(host);
+            table.schedule(&shared);
+            table.hosts.insert(shared);
         }
         table.restore_nodes();
         for host in held.iter().filter_map(|key| table.hosts.get(key).cloned()).collect::<Vec<_>>() {

@@ -43,7 +43,7 @@ impl Server {
         let clock = Arc::new(Clock::manual(now));
         let registry = Arc::new(Registry::new(clock, crate::zone::Zones::default(), Durability::Immediate));
         let settings = Settings { node_name: "n1".into(), ..Settings::default() };
-        registry.load([own_node(&settings, None, now)], Revision(100), 1);
+        registry.load([Arc::new(own_node(&settings, None, now))], Revision(100), 1);
         let http = HttpSettings { lyft_env: "test".into(), ..HttpSettings::default() };
         let metrics = Arc::new(Metrics::new(&registry));
         let app = App::new(registry, Arc::new(http), metrics, Arc::new(Readiness::ready())).with_consul(settings);

@@ -42,7 +42,7 @@ async fn battery(store: impl Fn() -> Box<dyn Store>, keeps: bool) {
         assert!(snapshot.hosts.is_empty());
         return;
     }
-    assert_eq!(shown_rows(snapshot.hosts.iter().map(|host| &**host)), rows);
+    assert_eq!(shown_rows(snapshot.hosts.iter()), rows);
     assert_eq!(snapshot.revision, revision);
     for host in snapshot.hosts.iter() {
         assert_eq!(host.lease.left(clock.now()), Some(TTL), "every lease begins anew");

@@ -105,7 +105,7 @@ fn a_power_failure_takes_nothing_that_was_acknowledged() {
                 _ => register("web", &id),
             };
             let Some(change) = table.apply(event, now).expect("applies").change().cloned() else { continue };
-            attempted = shown_rows(table.hosts().iter().map(|host| &**host));
+            attempted = shown_rows(table.hosts().iter());
             if store.commit(&[change], table.revision(), 1).is_err() {
                 break;
             }

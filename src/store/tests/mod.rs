@@ -50,8 +50,8 @@ pub(super) fn shown(host: &Host) -> String {
     format!("{} {}", String::from_utf8_lossy(&key), String::from_utf8_lossy(&value))
 }
 
-pub(super) fn shown_rows<'a>(rows: impl IntoIterator<Item = &'a Host>) -> Vec<String> {
-    rows.into_iter().map(shown).collect()
+pub(super) fn shown_rows<'a>(rows: impl IntoIterator<Item = &'a Arc<Host>>) -> Vec<String> {
+    rows.into_iter().map(|row| shown(row)).collect()
 }
 
 /// A registry over a store, with its writer thread.
@@ -79,6 +79,6 @@ impl Running {
         self.registry.close();
         self.writer.join().expect("the writer ends");
         let snapshot = self.registry.snapshot();
-        (shown_rows(snapshot.hosts.iter().map(|host| &**host)), snapshot.revision)
+        (shown_rows(snapshot.hosts.iter()), snapshot.revision)
     }
 }

@@ -431,7 +431,7 @@ fn what_others_keep_is_kept_here() {
     assert_eq!((world.held(), world.table.hosts().len()), (3, 8));
     assert_eq!(world.table.brake(9).totals.released, [0, 0, 2, 1, 0]);
     // A server that starts has them, too.
-    let stored = world.table.hosts().iter().map(|host| Host::clone(host)).collect::<Vec<_>>();
+    let stored: Vec<_> = world.table.hosts().iter().map(|host| Host::clone(host).into()).collect();
     world.table = HostTable::braked(Rules::default(), 7).filled(stored, Revision(14), at(world.now));
     world.step();
     assert_eq!((world.held(), world.table.hosts().len()), (3, 8));

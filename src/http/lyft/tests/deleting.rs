@@ -58,7 +58,7 @@ async fn the_rows_of_other_apis_are_out_of_reach() {
     server.register("web", "10.0.0.1", TAGS).await;
     let mut native = server.app.registry.snapshot().hosts.iter().next().expect("a row").as_ref().clone();
     native.dialect = Dialect::Native;
-    server.app.registry.load([native], Revision(9), 9);
+    server.app.registry.load([Arc::new(native)], Revision(9), 9);
     assert_eq!(server.addresses("web").await, ["10.0.0.1"], "it is listed");
     assert!(server.delete("/v1/registration/web/10.0.0.1").await.is(400, "{}\n"));
     let weight = [("load_balancing_weight", "5")];

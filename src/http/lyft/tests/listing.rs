@@ -116,7 +116,7 @@ async fn a_row_without_its_stored_form_still_lists() {
     for (original, revision) in [(None, "abc"), (Some("no JSON"), "abc"), (Some("[]"), ""), (Some("{}"), "")] {
         let mut row = row.clone();
         row.original = original.map(Arc::from);
-        server.app.registry.load([row], Revision(9), 9);
+        server.app.registry.load([Arc::new(row)], Revision(9), 9);
         let host = server.hosts("web").await.remove(0);
         assert_eq!((&host["ip_address"], &host["port"]), (&"10.0.0.1".into(), &80.into()));
         assert!(host["tags"].is_object() && host["revision"] == revision, "{original:?}: {host}");

@@ -35,7 +35,7 @@ impl Server {
     fn new(name: &str, revision: u64) -> Server {
         let server = Server::not_loaded(name);
         let own = consul::own_node(&server.app.consul, None, server.app.registry.now());
-        server.app.registry.load([own], Revision(revision), 1);
+        server.app.registry.load([Arc::new(own)], Revision(revision), 1);
         server
     }
 

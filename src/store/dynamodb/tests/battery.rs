@@ -44,7 +44,7 @@ impl Running {
         let registry = Arc::new(Registry::new(Arc::clone(clock), Zones::default(), Durability::Shared));
         let store = DynamoDb::new(settings.clone()).expect("settings");
         let mut table = store.read(clock.now()).await.expect("a table");
-        registry.load(std::mem::take(&mut table.rows), Revision(1000), 0);
+        registry.load(std::mem::take(&mut table.rows).into_iter().map(Arc::new), Revision(1000), 0);
         let requests = registry.requests().expect("requests");
         let shutdown = CancellationToken::new();
         let (_, engine) = store.engine(Arc::clone(&registry), requests, table, Box::new(Some), shutdown.clone());
