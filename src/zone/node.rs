@@ -33,23 +33,29 @@ impl Part {
         self.served.is_empty() && self.absent.is_empty()
     }
 
-    /// Puts a host into its side, and out of the other.
-    pub(super) fn insert(&mut self, host: &Arc<Host>, served: bool, others: Others<'_>) {
-        let (to, from) =
-            if served { (&mut self.served, &mut self.absent) } else { (&mut self.absent, &mut self.served) };
-        *to = to.with(host, &|address| others(served, address));
-        if !from.is_empty() {
-            *from = from.without(host, &|address| others(!served, address));
+    /// The part with a host in its side, and not in the other.
+    fn with(&self, host: &Arc<Host>, served: bool, others: Others<'_>) -> Part {
+        let (to, from) = if served { (&self.served, &self.absent) } else { (&self.absent, &self.served) };
+        let to = to.with(host, &|address| others(served, address));
+        let from = from.without_any(host, &|address| others(!served, address));
+        if served { Part { served: to, absent: from } } else { Part { served: from, absent: to } }
+    }
+
+    /// The part without a host.
+    fn without(&self, host: &Arc<Host>, others: Others<'_>) -> Part {
+        Part {
+            served: self.served.without_any(host, &|address| others(true, address)),
+            absent: self.absent.without_any(host, &|address| others(false, address)),
         }
     }
 
+    /// Puts a host into its side, and out of the other.
+    pub(super) fn insert(&mut self, host: &Arc<Host>, served: bool, others: Others<'_>) {
+        *self = self.with(host, served, others);
+    }
+
     pub(super) fn remove(&mut self, host: &Arc<Host>, others: Others<'_>) {
-        if !self.served.is_empty() {
-            self.served = self.served.without(host, &|address| others(true, address));
-        }
-        if !self.absent.is_empty() {
-            self.absent = self.absent.without(host, &|address| others(false, address));
-        }
+        *self = self.without(host, others);
     }
 
     /// [`Others`] for the hosts of one address: all of them have that one, and no other matters.
@@ -76,11 +82,14 @@ impl Part {
     }
 }
 
+/// Says how many other hosts of a view, served ones or not, have an address.
+pub(super) type OthersOf<'a> = &'a dyn Fn(&View, bool, IpAddr) -> usize;
+
 /// The hosts of a service: all of them, and the parts that its aliases show.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Service {
-    all: Part,
-    /// By view.
+    all: Arc<Part>,
+    /// By view. One that always showed all hosts is the same part: what they say is prepared once.
     parts: Vec<(View, Arc<Part>)>,
 }
 
@@ -109,36 +118,67 @@ impl Service {
         self.part(view).is_some_and(|part| !part.is_empty())
     }
 
-    /// Puts a host into the service, or `view` of it.
-    pub(super) fn insert(&mut self, view: &View, host: &Arc<Host>, served: bool, others: Others<'_>) {
-        match (view, self.place(view)) {
-            (View::Service, _) => self.all.insert(host, served, others),
-            (_, Ok(place)) => Arc::make_mut(&mut self.parts[place].1).insert(host, served, others),
-            (_, Err(place)) => {
-                let mut part = Part::default();
-                part.insert(host, served, others);
-                self.parts.insert(place, (view.clone(), Arc::new(part)));
-            }
-        }
-    }
-
-    /// Takes a host out of the service, or of `view`.
-    pub(super) fn remove(&mut self, view: &View, host: &Arc<Host>, others: Others<'_>) {
-        match (view, self.place(view)) {
-            (View::Service, _) => self.all.remove(host, others),
-            (_, Ok(place)) => {
-                let part = Arc::make_mut(&mut self.parts[place].1);
-                part.remove(host, others);
-                if part.is_empty() {
-                    self.parts.remove(place);
+    /// Puts a host into the service and these views of it, each of them once.
+    pub(super) fn insert<'v>(
+        &mut self,
+        views: impl Iterator<Item = &'v View>,
+        host: &Arc<Host>,
+        served: bool,
+        others: OthersOf<'_>,
+    ) {
+        let with = |part: &Part, view: &View| part.with(host, served, &|side, address| others(view, side, address));
+        let after = Arc::new(with(&self.all, &View::Service));
+        let before = std::mem::replace(&mut self.all, after);
+        for view in views {
+            match self.place(view) {
+                Ok(place) => {
+                    let part = &mut self.parts[place].1;
+                    let is_all = Arc::ptr_eq(part, &before);
+                    *part = if is_all { Arc::clone(&self.all) } else { Arc::new(with(part, view)) };
+                }
+                Err(place) => {
+                    let is_all = before.is_empty();
+                    let part = if is_all { Arc::clone(&self.all) } else { Arc::new(with(&Part::default(), view)) };
+                    self.parts.insert(place, (view.clone(), part));
                 }
             }
-            (_, Err(_)) => {}
         }
     }
 
-    /// A service of all its hosts at once; `parts` may come in any order.
-    pub(super) fn whole(all: Part, mut parts: Vec<(View, Arc<Part>)>) -> Service {
+    /// Takes a host out of these views, each of them once, and where it leaves the service out of that.
+    pub(super) fn remove<'v>(
+        &mut self,
+        views: impl Iterator<Item = &'v View>,
+        leaves: bool,
+        host: &Arc<Host>,
+        others: OthersOf<'_>,
+    ) {
+        let without = |part: &Part, view: &View| part.without(host, &|side, address| others(view, side, address));
+        let before = leaves.then(|| {
+            let after = Arc::new(without(&self.all, &View::Service));
+            std::mem::replace(&mut self.all, after)
+        });
+        for view in views {
+            let Ok(place) = self.place(view) else { continue };
+            let part = &mut self.parts[place].1;
+            let is_all = before.as_ref().is_some_and(|before| Arc::ptr_eq(part, before));
+            *part = if is_all { Arc::clone(&self.all) } else { Arc::new(without(part, view)) };
+            if part.is_empty() {
+                self.parts.remove(place);
+            }
+        }
+    }
+
+    /// A service of all its hosts at once, whatever the order of the views; `split` makes a part.
+    pub(super) fn whole(
+        all: Vec<Arc<Host>>,
+        views: impl IntoIterator<Item = (View, Vec<Arc<Host>>)>,
+        split: impl Fn(Vec<Arc<Host>>) -> Part,
+    ) -> Service {
+        let hosts = all.len();
+        let all = Arc::new(split(all));
+        let part = |members: Vec<_>| if members.len() == hosts { Arc::clone(&all) } else { Arc::new(split(members)) };
+        let mut parts: Vec<_> = views.into_iter().map(|(view, members)| (view, part(members))).collect();
         parts.sort_by(|one, other| one.0.cmp(&other.0));
         Service { all, parts }
     }
@@ -170,9 +210,9 @@ impl AddressHosts {
 
     /// The hosts of `address` with `host` among them.
     pub(super) fn with(before: Option<&AddressHosts>, address: IpAddr, host: &Arc<Host>, served: bool) -> AddressHosts {
-        let mut part = before.map(|before| before.part.clone()).unwrap_or_default();
-        let others = part.others(address);
-        part.insert(host, served, &others);
+        let nobody = Part::default();
+        let others = before.map_or(&nobody, |before| &before.part);
+        let part = others.with(host, served, &others.others(address));
         let was_even = before.is_none_or(|before| !before.uneven);
         let uneven = if was_even && served {
             part.served.iter().take(2).any(|other| other.target.addresses() != host.target.addresses())
@@ -184,9 +224,7 @@ impl AddressHosts {
 
     /// The hosts of `address` without `host`; `None` when nothing is left.
     pub(super) fn without(&self, address: IpAddr, host: &Arc<Host>) -> Option<AddressHosts> {
-        let mut part = self.part.clone();
-        let others = part.others(address);
-        part.remove(host, &others);
+        let part = self.part.without(host, &self.part.others(address));
         (!part.is_empty()).then(|| AddressHosts { uneven: self.uneven && part.served.is_uneven(), part })
     }
 }

@@ -258,10 +258,7 @@ impl Tree {
         let served = self.is_served(host);
         if let Some(service) = self.service(key.as_bytes()) {
             let mut service = Service::clone(service);
-            service.insert(&View::Service, host, served, &|_, _| 0);
-            for view in names.parts() {
-                service.insert(view, host, served, &|_, _| 0);
-            }
+            service.insert(names.parts(), host, served, &|_, _, _| 0);
             self.names.insert(key.clone(), Node::Service(Arc::new(service)));
         }
         self.put_own(host, &names);
@@ -289,21 +286,12 @@ impl Tree {
         let mut service = self.service(key.as_bytes()).cloned().unwrap_or_default();
         let kept = |view: &View| joins.is_some_and(|(_, names)| names.parts().any(|other| other == view));
         if let Some((host, names)) = leaves {
-            for view in names.parts().filter(|view| !kept(view)) {
-                service.remove(view, host, &|side, address| self.others(host, view, side, address));
-            }
-            if joins.is_none() {
-                service.remove(&View::Service, host, &|side, address| self.others(host, &View::Service, side, address));
-            }
+            let views = names.parts().filter(|view| !kept(view));
+            service.remove(views, joins.is_none(), host, &|view, side, address| self.others(host, view, side, address));
         }
         if let Some((host, names)) = joins {
             let served = self.is_served(host);
-            service.insert(&View::Service, host, served, &|side, address| {
-                self.others(host, &View::Service, side, address)
-            });
-            for view in names.parts() {
-                service.insert(view, host, served, &|side, address| self.others(host, view, side, address));
-            }
+            service.insert(names.parts(), host, served, &|view, side, address| self.others(host, view, side, address));
         }
         for (alias, view) in leaves.into_iter().flat_map(|(_, names)| &names.aliases) {
             if !service.has(view) {
