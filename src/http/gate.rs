@@ -1,12 +1,13 @@
 //! The gate before every route: bounds on URL, headers and body, and the counting of requests.
 
 use std::convert::Infallible;
-use std::pin::Pin;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::{MatchedPath, Request};
+use axum::extract::{FromRequest, MatchedPath, Request};
 use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use axum::http::request::Parts;
@@ -82,18 +83,18 @@ where
     let started = app.registry.now();
     let route = request.extensions().get::<MatchedPath>().cloned();
     let method = request.method().clone();
-    let uri = request.uri().clone();
     let rule = body_rule(route.as_ref().map(MatchedPath::as_str), request.headers());
-    let response = match within_bounds(app, request, rule).await {
+    let (parts, body) = request.into_parts();
+    let response = match within_bounds(app, &parts, body, rule).await {
         Ok(_) if shows_rows(route.as_ref()) && !app.registry.snapshot().loaded => {
             // "None" would be taken for the truth.
-            problem::respond(uri.path(), &Problem::new(Kind::NotReady, "the table is not loaded yet"))
+            problem::respond(parts.uri.path(), &Problem::new(Kind::NotReady, "the table is not loaded yet"))
         }
-        Ok(request) => {
-            let Ok(response) = inner.oneshot(request).await;
+        Ok(body) => {
+            let Ok(response) = inner.oneshot(Request::from_parts(parts, body)).await;
             response
         }
-        Err(problem) => problem::respond(uri.path(), &problem),
+        Err(problem) => problem::respond(parts.uri.path(), &problem),
     };
     let took: Option<Duration> =
         response.extensions().get::<Waited>().is_none().then(|| app.registry.now().since(started));
@@ -125,16 +126,15 @@ fn body_rule(route: Option<&str>, headers: &HeaderMap) -> BodyRule {
     BodyRule::Whole(own.unwrap_or(limits::HTTP_BODY_OCTETS))
 }
 
-async fn within_bounds(app: &App, request: Request, rule: BodyRule) -> Result<Request, Problem> {
-    let (parts, body) = request.into_parts();
-    check_url(&parts)?;
-    check_headers(&parts)?;
-    check_encoding(&parts)?;
-    let body = match rule {
-        BodyRule::Whole(bound) => Body::from(read_body(app, body, bound).await?),
-        BodyRule::Messages => body,
-    };
-    Ok(Request::from_parts(parts, body))
+/// The body, where the request is within its bounds.
+async fn within_bounds(app: &App, parts: &Parts, body: Body, rule: BodyRule) -> Result<Body, Problem> {
+    check_url(parts)?;
+    check_headers(parts)?;
+    check_encoding(parts)?;
+    match rule {
+        BodyRule::Whole(bound) => Ok(Body::from(read_body(app, body, bound).await?)),
+        BodyRule::Messages => Ok(body),
+    }
 }
 
 fn check_url(parts: &Parts) -> Result<(), Problem> {
@@ -187,7 +187,13 @@ async fn read_body(app: &App, body: Body, bound: usize) -> Result<Bytes, Problem
         let _room = app.bodies.acquire_many(units).await;
         Limited::new(body, bound).collect().await
     };
-    match timeout(limits::HTTP_BODY_TIME, read).await {
+    let mut read = pin!(read);
+    // Mostly it came with the headers: no timer is set then.
+    let read = match poll_fn(|context| Poll::Ready(read.as_mut().poll(context))).await {
+        Poll::Ready(read) => Ok(read),
+        Poll::Pending => timeout(limits::HTTP_BODY_TIME, read).await,
+    };
+    match read {
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
         Ok(Err(error)) => Err(Problem::new(Kind::Invalid, format!("the body cannot be read: {error}"))),
@@ -200,3 +206,16 @@ async fn read_body(app: &App, body: Body, bound: usize) -> Result<Bytes, Problem
 
 /// The media type of JSON answers.
 pub(super) const JSON: [(axum::http::HeaderName, &str); 1] = [(CONTENT_TYPE, "application/json")];
+
+/// A body that the gate has read: it is there at once, and within its bound.
+pub(super) struct Whole(pub(super) Bytes);
+
+impl<S: Sync> FromRequest<S> for Whole {
+    type Rejection = Infallible;
+
+    async fn from_request(request: Request, _: &S) -> Result<Whole, Infallible> {
+        let mut body = request.into_body();
+        let read = body.frame().await.and_then(Result::ok).and_then(|frame| frame.into_data().ok());
+        Ok(Whole(read.unwrap_or_default()))
+    }
+}

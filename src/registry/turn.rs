@@ -67,3 +67,79 @@ impl Registry {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use futures_util::FutureExt as _;
+
+    use crate::clock::{Clock, Timestamp};
+    use crate::registry::{Durability, Registry, SubmitError};
+    use crate::table::{Dialect, Event, HostId, Registration, Revision, ServiceName, Target};
+    use crate::zone::Zones;
+
+    fn registry() -> Registry {
+        let clock = Arc::new(Clock::manual(Timestamp::from_micros(1)));
+        let registry = Registry::new(clock, Zones::default(), Durability::Immediate);
+        registry.load([], Revision(1), 1);
+        registry
+    }
+
+    fn register(id: &str) -> Event {
+        Event::Register(Box::new(Registration::new(
+            ServiceName::parse("service", "web").expect("a name"),
+            Dialect::Native,
+            HostId::parse("id", id).expect("an id"),
+            Target::parse("address", ["10.0.0.1"]).expect("an address"),
+        )))
+    }
+
+    fn visible(registry: &Registry) -> (Revision, usize) {
+        let snapshot = registry.snapshot();
+        assert_eq!(snapshot.zones.difference(&snapshot.zones.render(&snapshot.hosts, 0)), None);
+        (snapshot.revision, snapshot.hosts.len())
+    }
+
+    #[tokio::test]
+    async fn who_goes_on_first_publishes_for_all() {
+        let registry = registry();
+        let (mut one, mut two) = (Box::pin(registry.submit(register("a"))), Box::pin(registry.submit(register("b"))));
+        assert!(one.as_mut().now_or_never().is_none() && two.as_mut().now_or_never().is_none());
+        assert_eq!(visible(&registry), (Revision(1), 0), "both are staged");
+        two.await.expect("it is taken");
+        assert_eq!(visible(&registry), (Revision(3), 2));
+        one.await.expect("it is taken");
+        assert_eq!(registry.changes_since(Revision(1), 9).expect("the journal has them").len(), 2);
+    }
+
+    #[tokio::test]
+    async fn what_nobody_waits_for_is_published() {
+        let registry = registry();
+        assert!(registry.submit(register("a")).now_or_never().is_none());
+        assert_eq!(visible(&registry), (Revision(2), 1));
+    }
+
+    #[tokio::test]
+    async fn who_finds_a_staged_row_waits_for_it() {
+        let registry = registry();
+        let mut first = Box::pin(registry.submit(register("a")));
+        assert!(first.as_mut().now_or_never().is_none());
+        registry.submit(register("a")).await.expect("a heartbeat");
+        assert_eq!(visible(&registry), (Revision(2), 1));
+        first.await.expect("it is taken");
+    }
+
+    #[tokio::test]
+    async fn what_is_refused_takes_nothing_back_that_is_staged() {
+        let registry = registry();
+        let key = register("c").key();
+        let mut first = Box::pin(registry.submit(register("a")));
+        assert!(first.as_mut().now_or_never().is_none());
+        let several = vec![register("b"), Event::Renew(key.clone())];
+        assert!(matches!(registry.submit_all(several).await, Err(SubmitError::Rejected(_))));
+        assert!(matches!(registry.submit(Event::Renew(key)).await, Err(SubmitError::Rejected(_))));
+        first.await.expect("it is taken");
+        assert_eq!(visible(&registry), (Revision(2), 1));
+    }
+}
