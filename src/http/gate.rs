@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -42,22 +43,24 @@ pub(super) enum BodyRule {
 
 /// The gate before one route. A service of its own because what axum makes of a function boxes and clones more than
 /// a heartbeat does in the table.
-#[derive(Clone)]
-pub(super) struct Gate<S> {
-    app: App,
-    inner: S,
-}
+pub(super) struct Gate<S>(Arc<(App, S)>);
 
 impl<S> Gate<S> {
     /// The gate before `inner`.
     pub(super) fn new(app: App, inner: S) -> Gate<S> {
-        Gate { app, inner }
+        Gate(Arc::new((app, inner)))
+    }
+}
+
+impl<S> Clone for Gate<S> {
+    fn clone(&self) -> Gate<S> {
+        Gate(Arc::clone(&self.0))
     }
 }
 
 impl<S> Service<Request> for Gate<S>
 where
-    S: Service<Request, Response = Response, Error = Infallible> + Clone + Send + 'static,
+    S: Service<Request, Response = Response, Error = Infallible> + Clone + Send + Sync + 'static,
     S::Future: Send,
 {
     type Response = Response;
@@ -65,46 +68,51 @@ where
     type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        // `pass` waits for the copy of `inner` that it calls.
+        // The copy of `inner` that is called is waited for.
         Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
-        let (app, inner) = (self.app.clone(), self.inner.clone());
-        Box::pin(async move { Ok(pass(&app, inner, request).await) })
+        let gate = Arc::clone(&self.0);
+        Box::pin(async move {
+            let (app, inner) = &*gate;
+            let route = request.extensions().get::<MatchedPath>().cloned();
+            let inner = |parts, body| async {
+                let Ok(response) = inner.clone().oneshot(Request::from_parts(parts, body)).await;
+                response
+            };
+            Ok(pass(app, route.as_ref().map(MatchedPath::as_str), request, inner).await)
+        })
     }
 }
 
 /// Lets a request through when it is within its bounds, its body read; counts it either way.
-async fn pass<S>(app: &App, inner: S, request: Request) -> Response
-where
-    S: Service<Request, Response = Response, Error = Infallible>,
-{
+pub(super) async fn pass<F: Future<Output = Response>>(
+    app: &App,
+    route: Option<&str>,
+    request: Request,
+    inner: impl FnOnce(Parts, Body) -> F,
+) -> Response {
     let started = app.registry.now();
-    let route = request.extensions().get::<MatchedPath>().cloned();
     let method = request.method().clone();
-    let rule = body_rule(route.as_ref().map(MatchedPath::as_str), request.headers());
+    let rule = body_rule(route, request.headers());
     let (parts, body) = request.into_parts();
     let response = match within_bounds(app, &parts, body, rule).await {
-        Ok(_) if shows_rows(route.as_ref()) && !app.registry.snapshot().loaded => {
+        Ok(_) if shows_rows(route) && !app.registry.snapshot().loaded => {
             // "None" would be taken for the truth.
             problem::respond(parts.uri.path(), &Problem::new(Kind::NotReady, "the table is not loaded yet"))
         }
-        Ok(body) => {
-            let Ok(response) = inner.oneshot(Request::from_parts(parts, body)).await;
-            response
-        }
+        Ok(body) => inner(parts, body).await,
         Err(problem) => problem::respond(parts.uri.path(), &problem),
     };
     let took: Option<Duration> =
         response.extensions().get::<Waited>().is_none().then(|| app.registry.now().since(started));
-    let route = route.as_ref().map_or(NO_ROUTE, MatchedPath::as_str);
-    app.metrics.request(route, method.as_str(), response.status().as_u16(), took);
+    app.metrics.request(route.unwrap_or(NO_ROUTE), method.as_str(), response.status().as_u16(), took);
     response
 }
 
 /// Whether a route says what the table has, or that it has nothing.
-fn shows_rows(route: Option<&MatchedPath>) -> bool {
+fn shows_rows(route: Option<&str>) -> bool {
     const THEY: [&str; 7] = [
         "/v1/agent/checks",
         "/v1/agent/health/",
@@ -114,7 +122,7 @@ fn shows_rows(route: Option<&MatchedPath>) -> bool {
         "/v1/hosts",
         "/v1/services",
     ];
-    route.is_some_and(|route| THEY.iter().any(|they| route.as_str().starts_with(they)))
+    route.is_some_and(|route| THEY.iter().any(|they| route.starts_with(they)))
 }
 
 /// What is done with the body of a request to a route.
@@ -210,12 +218,18 @@ pub(super) const JSON: [(axum::http::HeaderName, &str); 1] = [(CONTENT_TYPE, "ap
 /// A body that the gate has read: it is there at once, and within its bound.
 pub(super) struct Whole(pub(super) Bytes);
 
+impl Whole {
+    /// That of a request behind the gate.
+    pub(super) async fn of(mut body: Body) -> Whole {
+        let read = body.frame().await.and_then(Result::ok).and_then(|frame| frame.into_data().ok());
+        Whole(read.unwrap_or_default())
+    }
+}
+
 impl<S: Sync> FromRequest<S> for Whole {
     type Rejection = Infallible;
 
     async fn from_request(request: Request, _: &S) -> Result<Whole, Infallible> {
-        let mut body = request.into_body();
-        let read = body.frame().await.and_then(Result::ok).and_then(|frame| frame.into_data().ok());
-        Ok(Whole(read.unwrap_or_default()))
+        Ok(Whole::of(request.into_body()).await)
     }
 }

@@ -13,7 +13,6 @@ import signal
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from collections import Counter
 
@@ -28,6 +27,9 @@ from .stage import WINDOW, Stage
 # Odd, so that samples do not keep step with anything.
 SAMPLES_A_SECOND = 1_999
 STACK_OCTETS = 8_192
+BUFFER_PAGES = 2_048
+# Seconds until perf samples, on a machine that is busy.
+ATTACHING = 3
 
 # What a group is made of, in the order in which a frame is looked for.
 KERNEL = [
@@ -68,8 +70,8 @@ REGISTRATION = KERNEL + [
 def query(stage):
     """One query over UDP, half A and half SRV, as much as is answered."""
     server, data = stage.rollcall(stage.few), stage.few
-    load = lambda: Load("udp", server.dns, data.path("q-mix"), stage.settings.generator, answers=data.hosts, window=WINDOW, seconds=stage.settings.seconds)  # noqa: E731
-    return server, load, QUERY
+    options = {"answers": data.hosts, "window": WINDOW, "seconds": stage.settings.seconds}
+    return server, lambda: Load("udp", server.dns, data.path("q-mix"), stage.settings.generator, **options), QUERY
 
 
 def registration(stage):
@@ -77,25 +79,12 @@ def registration(stage):
     server, settings, series = stage.empty_rollcall(), stage.settings, itertools.count()
 
     def load():
-        with tempfile.NamedTemporaryFile("w", dir=server.folder, buffering=1 << 20) as file:
+        path = os.path.join(server.folder, "registrations")
+        with open(path, "w", buffering=1 << 20) as file:
             file.writelines(forms.single(*row) for row in fresh_rows(next(series), settings))
-            file.flush()
-            load = Load("http", server.http, file.name, settings.generator, once=True, connections=64, window=64)
-            # It has read the file when it is through.
-            report = load.result()
-        return Done(report)
+        return Load("http", server.http, path, settings.generator, once=True, connections=64, window=64)
 
     return server, load, REGISTRATION
-
-
-class Done:
-    """A load that has ended."""
-
-    def __init__(self, report):
-        self.report = report
-
-    def result(self):
-        return self.report
 
 
 def profile(stage, what):
@@ -104,7 +93,7 @@ def profile(stage, what):
     stage.hold(server)
     load().result()
     cpu = statistics.median(measure(server, load)["cpu"] for _ in range(stage.settings.rounds))
-    shares = sampled(server, load, groups, stage.settings.rounds)
+    shares = sampled(stage, server, load, groups)
     total = sum(shares.values())
     print(f"\n{PROFILES[what].__doc__} {cpu:.2f} us of CPU each (without perf), {total:,} samples.\n")
     print("| what | share | us |\n| --- | --- | --- |")
@@ -112,22 +101,29 @@ def profile(stage, what):
         print(f"| {group} | {100 * count / total:.1f} % | {cpu * count / total:.2f} |")
 
 
-def sampled(server, load, groups, rounds):
+def sampled(stage, server, load, groups):
     """How many samples each group has."""
     file = os.path.join(server.folder, "perf.data")
     command = ["perf", "record", "-q", "-e", "cpu-clock", "-F", SAMPLES_A_SECOND, "-p", server.process.pid]
-    command += ["--call-graph", f"dwarf,{STACK_OCTETS}", "-o", file]
-    perf = subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    time.sleep(0.5)
+    command += ["--call-graph", f"dwarf,{STACK_OCTETS}", "-m", BUFFER_PAGES, "-o", file]
+    perf = subprocess.Popen(
+        [str(word) for word in command],
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        # It must come to write while the generator spins.
+        preexec_fn=lambda: os.sched_setaffinity(0, stage.settings.both),
+    )
+    time.sleep(ATTACHING)
     try:
-        for _ in range(rounds):
+        for _ in range(stage.settings.rounds):
             load().result()
     finally:
         perf.send_signal(signal.SIGINT)
         _, errors = perf.communicate()
-    if not os.path.exists(file):
-        raise Failed(f"perf: {errors.strip()}")
-    stacks = list(read_stacks(file))
+    stacks = list(read_stacks(file)) if os.path.exists(file) else []
+    if not stacks:
+        raise Failed(f"perf has no samples: {errors.strip()}")
     sources = Sources(ROLLCALL, {at for stack in stacks for at, _, object in stack if is_program(object)})
     compiled = [(name, re.compile(pattern)) for name, pattern in groups]
     shares = Counter()

@@ -494,8 +494,11 @@ async fn a_row_is_written_as_serde_would() {
         "tags": ["v1"], "meta": {"a": "\"b\n"}, "ttl": "90s", "namespace": "prod", "zone": "az \"a\"", "region": "eu",
         "hostname": "h", "checks": [{"id": "up", "ttl": "30s"}],
     });
-    for (id, body) in [("plain", json!({"address": "10.0.0.1"})), ("whole", whole), ("name\u{e9}\"", json!({"address": "a.example"}))] {
-        let path = format!("/v1/hosts/web/{}", percent_encoding::utf8_percent_encode(id, percent_encoding::NON_ALPHANUMERIC));
+    for (id, body) in
+        [("plain", json!({"address": "10.0.0.1"})), ("whole", whole), ("name\u{e9}\"", json!({"address": "a.example"}))]
+    {
+        let path =
+            format!("/v1/hosts/web/{}", percent_encoding::utf8_percent_encode(id, percent_encoding::NON_ALPHANUMERIC));
         let reply = server.ask(Method::PUT, &path, body.to_string()).await;
         assert_eq!(reply.status, 201, "{}", reply.body);
         let host = server.app.registry.snapshot().hosts.find("web", Dialect::Native, id).cloned().expect("a row");

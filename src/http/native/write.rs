@@ -64,16 +64,27 @@ pub(super) async fn register(
     RawQuery(query): RawQuery,
     Whole(bytes): Whole,
 ) -> Response {
+    register_host(&app, &service, &id, query.as_deref(), &bytes).await
+}
+
+/// The same of a request that is taken apart.
+pub(in crate::http) async fn register_host(
+    app: &App,
+    service: &str,
+    id: &str,
+    query: Option<&str>,
+    body: &[u8],
+) -> Response {
     let result = async {
-        Query::parse(query.as_deref(), &[])?;
-        let registration = body::registration(&service, &id, &bytes, &app.settings)?;
-        check_target(&app, &registration.target)?;
-        check_visible(&app, &service)?;
+        Query::parse(query, &[])?;
+        let registration = body::registration(service, id, body, &app.settings)?;
+        check_target(app, &registration.target)?;
+        check_visible(app, service)?;
         Ok(app.registry.submit(Event::Register(Box::new(registration))).await?)
     };
     let result: Result<Applied, Problem> = result.await;
-    count(&app, Dialect::Native, Operation::Register, &result);
-    answer(&app, result)
+    count(app, Dialect::Native, Operation::Register, &result);
+    answer(app, result)
 }
 
 /// A host name inside our zones could be the service itself, and what it stands for is no affair of DNS clients.
@@ -142,7 +153,12 @@ pub(super) async fn deregister(State(app): State<App>, named: Named, RawQuery(qu
         (status = 503, description = "The table is not loaded, or the store cannot be written.", body = Document, content_type = "application/problem+json"),
         (status = 507, description = "The disk is full.", body = Document, content_type = "application/problem+json"),
     ))]
-pub(super) async fn health(State(app): State<App>, named: Named, RawQuery(query): RawQuery, Whole(bytes): Whole) -> Response {
+pub(super) async fn health(
+    State(app): State<App>,
+    named: Named,
+    RawQuery(query): RawQuery,
+    Whole(bytes): Whole,
+) -> Response {
     let read = || {
         let body::Verdict { check, status, output } = body::verdict(&bytes)?;
         Ok(move |host| Event::Report { host, check: check.clone(), status, output: output.clone() })
@@ -161,7 +177,12 @@ pub(super) async fn health(State(app): State<App>, named: Named, RawQuery(query)
         (status = 503, description = "The table is not loaded, or the store cannot be written.", body = Document, content_type = "application/problem+json"),
         (status = 507, description = "The disk is full.", body = Document, content_type = "application/problem+json"),
     ))]
-pub(super) async fn drain(State(app): State<App>, named: Named, RawQuery(query): RawQuery, Whole(bytes): Whole) -> Response {
+pub(super) async fn drain(
+    State(app): State<App>,
+    named: Named,
+    RawQuery(query): RawQuery,
+    Whole(bytes): Whole,
+) -> Response {
     let read = || {
         let enable = body::drain(&bytes)?;
         Ok(move |host| Event::Drain { host, enable })
@@ -180,7 +201,12 @@ pub(super) async fn drain(State(app): State<App>, named: Named, RawQuery(query):
         (status = 503, description = "The table is not loaded, or the store cannot be written.", body = Document, content_type = "application/problem+json"),
         (status = 507, description = "The disk is full.", body = Document, content_type = "application/problem+json"),
     ))]
-pub(super) async fn weight(State(app): State<App>, named: Named, RawQuery(query): RawQuery, Whole(bytes): Whole) -> Response {
+pub(super) async fn weight(
+    State(app): State<App>,
+    named: Named,
+    RawQuery(query): RawQuery,
+    Whole(bytes): Whole,
+) -> Response {
     let read = || {
         let weight = body::new_weight(&bytes)?;
         Ok(move |host| Event::Weigh { host, weight, original: None })
