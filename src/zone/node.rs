@@ -7,6 +7,8 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use super::members::HostSet;
 use super::name::NameKey;
 use super::schema::View;
@@ -88,9 +90,9 @@ pub(super) type OthersOf<'a> = &'a dyn Fn(&View, bool, IpAddr) -> usize;
 /// The hosts of a service: all of them, and the parts that its aliases show.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Service {
-    all: Arc<Part>,
-    /// By view. One that always showed all hosts is the same part: what they say is prepared once.
-    parts: Vec<(View, Arc<Part>)>,
+    all: Part,
+    /// By view; `None` where all hosts are in it, so that what they say is prepared once.
+    parts: Vec<(View, Option<Arc<Part>>)>,
 }
 
 impl Service {
@@ -99,14 +101,14 @@ impl Service {
         match view {
             View::Service => Some(&self.all),
             View::Tag(_) | View::Transport(_) | View::Port(..) | View::Zone(_) => {
-                self.place(view).ok().map(|place| &*self.parts[place].1)
+                self.place(view).ok().map(|place| self.parts[place].1.as_deref().unwrap_or(&self.all))
             }
         }
     }
 
     /// The parts, by view.
     pub(super) fn parts(&self) -> impl Iterator<Item = (&View, &Part)> {
-        self.parts.iter().map(|(view, part)| (view, &**part))
+        self.parts.iter().map(|(view, part)| (view, part.as_deref().unwrap_or(&self.all)))
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -127,18 +129,23 @@ impl Service {
         others: OthersOf<'_>,
     ) {
         let with = |part: &Part, view: &View| part.with(host, served, &|side, address| others(view, side, address));
-        let after = Arc::new(with(&self.all, &View::Service));
+        let after = with(&self.all, &View::Service);
         let before = std::mem::replace(&mut self.all, after);
+        let views: SmallVec<[&View; 4]> = views.collect();
+        for (view, part) in &mut self.parts {
+            if part.is_none() && !views.contains(&&*view) {
+                *part = Some(Arc::new(before.clone()));
+            }
+        }
         for view in views {
             match self.place(view) {
                 Ok(place) => {
-                    let part = &mut self.parts[place].1;
-                    let is_all = Arc::ptr_eq(part, &before);
-                    *part = if is_all { Arc::clone(&self.all) } else { Arc::new(with(part, view)) };
+                    if let Some(part) = &mut self.parts[place].1 {
+                        *part = Arc::new(with(part, view));
+                    }
                 }
                 Err(place) => {
-                    let is_all = before.is_empty();
-                    let part = if is_all { Arc::clone(&self.all) } else { Arc::new(with(&Part::default(), view)) };
+                    let part = (!before.is_empty()).then(|| Arc::new(with(&Part::default(), view)));
                     self.parts.insert(place, (view.clone(), part));
                 }
             }
@@ -154,16 +161,18 @@ impl Service {
         others: OthersOf<'_>,
     ) {
         let without = |part: &Part, view: &View| part.without(host, &|side, address| others(view, side, address));
-        let before = leaves.then(|| {
-            let after = Arc::new(without(&self.all, &View::Service));
-            std::mem::replace(&mut self.all, after)
-        });
+        if leaves {
+            self.all = without(&self.all, &View::Service);
+        }
         for view in views {
             let Ok(place) = self.place(view) else { continue };
             let part = &mut self.parts[place].1;
-            let is_all = before.as_ref().is_some_and(|before| Arc::ptr_eq(part, before));
-            *part = if is_all { Arc::clone(&self.all) } else { Arc::new(without(part, view)) };
-            if part.is_empty() {
+            match part {
+                Some(part) => *part = Arc::new(without(part, view)),
+                None if leaves => {}
+                None => *part = Some(Arc::new(without(&self.all, view))),
+            }
+            if part.as_deref().unwrap_or(&self.all).is_empty() {
                 self.parts.remove(place);
             }
         }
@@ -176,8 +185,8 @@ impl Service {
         split: impl Fn(Vec<Arc<Host>>) -> Part,
     ) -> Service {
         let hosts = all.len();
-        let all = Arc::new(split(all));
-        let part = |members: Vec<_>| if members.len() == hosts { Arc::clone(&all) } else { Arc::new(split(members)) };
+        let all = split(all);
+        let part = |members: Vec<_>| (members.len() != hosts).then(|| Arc::new(split(members)));
         let mut parts: Vec<_> = views.into_iter().map(|(view, members)| (view, part(members))).collect();
         parts.sort_by(|one, other| one.0.cmp(&other.0));
         Service { all, parts }
@@ -190,7 +199,7 @@ impl Service {
     fn same(&self, other: &Service) -> bool {
         self.all.same(&other.all)
             && self.parts.len() == other.parts.len()
-            && self.parts.iter().zip(&other.parts).all(|(mine, theirs)| mine.0 == theirs.0 && mine.1.same(&theirs.1))
+            && self.parts().zip(other.parts()).all(|(mine, theirs)| mine.0 == theirs.0 && mine.1.same(theirs.1))
     }
 }
 
