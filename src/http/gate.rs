@@ -1,12 +1,14 @@
 //! The gate before every route: bounds on URL, headers and body, and the counting of requests.
 
 use std::convert::Infallible;
-use std::pin::Pin;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::{MatchedPath, Request};
+use axum::extract::{FromRequest, MatchedPath, Request};
 use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, Uri};
@@ -42,22 +44,24 @@ pub(super) enum BodyRule {
 
 /// The gate before one route. A service of its own because what axum makes of a function boxes and clones more than
 /// a heartbeat does in the table.
-#[derive(Clone)]
-pub(super) struct Gate<S> {
-    app: App,
-    inner: S,
-}
+pub(super) struct Gate<S>(Arc<(App, S)>);
 
 impl<S> Gate<S> {
     /// The gate before `inner`.
     pub(super) fn new(app: App, inner: S) -> Gate<S> {
-        Gate { app, inner }
+        Gate(Arc::new((app, inner)))
+    }
+}
+
+impl<S> Clone for Gate<S> {
+    fn clone(&self) -> Gate<S> {
+        Gate(Arc::clone(&self.0))
     }
 }
 
 impl<S> Service<Request> for Gate<S>
 where
-    S: Service<Request, Response = Response, Error = Infallible> + Clone + Send + 'static,
+    S: Service<Request, Response = Response, Error = Infallible> + Clone + Send + Sync + 'static,
     S::Future: Send,
 {
     type Response = Response;
@@ -65,50 +69,65 @@ where
     type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        // `pass` waits for the copy of `inner` that it calls.
+        // The copy of `inner` that is called is waited for.
         Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
-        let (app, inner) = (self.app.clone(), self.inner.clone());
-        Box::pin(async move { Ok(pass(&app, inner, request).await) })
+        let gate = Arc::clone(&self.0);
+        Box::pin(async move {
+            let (app, inner) = &*gate;
+            let route = request.extensions().get::<MatchedPath>().cloned();
+            let inner = |parts, body| async {
+                let Ok(response) = inner.clone().oneshot(Request::from_parts(parts, body)).await;
+                response
+            };
+            Ok(pass(app, route.as_ref().map(MatchedPath::as_str), request, inner).await)
+        })
     }
 }
 
 /// Lets a request through when it is within its bounds, its body read; counts it either way.
-async fn pass<S>(app: &App, inner: S, request: Request) -> Response
-where
-    S: Service<Request, Response = Response, Error = Infallible>,
-{
+pub(super) async fn pass<F: Future<Output = Response>>(
+    app: &App,
+    route: Option<&str>,
+    request: Request,
+    inner: impl FnOnce(Parts, Body) -> F,
+) -> Response {
     let started = app.registry.now();
-    let route = request.extensions().get::<MatchedPath>().cloned();
     let method = request.method().clone();
-    let uri = request.uri().clone();
-    let rule = body_rule(route.as_ref().map(MatchedPath::as_str), request.headers());
-    let response = match within_bounds(app, request, rule).await {
-        Ok(_) if shows_rows(route.as_ref()) && !app.registry.snapshot().loaded => refused(&uri, &Unshown::NotLoaded),
-        Ok(request) => answered(app, inner, request, is_read(route.as_ref(), &method), &uri).await,
-        Err(problem) => problem::respond(uri.path(), &problem),
+    let rule = body_rule(route, request.headers());
+    let (parts, body) = request.into_parts();
+    let response = match within_bounds(app, &parts, body, rule).await {
+        Ok(_) if shows_rows(route) && !app.registry.snapshot().loaded => {
+            // "None" would be taken for the truth.
+            refused(&parts.uri, &Unshown::NotLoaded)
+        }
+        Ok(body) if is_read(route, &method) => shown(app, parts, body, inner).await,
+        Ok(body) => inner(parts, body).await,
+        Err(problem) => problem::respond(parts.uri.path(), &problem),
     };
     let took: Option<Duration> =
         response.extensions().get::<Waited>().is_none().then(|| app.registry.now().since(started));
-    let route = route.as_ref().map_or(NO_ROUTE, MatchedPath::as_str);
-    app.metrics.request(route, method.as_str(), response.status().as_u16(), took);
+    app.metrics.request(route.unwrap_or(NO_ROUTE), method.as_str(), response.status().as_u16(), took);
     response
 }
 
-/// The answer of a route. What a read would show may be too old before it is asked, and also once it has waited for a change.
-async fn answered<S>(app: &App, inner: S, request: Request, is_read: bool, uri: &Uri) -> Response
-where
-    S: Service<Request, Response = Response, Error = Infallible>,
-{
-    let unshown = || if is_read { app.registry.unshown(app.registry.now()) } else { None };
+/// The answer to a read. What it would show may be too old before it is asked, and also once it has waited for a change.
+async fn shown<F: Future<Output = Response>>(
+    app: &App,
+    parts: Parts,
+    body: Body,
+    inner: impl FnOnce(Parts, Body) -> F,
+) -> Response {
+    let unshown = || app.registry.unshown(app.registry.now());
     if let Some(unshown) = unshown() {
-        return refused(uri, &unshown);
+        return refused(&parts.uri, &unshown);
     }
-    let Ok(response) = inner.oneshot(request).await;
+    let uri = parts.uri.clone();
+    let response = inner(parts, body).await;
     match unshown() {
-        Some(unshown) => refused(uri, &unshown),
+        Some(unshown) => refused(&uri, &unshown),
         None => response,
     }
 }
@@ -120,7 +139,7 @@ fn refused(uri: &Uri, unshown: &Unshown) -> Response {
 
 /// Whether a request reads the table. That of a gRPC stream looks itself, for its errors are no statuses of HTTP;
 /// `/v1/answer` says what DNS says, and `/v1/export` is how the table is saved where its engine does not come back.
-fn is_read(route: Option<&MatchedPath>, method: &Method) -> bool {
+fn is_read(route: Option<&str>, method: &Method) -> bool {
     const THEY: [&str; 9] = [
         "/api/v1/namespaces",
         "/api/v1/{resource}",
@@ -132,7 +151,7 @@ fn is_read(route: Option<&MatchedPath>, method: &Method) -> bool {
         "/v1/registration/",
         "/v1/watch",
     ];
-    let Some(path) = route.map(MatchedPath::as_str) else { return false };
+    let Some(path) = route else { return false };
     match *method {
         Method::GET | Method::HEAD => shows_rows(route) || THEY.iter().any(|they| path.starts_with(they)),
         Method::POST => envoy::is_poll(path),
@@ -141,7 +160,7 @@ fn is_read(route: Option<&MatchedPath>, method: &Method) -> bool {
 }
 
 /// Whether a route says what the table has, or that it has nothing.
-fn shows_rows(route: Option<&MatchedPath>) -> bool {
+fn shows_rows(route: Option<&str>) -> bool {
     const THEY: [&str; 7] = [
         "/v1/agent/checks",
         "/v1/agent/health/",
@@ -151,7 +170,7 @@ fn shows_rows(route: Option<&MatchedPath>) -> bool {
         "/v1/hosts",
         "/v1/services",
     ];
-    route.is_some_and(|route| THEY.iter().any(|they| route.as_str().starts_with(they)))
+    route.is_some_and(|route| THEY.iter().any(|they| route.starts_with(they)))
 }
 
 /// What is done with the body of a request to a route.
@@ -163,16 +182,15 @@ fn body_rule(route: Option<&str>, headers: &HeaderMap) -> BodyRule {
     BodyRule::Whole(own.unwrap_or(limits::HTTP_BODY_OCTETS))
 }
 
-async fn within_bounds(app: &App, request: Request, rule: BodyRule) -> Result<Request, Problem> {
-    let (parts, body) = request.into_parts();
-    check_url(&parts)?;
-    check_headers(&parts)?;
-    check_encoding(&parts)?;
-    let body = match rule {
-        BodyRule::Whole(bound) => Body::from(read_body(app, body, bound).await?),
-        BodyRule::Messages => body,
-    };
-    Ok(Request::from_parts(parts, body))
+/// The body, where the request is within its bounds.
+async fn within_bounds(app: &App, parts: &Parts, body: Body, rule: BodyRule) -> Result<Body, Problem> {
+    check_url(parts)?;
+    check_headers(parts)?;
+    check_encoding(parts)?;
+    match rule {
+        BodyRule::Whole(bound) => Ok(Body::from(read_body(app, body, bound).await?)),
+        BodyRule::Messages => Ok(body),
+    }
 }
 
 fn check_url(parts: &Parts) -> Result<(), Problem> {
@@ -225,7 +243,13 @@ async fn read_body(app: &App, body: Body, bound: usize) -> Result<Bytes, Problem
         let _room = app.bodies.acquire_many(units).await;
         Limited::new(body, bound).collect().await
     };
-    match timeout(limits::HTTP_BODY_TIME, read).await {
+    let mut read = pin!(read);
+    // Mostly it came with the headers: no timer is set then.
+    let read = match poll_fn(|context| Poll::Ready(read.as_mut().poll(context))).await {
+        Poll::Ready(read) => Ok(read),
+        Poll::Pending => timeout(limits::HTTP_BODY_TIME, read).await,
+    };
+    match read {
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
         Ok(Err(error)) => Err(Problem::new(Kind::Invalid, format!("the body cannot be read: {error}"))),
@@ -238,6 +262,25 @@ async fn read_body(app: &App, body: Body, bound: usize) -> Result<Bytes, Problem
 
 /// The media type of JSON answers.
 pub(super) const JSON: [(axum::http::HeaderName, &str); 1] = [(CONTENT_TYPE, "application/json")];
+
+/// A body that the gate has read: it is there at once, and within its bound.
+pub(super) struct Whole(pub(super) Bytes);
+
+impl Whole {
+    /// That of a request behind the gate.
+    pub(super) async fn of(mut body: Body) -> Whole {
+        let read = body.frame().await.and_then(Result::ok).and_then(|frame| frame.into_data().ok());
+        Whole(read.unwrap_or_default())
+    }
+}
+
+impl<S: Sync> FromRequest<S> for Whole {
+    type Rejection = Infallible;
+
+    async fn from_request(request: Request, _: &S) -> Result<Whole, Infallible> {
+        Ok(Whole::of(request.into_body()).await)
+    }
+}
 
 #[cfg(test)]
 mod tests;

@@ -35,7 +35,7 @@ use tower::Service;
 use super::problem::{self, Problem};
 use super::progress::Progress;
 use super::worded::Worded;
-use super::{App, router};
+use super::{App, router, short};
 use crate::limits;
 use crate::readiness::Condition;
 
@@ -45,7 +45,7 @@ pub async fn serve(listener: TcpListener, mut app: App, shutdown: CancellationTo
     app.edit().stopping = shutdown.clone();
     let (metrics, readiness) = (Arc::clone(&app.metrics), Arc::clone(&app.readiness));
     readiness.hold(Condition::Http);
-    let router = router(app);
+    let way = Way::new(app);
     let places = Arc::new(Semaphore::new(limits::HTTP_CONNECTIONS));
     let connections = TaskTracker::new();
     let cut = CancellationToken::new();
@@ -63,7 +63,7 @@ pub async fn serve(listener: TcpListener, mut app: App, shutdown: CancellationTo
             Ok((stream, peer)) => {
                 // Without it a small answer waits for the acknowledgment of the one before (Nagle); failing costs only time.
                 let _ = stream.set_nodelay(true);
-                let connection = run_connection(stream, peer, router.clone(), shutdown.clone());
+                let connection = run_connection(stream, peer, way.clone(), shutdown.clone());
                 let (cut, open) = (cut.clone(), metrics.connection());
                 connections.spawn(async move {
                     cut.run_until_cancelled(connection).await;
@@ -95,17 +95,32 @@ async fn pause_after(error: &io::Error) {
     }
 }
 
-async fn run_connection<S>(stream: S, peer: SocketAddr, router: Router, shutdown: CancellationToken)
+/// The ways from a connection to the handlers.
+#[derive(Clone)]
+struct Way {
+    app: App,
+    router: Router,
+}
+
+impl Way {
+    fn new(app: App) -> Way {
+        Way { app: app.clone(), router: router(app) }
+    }
+}
+
+async fn run_connection<S>(stream: S, peer: SocketAddr, way: Way, shutdown: CancellationToken)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let service = service_fn(move |mut request: Request<Body>| {
-        request.extensions_mut().insert(ConnectInfo(peer));
-        let refused = check_host(&request).err().map(|problem| problem::respond(request.uri().path(), &problem));
-        match refused {
-            Some(refusal) => Either::Left(ready(Ok(refusal))),
-            None => Either::Right(router.clone().call(request)),
+        if let Err(problem) = check_host(&request) {
+            return Either::Left(ready(Ok(problem::respond(request.uri().path(), &problem))));
         }
+        if short::is_open(&request) {
+            return Either::Right(Either::Left(Box::pin(short::register(way.app.clone(), request))));
+        }
+        request.extensions_mut().insert(ConnectInfo(peer));
+        Either::Right(Either::Right(way.router.clone().call(request)))
     });
     // Until the first octets are there the connection idles: it ends like one that does.
     let begun = shutdown.run_until_cancelled(timeout(limits::HTTP_HEADER_TIME, preface::read(stream)));

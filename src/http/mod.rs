@@ -21,6 +21,7 @@ pub mod problem;
 mod progress;
 mod prometheus;
 mod rows;
+mod short;
 mod watchers;
 mod worded;
 

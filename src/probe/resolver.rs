@@ -48,7 +48,10 @@ impl Resolver {
             tokio::select! {
                 () = shutdown.cancelled() => break,
                 changes = follower.next(&registry) => match changes {
-                    Ok(changes) => changes.iter().for_each(|change| self.names.follow(change, registry.now())),
+                    Ok(changes) => {
+                        let now = registry.now();
+                        changes.iter().for_each(|change| self.names.follow(change, now));
+                    }
                     Err(_) => {
                         let snapshot = registry.snapshot_arc();
                         follower.seek(snapshot.revision);

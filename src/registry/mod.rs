@@ -8,7 +8,8 @@
 //!
 //! An accepted event is first *staged*: the table has it, the snapshot has not. Then:
 //!
-//! * [`Durability::Immediate`] (no store): it is published under the same hold of the lock.
+//! * [`Durability::Immediate`] (no store): its writer lets all others go first that are ready to run, then whoever is
+//!   first to go on publishes all that is staged, for everybody (`turn`).
 //! * [`Durability::Grouped`]: the store's thread takes all that is staged as one [`Batch`], writes it, and
 //!   publishes it or gives it up. While one batch is written the next one gathers: the group commit needs
 //!   no timer. Giving up rolls the table back to what was published and tells every waiting writer, so a
@@ -24,6 +25,7 @@ mod follow;
 mod lookup;
 mod reload;
 mod shared;
+mod turn;
 mod unshown;
 mod wait;
 
@@ -50,6 +52,7 @@ pub use unshown::Unshown;
 pub use wait::Topic;
 
 use shared::Shared;
+use turn::Pending;
 use wait::Waiting;
 
 /// How long rolled-back expiries wait before they are tried again.
@@ -238,8 +241,8 @@ impl Registry {
             let mut applied = self.submit_shared(|_, _| Ok::<_, SubmitError>(vec![event.clone()])).await?;
             return applied.pop().ok_or(SubmitError::NotLoaded);
         }
-        let (mut applied, durable) = self.stage(|_, _| Ok::<_, SubmitError>(vec![event]))?;
-        settle(durable).await?;
+        let (mut applied, pending) = self.stage(|_, _| Ok::<_, SubmitError>(vec![event]))?;
+        pending.settle().await?;
         applied.pop().ok_or(SubmitError::NotLoaded)
     }
 
@@ -252,8 +255,8 @@ impl Registry {
         if self.durability.is_shared() {
             return self.submit_shared(decide).await;
         }
-        let (applied, durable) = self.stage(decide)?;
-        settle(durable).await?;
+        let (applied, pending) = self.stage(decide)?;
+        pending.settle().await?;
         Ok(applied)
     }
 
@@ -262,16 +265,15 @@ impl Registry {
         if self.durability.is_shared() {
             return self.submit_shared(|_, _| Ok::<_, SubmitError>(events.clone())).await;
         }
-        let (applied, durable) = self.stage(|_, _| Ok::<_, SubmitError>(events))?;
-        settle(durable).await?;
+        let (applied, pending) = self.stage(|_, _| Ok::<_, SubmitError>(events))?;
+        pending.settle().await?;
         Ok(applied)
     }
 
-    #[allow(clippy::type_complexity, reason = "the two halves of one private step")]
     fn stage<E: From<SubmitError>>(
         &self,
         decide: impl FnOnce(&Hosts, Timestamp) -> Result<Vec<Event>, E>,
-    ) -> Result<(Vec<Applied>, Option<oneshot::Receiver<Result<(), CommitError>>>), E> {
+    ) -> Result<(Vec<Applied>, Pending<'_>), E> {
         let mut core = self.core.lock();
         if !core.loaded || core.closed {
             return Err(SubmitError::NotLoaded.into());
@@ -282,31 +284,26 @@ impl Registry {
         let (applied, changes) = core.apply_all(events, now).map_err(SubmitError::Rejected)?;
         let published = self.snapshot.load();
         core.renew_published(&applied, &published, now);
-        // What is not durable yet is waited for, also by an event that itself changed nothing.
+        // What is not visible yet is waited for, also by an event that itself changed nothing.
         let last = changes.last().map(|change| change.revision);
         let newest = applied.iter().map(newest_revision).chain(last).max().unwrap_or_default();
         core.staged.extend(changes);
-        let durable = match self.durability {
-            Durability::Immediate | Durability::Shared => {
-                if let Some(batch) = core.take_batch() {
-                    self.publish_locked(&mut core, batch);
-                }
-                None
-            }
-            Durability::Grouped if newest > published.revision => {
+        let pending = match self.durability {
+            _ if newest <= published.revision => Pending::Nothing,
+            Durability::Immediate | Durability::Shared => self.turn(newest),
+            Durability::Grouped => {
                 let (sender, receiver) = oneshot::channel();
                 core.waiters.push((newest, sender));
                 self.has_staged.notify_one();
-                Some(receiver)
+                Pending::Written(receiver)
             }
-            Durability::Grouped => None,
         };
         let wake = is_earlier(core.table.next_due(), next_deadline);
         drop(core);
         if wake {
             self.earlier_deadline.notify_one();
         }
-        Ok((applied, durable))
+        Ok((applied, pending))
     }
 
     /// Looks at the leases that are due, at most [`limits::DEADLINES_PER_TICK`] of them, and removes the hosts whose
@@ -449,7 +446,8 @@ impl Core {
 
     /// All events or none; with every change that they made, in order.
     fn apply_all(&mut self, events: Vec<Event>, now: Timestamp) -> Result<(Vec<Applied>, Vec<Change>), Rejection> {
-        let (hosts, revision) = (self.table.hosts().clone(), self.table.revision());
+        // One event is refused or done by itself. Rows that are kept to return to make every change copy what it touches.
+        let before = (events.len() > 1).then(|| (self.table.hosts().clone(), self.table.revision()));
         let mut applied = Vec::with_capacity(events.len());
         let mut changes = Vec::with_capacity(events.len());
         for event in events {
@@ -460,7 +458,9 @@ impl Core {
                     applied.push(one);
                 }
                 Err(rejection) => {
-                    self.table.roll_back(hosts, revision, &changes, now);
+                    if let Some((hosts, revision)) = before {
+                        self.table.roll_back(hosts, revision, &changes, now);
+                    }
                     return Err(rejection);
                 }
             }
@@ -506,14 +506,4 @@ fn newest_revision(applied: &Applied) -> Revision {
 
 fn is_earlier(next: Option<Timestamp>, before: Option<Timestamp>) -> bool {
     next.is_some_and(|next| before.is_none_or(|before| next < before))
-}
-
-async fn settle(durable: Option<oneshot::Receiver<Result<(), CommitError>>>) -> Result<(), SubmitError> {
-    match durable {
-        None => Ok(()),
-        Some(receiver) => match receiver.await {
-            Ok(result) => Ok(result?),
-            Err(_) => Err(SubmitError::Store(CommitError::Unavailable("the server is stopping".into()))),
-        },
-    }
 }

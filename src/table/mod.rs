@@ -231,11 +231,12 @@ impl HostTable {
             .ok_or_else(|| Rejection::UnknownHost(key.clone()))
     }
 
-    fn register(&mut self, registration: Registration, now: Timestamp) -> Result<Applied, Rejection> {
+    fn register(&mut self, mut registration: Registration, now: Timestamp) -> Result<Applied, Rejection> {
         let stored =
             self.hosts.find(registration.service.as_str(), registration.dialect, registration.id.as_str()).cloned();
-        if stored.is_none() {
-            self.make_room(registration.service.as_str(), registration.dialect)?;
+        match &stored {
+            Some(stored) => registration.service.share(&stored.service),
+            None => self.make_room(&mut registration.service, registration.dialect)?,
         }
         // A row past its lease is as good as gone: the host begins anew.
         let current = stored.as_ref().filter(|host| host.lease.is_live(now));
@@ -244,8 +245,8 @@ impl HostTable {
             let node = self.hosts.node(Standing::of(&host.id).node);
             host.node_status = node.map(|node| node.status()).unwrap_or_default();
         }
-        self.hosts.share_name(&mut host.service);
-        Ok(self.place(stored.clone(), current.cloned(), host, now))
+        let current = current.cloned();
+        Ok(self.place(stored, current, host, now))
     }
 
     /// Puts a row in the place of the live one with its key; where that says the same, its lease begins anew and no more.
@@ -269,14 +270,15 @@ impl HostTable {
         }
     }
 
-    fn make_room(&self, service: &str, dialect: Dialect) -> Result<(), Rejection> {
+    /// Makes sure that there is room for one more row of a service, whose name is shared then.
+    fn make_room(&self, service: &mut ServiceName, dialect: Dialect) -> Result<(), Rejection> {
         if dialect == Dialect::Node {
             return if self.hosts.node_count() < limits::NODES { Ok(()) } else { Err(Rejection::TooManyNodes) };
         }
         if self.hosts.len() >= limits::HOSTS {
             return Err(Rejection::TooManyHosts);
         }
-        match self.hosts.count(service) {
+        match self.hosts.share_name(service) {
             0 if self.hosts.service_count() >= limits::SERVICES => Err(Rejection::TooManyServices),
             count if count >= limits::HOSTS_PER_SERVICE => Err(Rejection::TooManyHostsInService),
             _ => Ok(()),

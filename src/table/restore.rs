@@ -26,10 +26,10 @@ impl Hosts {
 
 impl HostTable {
     /// Puts a whole row.
-    pub(super) fn put(&mut self, host: Host, now: Timestamp) -> Result<Applied, Rejection> {
+    pub(super) fn put(&mut self, mut host: Host, now: Timestamp) -> Result<Applied, Rejection> {
         let stored = self.hosts.get(&host.key()).cloned();
         if stored.is_none() {
-            self.make_room(host.service.as_str(), host.dialect)?;
+            self.make_room(&mut host.service, host.dialect)?;
         }
         let current = stored.as_ref().filter(|host| host.lease.is_live(now)).map(Arc::clone);
         let mut host = self.hosts.settled(host);

@@ -314,11 +314,11 @@ impl Hosts {
             self.services.iter().map(|(name, tally)| (name.clone(), Tally { modified: revision, ..*tally })).collect();
     }
 
-    /// The one allocation of a service's name.
-    pub(super) fn share_name(&self, name: &mut ServiceName) {
-        if let Some((shared, _)) = self.of_name(name.as_str()) {
-            name.share(shared);
-        }
+    /// The one allocation of a service's name; says how many rows the service has.
+    pub(super) fn share_name(&self, name: &mut ServiceName) -> usize {
+        let Some((shared, tally)) = self.of_name(name.as_str()) else { return 0 };
+        name.share(shared);
+        tally.rows
     }
 
     fn forget_checks(&mut self, host: &Arc<Host>) {

@@ -243,6 +243,11 @@ impl HostSet {
         }
     }
 
+    /// [`HostSet::without`] of a set that is mostly empty.
+    pub(super) fn without_any(&self, host: &Arc<Host>, others: Others<'_>) -> HostSet {
+        if self.is_empty() { HostSet::default() } else { self.without(host, others) }
+    }
+
     /// The set without the row of that key.
     pub(super) fn without(&self, host: &Arc<Host>, others: Others<'_>) -> HostSet {
         let Ok(place) = self.place(host) else { return self.clone() };

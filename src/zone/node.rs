@@ -7,6 +7,8 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use super::members::HostSet;
 use super::name::NameKey;
 use super::schema::View;
@@ -33,23 +35,29 @@ impl Part {
         self.served.is_empty() && self.absent.is_empty()
     }
 
-    /// Puts a host into its side, and out of the other.
-    pub(super) fn insert(&mut self, host: &Arc<Host>, served: bool, others: Others<'_>) {
-        let (to, from) =
-            if served { (&mut self.served, &mut self.absent) } else { (&mut self.absent, &mut self.served) };
-        *to = to.with(host, &|address| others(served, address));
-        if !from.is_empty() {
-            *from = from.without(host, &|address| others(!served, address));
+    /// The part with a host in its side, and not in the other.
+    fn with(&self, host: &Arc<Host>, served: bool, others: Others<'_>) -> Part {
+        let (to, from) = if served { (&self.served, &self.absent) } else { (&self.absent, &self.served) };
+        let to = to.with(host, &|address| others(served, address));
+        let from = from.without_any(host, &|address| others(!served, address));
+        if served { Part { served: to, absent: from } } else { Part { served: from, absent: to } }
+    }
+
+    /// The part without a host.
+    fn without(&self, host: &Arc<Host>, others: Others<'_>) -> Part {
+        Part {
+            served: self.served.without_any(host, &|address| others(true, address)),
+            absent: self.absent.without_any(host, &|address| others(false, address)),
         }
     }
 
+    /// Puts a host into its side, and out of the other.
+    pub(super) fn insert(&mut self, host: &Arc<Host>, served: bool, others: Others<'_>) {
+        *self = self.with(host, served, others);
+    }
+
     pub(super) fn remove(&mut self, host: &Arc<Host>, others: Others<'_>) {
-        if !self.served.is_empty() {
-            self.served = self.served.without(host, &|address| others(true, address));
-        }
-        if !self.absent.is_empty() {
-            self.absent = self.absent.without(host, &|address| others(false, address));
-        }
+        *self = self.without(host, others);
     }
 
     /// [`Others`] for the hosts of one address: all of them have that one, and no other matters.
@@ -76,12 +84,15 @@ impl Part {
     }
 }
 
+/// Says how many other hosts of a view, served ones or not, have an address.
+pub(super) type OthersOf<'a> = &'a dyn Fn(&View, bool, IpAddr) -> usize;
+
 /// The hosts of a service: all of them, and the parts that its aliases show.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Service {
     all: Part,
-    /// By view.
-    parts: Vec<(View, Arc<Part>)>,
+    /// By view; `None` where all hosts are in it, so that what they say is prepared once.
+    parts: Vec<(View, Option<Arc<Part>>)>,
 }
 
 impl Service {
@@ -90,14 +101,14 @@ impl Service {
         match view {
             View::Service => Some(&self.all),
             View::Tag(_) | View::Transport(_) | View::Port(..) | View::Zone(_) => {
-                self.place(view).ok().map(|place| &*self.parts[place].1)
+                self.place(view).ok().map(|place| self.parts[place].1.as_deref().unwrap_or(&self.all))
             }
         }
     }
 
     /// The parts, by view.
     pub(super) fn parts(&self) -> impl Iterator<Item = (&View, &Part)> {
-        self.parts.iter().map(|(view, part)| (view, &**part))
+        self.parts.iter().map(|(view, part)| (view, part.as_deref().unwrap_or(&self.all)))
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -109,36 +120,74 @@ impl Service {
         self.part(view).is_some_and(|part| !part.is_empty())
     }
 
-    /// Puts a host into the service, or `view` of it.
-    pub(super) fn insert(&mut self, view: &View, host: &Arc<Host>, served: bool, others: Others<'_>) {
-        match (view, self.place(view)) {
-            (View::Service, _) => self.all.insert(host, served, others),
-            (_, Ok(place)) => Arc::make_mut(&mut self.parts[place].1).insert(host, served, others),
-            (_, Err(place)) => {
-                let mut part = Part::default();
-                part.insert(host, served, others);
-                self.parts.insert(place, (view.clone(), Arc::new(part)));
+    /// Puts a host into the service and these views of it, each of them once.
+    pub(super) fn insert<'v>(
+        &mut self,
+        views: impl Iterator<Item = &'v View>,
+        host: &Arc<Host>,
+        served: bool,
+        others: OthersOf<'_>,
+    ) {
+        let with = |part: &Part, view: &View| part.with(host, served, &|side, address| others(view, side, address));
+        let after = with(&self.all, &View::Service);
+        let before = std::mem::replace(&mut self.all, after);
+        let views: SmallVec<[&View; 4]> = views.collect();
+        for (view, part) in &mut self.parts {
+            if part.is_none() && !views.contains(&&*view) {
+                *part = Some(Arc::new(before.clone()));
             }
         }
-    }
-
-    /// Takes a host out of the service, or of `view`.
-    pub(super) fn remove(&mut self, view: &View, host: &Arc<Host>, others: Others<'_>) {
-        match (view, self.place(view)) {
-            (View::Service, _) => self.all.remove(host, others),
-            (_, Ok(place)) => {
-                let part = Arc::make_mut(&mut self.parts[place].1);
-                part.remove(host, others);
-                if part.is_empty() {
-                    self.parts.remove(place);
+        for view in views {
+            match self.place(view) {
+                Ok(place) => {
+                    if let Some(part) = &mut self.parts[place].1 {
+                        *part = Arc::new(with(part, view));
+                    }
+                }
+                Err(place) => {
+                    let part = (!before.is_empty()).then(|| Arc::new(with(&Part::default(), view)));
+                    self.parts.insert(place, (view.clone(), part));
                 }
             }
-            (_, Err(_)) => {}
         }
     }
 
-    /// A service of all its hosts at once; `parts` may come in any order.
-    pub(super) fn whole(all: Part, mut parts: Vec<(View, Arc<Part>)>) -> Service {
+    /// Takes a host out of these views, each of them once, and where it leaves the service out of that.
+    pub(super) fn remove<'v>(
+        &mut self,
+        views: impl Iterator<Item = &'v View>,
+        leaves: bool,
+        host: &Arc<Host>,
+        others: OthersOf<'_>,
+    ) {
+        let without = |part: &Part, view: &View| part.without(host, &|side, address| others(view, side, address));
+        if leaves {
+            self.all = without(&self.all, &View::Service);
+        }
+        for view in views {
+            let Ok(place) = self.place(view) else { continue };
+            let part = &mut self.parts[place].1;
+            match part {
+                Some(part) => *part = Arc::new(without(part, view)),
+                None if leaves => {}
+                None => *part = Some(Arc::new(without(&self.all, view))),
+            }
+            if part.as_deref().unwrap_or(&self.all).is_empty() {
+                self.parts.remove(place);
+            }
+        }
+    }
+
+    /// A service of all its hosts at once, whatever the order of the views; `split` makes a part.
+    pub(super) fn whole(
+        all: Vec<Arc<Host>>,
+        views: impl IntoIterator<Item = (View, Vec<Arc<Host>>)>,
+        split: impl Fn(Vec<Arc<Host>>) -> Part,
+    ) -> Service {
+        let hosts = all.len();
+        let all = split(all);
+        let part = |members: Vec<_>| (members.len() != hosts).then(|| Arc::new(split(members)));
+        let mut parts: Vec<_> = views.into_iter().map(|(view, members)| (view, part(members))).collect();
         parts.sort_by(|one, other| one.0.cmp(&other.0));
         Service { all, parts }
     }
@@ -150,7 +199,7 @@ impl Service {
     fn same(&self, other: &Service) -> bool {
         self.all.same(&other.all)
             && self.parts.len() == other.parts.len()
-            && self.parts.iter().zip(&other.parts).all(|(mine, theirs)| mine.0 == theirs.0 && mine.1.same(&theirs.1))
+            && self.parts().zip(other.parts()).all(|(mine, theirs)| mine.0 == theirs.0 && mine.1.same(theirs.1))
     }
 }
 
@@ -170,9 +219,9 @@ impl AddressHosts {
 
     /// The hosts of `address` with `host` among them.
     pub(super) fn with(before: Option<&AddressHosts>, address: IpAddr, host: &Arc<Host>, served: bool) -> AddressHosts {
-        let mut part = before.map(|before| before.part.clone()).unwrap_or_default();
-        let others = part.others(address);
-        part.insert(host, served, &others);
+        let nobody = Part::default();
+        let others = before.map_or(&nobody, |before| &before.part);
+        let part = others.with(host, served, &others.others(address));
         let was_even = before.is_none_or(|before| !before.uneven);
         let uneven = if was_even && served {
             part.served.iter().take(2).any(|other| other.target.addresses() != host.target.addresses())
@@ -184,9 +233,7 @@ impl AddressHosts {
 
     /// The hosts of `address` without `host`; `None` when nothing is left.
     pub(super) fn without(&self, address: IpAddr, host: &Arc<Host>) -> Option<AddressHosts> {
-        let mut part = self.part.clone();
-        let others = part.others(address);
-        part.remove(host, &others);
+        let part = self.part.without(host, &self.part.others(address));
         (!part.is_empty()).then(|| AddressHosts { uneven: self.uneven && part.served.is_uneven(), part })
     }
 }

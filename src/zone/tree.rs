@@ -13,6 +13,7 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use imbl::OrdMap;
+use smallvec::SmallVec;
 
 pub(super) use catalog::Catalog;
 pub(super) use ended::Ended;
@@ -29,6 +30,9 @@ use crate::clock::Timestamp;
 use crate::limits;
 use crate::table::{Cause, Change, Dialect, Host, Protocol};
 use crate::zone::EmptyService;
+
+/// A service that is being changed, beside the tree: changes of one that follow each other are put back together.
+type Open = Option<(NameKey, Service)>;
 
 /// The dynamic names of all zones.
 #[derive(Clone, Debug, Default)]
@@ -199,19 +203,38 @@ impl Tree {
     /// Takes in changes; says whether any record differs.
     pub(super) fn apply(&mut self, changes: &[Change]) -> bool {
         let mut differs = false;
+        let mut open = None;
         for change in changes {
             let (before, after) = (change.before.as_ref(), change.after.as_ref());
             if change.host().dialect == Dialect::Node {
                 differs |= self.nodes.put(before, after);
                 continue;
             }
-            self.move_host(before, after);
+            self.move_host(before, after, &mut open);
             self.remember_end(change);
             let is_same = self.same_records(before, after) && protocols_tagged(before) == protocols_tagged(after);
             // A service that DNS cannot name has no records.
             differs |= !is_same && check_service_label(change.host().service.as_str()).is_ok();
         }
+        self.close(&mut open);
         differs
+    }
+
+    /// The service at `key`, to be changed; the one that was open before is put back.
+    fn open<'o>(&mut self, key: &NameKey, open: &'o mut Open) -> &'o mut Service {
+        if open.as_ref().is_some_and(|(other, _)| other != key) {
+            self.close(open);
+        }
+        &mut open.get_or_insert_with(|| (key.clone(), self.service(key.as_bytes()).cloned().unwrap_or_default())).1
+    }
+
+    /// Puts the open service back.
+    fn close(&mut self, open: &mut Open) {
+        match open.take() {
+            Some((key, service)) if service.is_empty() => drop(self.names.remove(&key)),
+            Some((key, service)) => drop(self.names.insert(key, Node::Service(Arc::new(service)))),
+            None => {}
+        }
     }
 
     fn remember_end(&mut self, change: &Change) {
@@ -223,20 +246,21 @@ impl Tree {
     }
 
     /// Takes a host out of the names it had and puts it into those it has.
-    fn move_host(&mut self, before: Option<&Arc<Host>>, after: Option<&Arc<Host>>) {
+    fn move_host(&mut self, before: Option<&Arc<Host>>, after: Option<&Arc<Host>>, open: &mut Open) {
         if let (Some(before), Some(after)) = (before, after)
             && same_names(before, after)
             && self.is_served(before) == self.is_served(after)
         {
-            return self.replace_host(after);
+            return self.replace_host(after, open);
         }
         let old = before.map(|host| names(host)).unwrap_or_default();
         let new = after.map(|host| names(host)).unwrap_or_default();
+        let (leaves, joins) = (before.map(|host| (host, &old)), after.map(|host| (host, &new)));
         if old.service == new.service {
-            self.edit_service(old.service.as_ref(), before.map(|host| (host, &old)), after.map(|host| (host, &new)));
+            self.edit_service(old.service.as_ref(), leaves, joins, open);
         } else {
-            self.edit_service(old.service.as_ref(), before.map(|host| (host, &old)), None);
-            self.edit_service(new.service.as_ref(), None, after.map(|host| (host, &new)));
+            self.edit_service(old.service.as_ref(), leaves, None, open);
+            self.edit_service(new.service.as_ref(), None, joins, open);
         }
         if let Some(before) = before {
             for key in old.endpoints.iter().filter(|key| !new.endpoints.contains(key)) {
@@ -252,18 +276,11 @@ impl Tree {
     }
 
     /// Puts a row in the place of one that has the same names: no alias comes or goes.
-    fn replace_host(&mut self, host: &Arc<Host>) {
+    fn replace_host(&mut self, host: &Arc<Host>, open: &mut Open) {
         let names = names(host);
         let Some(key) = &names.service else { return };
         let served = self.is_served(host);
-        if let Some(service) = self.service(key.as_bytes()) {
-            let mut service = Service::clone(service);
-            service.insert(&View::Service, host, served, &|_, _| 0);
-            for view in names.parts() {
-                service.insert(view, host, served, &|_, _| 0);
-            }
-            self.names.insert(key.clone(), Node::Service(Arc::new(service)));
-        }
+        self.open(key, open).insert(names.parts(), host, served, &|_, _, _| 0);
         self.put_own(host, &names);
     }
 
@@ -284,41 +301,32 @@ impl Tree {
         key: Option<&NameKey>,
         leaves: Option<(&Arc<Host>, &Names)>,
         joins: Option<(&Arc<Host>, &Names)>,
+        open: &mut Open,
     ) {
         let Some(key) = key else { return };
-        let mut service = self.service(key.as_bytes()).cloned().unwrap_or_default();
+        let service = self.open(key, open);
+        // A view with hosts has its names.
+        let named: SmallVec<[bool; 4]> =
+            joins.into_iter().flat_map(|(_, names)| &names.aliases).map(|(_, view)| service.has(view)).collect();
         let kept = |view: &View| joins.is_some_and(|(_, names)| names.parts().any(|other| other == view));
         if let Some((host, names)) = leaves {
-            for view in names.parts().filter(|view| !kept(view)) {
-                service.remove(view, host, &|side, address| self.others(host, view, side, address));
-            }
-            if joins.is_none() {
-                service.remove(&View::Service, host, &|side, address| self.others(host, &View::Service, side, address));
-            }
+            let views = names.parts().filter(|view| !kept(view));
+            service.remove(views, joins.is_none(), host, &|view, side, address| self.others(host, view, side, address));
         }
         if let Some((host, names)) = joins {
             let served = self.is_served(host);
-            service.insert(&View::Service, host, served, &|side, address| {
-                self.others(host, &View::Service, side, address)
-            });
-            for view in names.parts() {
-                service.insert(view, host, served, &|side, address| self.others(host, view, side, address));
-            }
+            service.insert(names.parts(), host, served, &|view, side, address| self.others(host, view, side, address));
         }
         for (alias, view) in leaves.into_iter().flat_map(|(_, names)| &names.aliases) {
             if !service.has(view) {
                 self.names.remove(alias);
             }
         }
-        for (alias, view) in joins.into_iter().flat_map(|(_, names)| &names.aliases) {
-            if !self.names.contains_key(alias) {
+        let aliases = joins.into_iter().flat_map(|(_, names)| &names.aliases);
+        for ((alias, view), named) in aliases.zip(named) {
+            if !named && !self.names.contains_key(alias) {
                 self.names.insert(alias.clone(), Node::Alias(Arc::new((key.clone(), view.clone()))));
             }
-        }
-        if service.is_empty() {
-            self.names.remove(key);
-        } else {
-            self.names.insert(key.clone(), Node::Service(Arc::new(service)));
         }
     }
 

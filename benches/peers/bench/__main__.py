@@ -6,7 +6,7 @@ import signal
 import sys
 import time
 
-from . import dns, million, registry, soak
+from . import dns, million, profile, registry, soak
 from .machine import describe
 from .process import Failed
 from .rows import Row, keep, kept_rows, print_table
@@ -103,6 +103,11 @@ def run(parts, settings):
 
 
 def main():
+    # So that `finally` ends the servers.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: sys.exit(1))
+    if sys.argv[1:2] == ["profile"]:
+        return profile.main()
     given = arguments()
     if given.parts == ["table"]:
         rows, machines = kept_rows(PARTS)
@@ -112,9 +117,6 @@ def main():
     unknown = [part for part in given.parts if part not in PARTS]
     if unknown:
         sys.exit(f"there is no part {unknown[0]}: {', '.join(PARTS)}")
-    # So that `finally` ends the servers.
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda *_: sys.exit(1))
     parts = [part for part in PARTS if not given.parts or part in given.parts]
     sys.exit(0 if run(parts, settings_of(given)) else 1)
 

@@ -160,7 +160,7 @@ async fn a_request_in_flight_is_answered_after_the_stop() {
 fn connect() -> (DuplexStream, JoinHandle<()>) {
     let (client, server) = tokio::io::duplex(1024);
     let peer = SocketAddr::from(([127, 0, 0, 1], 40_000));
-    (client, tokio::spawn(run_connection(server, peer, router(app()), CancellationToken::new())))
+    (client, tokio::spawn(run_connection(server, peer, Way::new(app()), CancellationToken::new())))
 }
 
 #[tokio::test(start_paused = true)]

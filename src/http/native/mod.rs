@@ -25,6 +25,7 @@ mod write;
 pub(in crate::http) use adopt::digest::Digest;
 pub(in crate::http) use query::Query;
 pub(in crate::http) use reload::reload_zones;
+pub(in crate::http) use write::register_host;
 
 use axum::http::HeaderName;
 use utoipa_axum::router::OpenApiRouter;
@@ -35,6 +36,9 @@ use crate::limits;
 
 /// The revision of the table that an answer was made of.
 const REVISION: HeaderName = HeaderName::from_static("x-rollcall-revision");
+
+/// The route of one host.
+pub(in crate::http) const HOST_ROUTE: &str = "/v1/hosts/{service}/{id}";
 
 /// The bound on the body of a request to a route, where it is not that of all.
 pub(in crate::http) fn body_octets(route: &str) -> Option<usize> {

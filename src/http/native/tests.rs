@@ -484,3 +484,25 @@ async fn operation_and_documentation() {
         assert!(html.contains(&format!("id=\"problem-{}\"", kind.slug())));
     }
 }
+
+/// The answer to a write has the form of every other.
+#[tokio::test]
+async fn a_row_is_written_as_serde_would() {
+    let server = Server::new();
+    let whole = json!({
+        "addresses": ["10.0.0.1", "fd00::1"], "ports": [{"name": "http", "port": 80}], "weight": 5, "priority": 2,
+        "tags": ["v1"], "meta": {"a": "\"b\n"}, "ttl": "90s", "namespace": "prod", "zone": "az \"a\"", "region": "eu",
+        "hostname": "h", "checks": [{"id": "up", "ttl": "30s"}],
+    });
+    for (id, body) in
+        [("plain", json!({"address": "10.0.0.1"})), ("whole", whole), ("name\u{e9}\"", json!({"address": "a.example"}))]
+    {
+        let path =
+            format!("/v1/hosts/web/{}", percent_encoding::utf8_percent_encode(id, percent_encoding::NON_ALPHANUMERIC));
+        let reply = server.ask(Method::PUT, &path, body.to_string()).await;
+        assert_eq!(reply.status, 201, "{}", reply.body);
+        let host = server.app.registry.snapshot().hosts.find("web", Dialect::Native, id).cloned().expect("a row");
+        let derived = serde_json::to_string(&view::HostView::of(&host)).expect("an object");
+        assert_eq!(String::from_utf8(write::host_json(&host)).expect("text"), derived);
+    }
+}

@@ -106,6 +106,77 @@ impl<'a> HostView<'a> {
     }
 }
 
+impl HostView<'_> {
+    /// What serde makes of it, in a third of the time: most of a row are the names of its fields, which need no look at
+    /// each character.
+    pub(super) fn write(&self, json: &mut Vec<u8>) {
+        let HostView {
+            service,
+            id,
+            origin,
+            namespace,
+            addresses,
+            ports,
+            tags,
+            meta,
+            weight,
+            priority,
+            zone,
+            region,
+            hostname,
+            status,
+            checks,
+            draining,
+            ttl,
+            last_renewed,
+            expires_at,
+            stale,
+            kept_until,
+            created_revision,
+            modified_revision,
+            revision,
+        } = self;
+        let mut out = Fields(json);
+        out.put(r#"{"service":"#, service);
+        out.put(r#","id":"#, id);
+        out.put(r#","origin":"#, origin);
+        out.put(r#","namespace":"#, namespace);
+        out.put(r#","addresses":"#, addresses);
+        out.put(r#","ports":"#, ports);
+        out.put(r#","tags":"#, tags);
+        out.put(r#","meta":"#, meta);
+        out.put(r#","weight":"#, weight);
+        out.put(r#","priority":"#, priority);
+        out.put(r#","zone":"#, zone);
+        out.put(r#","region":"#, region);
+        out.put(r#","hostname":"#, hostname);
+        out.put(r#","status":"#, status);
+        out.put(r#","checks":"#, checks);
+        out.put(r#","draining":"#, draining);
+        out.put(r#","ttl":"#, ttl);
+        out.put(r#","last_renewed":"#, last_renewed);
+        out.put(r#","expires_at":"#, expires_at);
+        out.put(r#","stale":"#, stale);
+        out.put(r#","kept_until":"#, kept_until);
+        out.put(r#","created_revision":"#, created_revision);
+        out.put(r#","modified_revision":"#, modified_revision);
+        out.put(r#","revision":"#, revision);
+        out.0.push(b'}');
+    }
+}
+
+/// An object that is written field by field.
+struct Fields<'j>(&'j mut Vec<u8>);
+
+impl Fields<'_> {
+    /// A field, with what stands before its value.
+    fn put(&mut self, name: &str, value: &impl Serialize) {
+        self.0.extend_from_slice(name.as_bytes());
+        // Writing into a Vec cannot fail, and a row has no map with keys that are no strings.
+        let _ = serde_json::to_writer(&mut *self.0, value);
+    }
+}
+
 /// A change of a host.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Change)]

@@ -2,22 +2,26 @@
 
 use std::sync::Arc;
 
+use axum::body::Body;
 use axum::extract::{FromRequestParts, Path, RawQuery, State};
+use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
 
 use super::query::Query;
 use super::view::HostView;
 use super::{REVISION, body};
 use crate::clock::Timestamp;
 use crate::http::App;
-use crate::http::gate::JSON;
+use crate::http::gate::Whole;
 use crate::http::problem::{Document, Kind, Problem};
 use crate::metrics::{Operation, Outcome};
 use crate::table::{Applied, Dialect, Event, Host, HostId, HostKey, Hosts, ServiceName, Target};
 use crate::zone::Name;
+
+/// Headers of an answer, with those that hyper adds.
+const ANSWER_HEADERS: usize = 4;
 
 /// Service and id of a path, decoded.
 pub(super) struct Named {
@@ -58,18 +62,29 @@ pub(super) async fn register(
     State(app): State<App>,
     Named { service, id }: Named,
     RawQuery(query): RawQuery,
-    bytes: Bytes,
+    Whole(bytes): Whole,
+) -> Response {
+    register_host(&app, &service, &id, query.as_deref(), &bytes).await
+}
+
+/// The same of a request that is taken apart.
+pub(in crate::http) async fn register_host(
+    app: &App,
+    service: &str,
+    id: &str,
+    query: Option<&str>,
+    body: &[u8],
 ) -> Response {
     let result = async {
-        Query::parse(query.as_deref(), &[])?;
-        let registration = body::registration(&service, &id, &bytes, &app.settings)?;
-        check_target(&app, &registration.target)?;
-        check_visible(&app, &service)?;
+        Query::parse(query, &[])?;
+        let registration = body::registration(service, id, body, &app.settings)?;
+        check_target(app, &registration.target)?;
+        check_visible(app, service)?;
         Ok(app.registry.submit(Event::Register(Box::new(registration))).await?)
     };
     let result: Result<Applied, Problem> = result.await;
-    count(&app, Dialect::Native, Operation::Register, &result);
-    answer(&app, result)
+    count(app, Dialect::Native, Operation::Register, &result);
+    answer(app, result)
 }
 
 /// A host name inside our zones could be the service itself, and what it stands for is no affair of DNS clients.
@@ -138,7 +153,12 @@ pub(super) async fn deregister(State(app): State<App>, named: Named, RawQuery(qu
         (status = 503, description = "The table is not loaded, or the store cannot be written.", body = Document, content_type = "application/problem+json"),
         (status = 507, description = "The disk is full.", body = Document, content_type = "application/problem+json"),
     ))]
-pub(super) async fn health(State(app): State<App>, named: Named, RawQuery(query): RawQuery, bytes: Bytes) -> Response {
+pub(super) async fn health(
+    State(app): State<App>,
+    named: Named,
+    RawQuery(query): RawQuery,
+    Whole(bytes): Whole,
+) -> Response {
     let read = || {
         let body::Verdict { check, status, output } = body::verdict(&bytes)?;
         Ok(move |host| Event::Report { host, check: check.clone(), status, output: output.clone() })
@@ -157,7 +177,12 @@ pub(super) async fn health(State(app): State<App>, named: Named, RawQuery(query)
         (status = 503, description = "The table is not loaded, or the store cannot be written.", body = Document, content_type = "application/problem+json"),
         (status = 507, description = "The disk is full.", body = Document, content_type = "application/problem+json"),
     ))]
-pub(super) async fn drain(State(app): State<App>, named: Named, RawQuery(query): RawQuery, bytes: Bytes) -> Response {
+pub(super) async fn drain(
+    State(app): State<App>,
+    named: Named,
+    RawQuery(query): RawQuery,
+    Whole(bytes): Whole,
+) -> Response {
     let read = || {
         let enable = body::drain(&bytes)?;
         Ok(move |host| Event::Drain { host, enable })
@@ -176,7 +201,12 @@ pub(super) async fn drain(State(app): State<App>, named: Named, RawQuery(query):
         (status = 503, description = "The table is not loaded, or the store cannot be written.", body = Document, content_type = "application/problem+json"),
         (status = 507, description = "The disk is full.", body = Document, content_type = "application/problem+json"),
     ))]
-pub(super) async fn weight(State(app): State<App>, named: Named, RawQuery(query): RawQuery, bytes: Bytes) -> Response {
+pub(super) async fn weight(
+    State(app): State<App>,
+    named: Named,
+    RawQuery(query): RawQuery,
+    Whole(bytes): Whole,
+) -> Response {
     let read = || {
         let weight = body::new_weight(&bytes)?;
         Ok(move |host| Event::Weigh { host, weight, original: None })
@@ -299,18 +329,23 @@ fn answer(app: &App, result: Result<Applied, Problem>) -> Response {
         Applied::Updated(_) | Applied::Unchanged(_) => StatusCode::OK,
         Applied::Removed(_) => StatusCode::NO_CONTENT,
     };
-    let revision = HeaderValue::from(app.registry.snapshot().revision.0);
-    if status == StatusCode::NO_CONTENT {
-        return (status, [(REVISION, revision)]).into_response();
+    let removed = status == StatusCode::NO_CONTENT;
+    let body = if removed { Body::empty() } else { Body::from(host_json(applied.host())) };
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    let mut headers = HeaderMap::with_capacity(ANSWER_HEADERS);
+    headers.insert(REVISION, app.registry.snapshot().revision.0.into());
+    if !removed {
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     }
-    (status, [(REVISION, revision)], JSON, host_json(applied.host())).into_response()
+    *response.headers_mut() = headers;
+    response
 }
 
 /// A host as JSON.
 pub(super) fn host_json(host: &Host) -> Vec<u8> {
     // A usual host has 400 to 500 octets.
     let mut json = Vec::with_capacity(640);
-    // Writing into a Vec cannot fail, and a row has no map with keys that are no strings.
-    let _ = serde_json::to_writer(&mut json, &HostView::of(host));
+    HostView::of(host).write(&mut json);
     json
 }

@@ -36,7 +36,7 @@ pub fn check_service_label(service: &str) -> Result<(), String> {
     if !is_label(service) {
         return Err("must be a DNS label: 1 to 63 letters, digits and hyphens, no hyphen at an end".into());
     }
-    if RESERVED.contains(&service.to_ascii_lowercase().as_str()) {
+    if RESERVED.iter().any(|reserved| reserved.eq_ignore_ascii_case(service)) {
         return Err(format!("must not be one of the reserved labels {}", RESERVED.join(", ")));
     }
     Ok(())

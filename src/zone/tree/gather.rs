@@ -82,8 +82,8 @@ impl Gathered {
     fn into_names(self, tree: &Tree) -> BTreeMap<NameKey, Node> {
         let mut nodes: BTreeMap<NameKey, Node> = BTreeMap::new();
         for (key, Members { all, parts }) in self.services {
-            let parts = parts.into_iter().map(|(view, members)| (view, Arc::new(tree.split(members)))).collect();
-            nodes.insert(key, Node::Service(Arc::new(Service::whole(tree.split(all), parts))));
+            let service = Service::whole(all, parts, |members| tree.split(members));
+            nodes.insert(key, Node::Service(Arc::new(service)));
         }
         nodes.extend(self.aliases.into_iter().map(|(key, alias)| (key, Node::Alias(Arc::new(alias)))));
         let endpoint = |members| Node::Endpoint(Arc::new(tree.split(members)));

@@ -191,7 +191,7 @@ async fn who_resets_without_end_is_sent_away() {
 async fn connect_http2(windows: u32) -> (Client, JoinHandle<()>) {
     let (stream, server) = tokio::io::duplex(1024 * 1024);
     let peer = SocketAddr::from(([127, 0, 0, 1], 40_000));
-    let connection = tokio::spawn(run_connection(server, peer, router(app()), CancellationToken::new()));
+    let connection = tokio::spawn(run_connection(server, peer, Way::new(app()), CancellationToken::new()));
     (client(stream, windows).await.0, connection)
 }
 
@@ -225,7 +225,7 @@ async fn a_stream_that_is_silent_is_not_and_one_without_ends() {
 async fn a_client_that_is_gone_is_found_out() {
     let (stream, server) = tokio::io::duplex(1024 * 1024);
     let peer = SocketAddr::from(([127, 0, 0, 1], 40_000));
-    let connection = tokio::spawn(run_connection(server, peer, router(app()), CancellationToken::new()));
+    let connection = tokio::spawn(run_connection(server, peer, Way::new(app()), CancellationToken::new()));
     let (mut client, mut driver) = client::handshake(stream).await.expect("a handshake");
     let request = Request::get("http://x/v1/watch").body(()).expect("a request");
     let (answer, _) = client.send_request(request, true).expect("is sent");
