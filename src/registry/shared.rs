@@ -28,6 +28,9 @@ pub struct Proposal {
     pub changes: Vec<Change>,
     /// Leases to renew.
     pub renewals: Vec<Renewal>,
+    /// Rows that were found to be as somebody wants them, as of a revision of the table: where another server wrote one
+    /// since, that is news, and a conflict.
+    pub same: Vec<(HostKey, Revision)>,
     /// Whose hosts all servers are to let go that the brake keeps.
     pub release: Option<Released>,
     verdict: Option<oneshot::Sender<Verdict>>,
@@ -183,6 +186,7 @@ struct Plan {
     applied: Vec<Applied>,
     changes: Vec<Change>,
     renewals: Vec<Renewal>,
+    same: Vec<(HostKey, Revision)>,
 }
 
 impl Registry {
@@ -383,7 +387,8 @@ impl Registry {
                 continue;
             };
             let renewed = plan.renewals.clone();
-            let Some(verdict) = self.propose(plan.changes, plan.renewals).map_err(SubmitError::Store)? else {
+            let Some(verdict) = self.propose(plan.changes, plan.renewals, plan.same).map_err(SubmitError::Store)?
+            else {
                 self.renew_counted(&renewed);
                 return Ok(plan.applied);
             };
@@ -421,17 +426,18 @@ impl Registry {
         &self,
         changes: Vec<Change>,
         renewals: Vec<Renewal>,
+        same: Vec<(HostKey, Revision)>,
     ) -> Result<Option<oneshot::Receiver<Verdict>>, CommitError> {
-        if changes.is_empty() && renewals.is_empty() {
+        let away = self.away();
+        if changes.is_empty() && renewals.is_empty() && (same.is_empty() || away.is_some()) {
             return Ok(None);
         }
-        let away = self.away();
         if let Some(reason) = away.as_ref().filter(|_| !changes.is_empty()) {
             return Err(CommitError::Unavailable(reason.to_string()));
         }
         let (sender, verdict) = oneshot::channel();
         let verdict_wanted = away.is_none().then_some(sender);
-        self.send(Proposal { changes, renewals, release: None, verdict: verdict_wanted })?;
+        self.send(Proposal { changes, renewals, same, release: None, verdict: verdict_wanted })?;
         Ok(away.is_none().then_some(verdict))
     }
 
@@ -450,8 +456,8 @@ impl Registry {
             return Err(CommitError::Unavailable(reason.to_string()));
         }
         let (sender, verdict) = oneshot::channel();
-        let (changes, renewals) = (Vec::new(), Vec::new());
-        self.send(Proposal { changes, renewals, release: Some(release), verdict: Some(sender) })?;
+        let (changes, renewals, same) = (Vec::new(), Vec::new(), Vec::new());
+        self.send(Proposal { changes, renewals, same, release: Some(release), verdict: Some(sender) })?;
         match verdict.await {
             Ok(Verdict::Taken) => Ok(()),
             Ok(Verdict::Conflict) => Err(CommitError::Unavailable("the engine did not take it".into())),
@@ -541,7 +547,7 @@ impl Registry {
         proposed.extend(ended);
         for change in proposed.into_iter().filter(is_mine) {
             // Nobody waits: what is refused is due again soon.
-            let _ = self.propose(vec![change], Vec::new());
+            let _ = self.propose(vec![change], Vec::new(), Vec::new());
         }
         more
     }
@@ -574,11 +580,12 @@ impl Core {
     fn dry_run(&mut self, events: Vec<Event>, now: Timestamp) -> Result<Plan, Rejection> {
         let (hosts, revision) = (self.table.hosts().clone(), self.table.revision());
         self.table.rehearse(true);
-        let mut plan = Plan { applied: Vec::with_capacity(events.len()), changes: Vec::new(), renewals: Vec::new() };
+        let (changes, renewals, same) = (Vec::new(), Vec::new(), Vec::new());
+        let mut plan = Plan { applied: Vec::with_capacity(events.len()), changes, renewals, same };
         let mut undone = Vec::new();
         let mut refused = None;
         for event in events {
-            let beat = Beat::of(&event);
+            let (beat, wants) = (Beat::of(&event), wants_a_state(&event));
             match self.table.apply(event, now) {
                 Ok(one) => {
                     plan.changes.extend(one.change().cloned());
@@ -586,6 +593,9 @@ impl Core {
                     // What follows from a node follows at every server by itself.
                     undone.append(&mut self.table.take_consequences());
                     plan.renewals.extend(beat.renewal(&one));
+                    if let (Applied::Unchanged(host), true) = (&one, wants) {
+                        plan.same.push((host.key(), host.modified));
+                    }
                     plan.applied.push(one);
                 }
                 Err(rejection) => {
@@ -600,6 +610,20 @@ impl Core {
             Some(rejection) => Err(rejection),
             None => Ok(plan),
         }
+    }
+}
+
+/// Whether an event says what a row is to be: then it is not enough that it was so a moment ago.
+fn wants_a_state(event: &Event) -> bool {
+    match event {
+        Event::Register(_) | Event::Report { .. } | Event::Weigh { .. } | Event::Drain { .. } | Event::Restore(_) => {
+            true
+        }
+        Event::Renew(_)
+        | Event::Deregister(_)
+        | Event::Observe { .. }
+        | Event::Lapse { .. }
+        | Event::Resolve { .. } => false,
     }
 }
 
