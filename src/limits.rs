@@ -429,6 +429,9 @@ pub const ETCD_RETURN_AT_A_TIME: usize = 16;
 /// Time that a commit has to come back by the watch before the watch is begun anew, and after as much again its
 /// writer is told that its fate is not known.
 pub const ETCD_ECHO_TIME: Duration = Duration::from_secs(2);
+/// Pause between questions whether rows are as they are known, each for all requests that wait: a hundred a second are few
+/// beside the renewals of those that make so many.
+pub const ETCD_SURE_PAUSE: Duration = Duration::from_millis(10);
 /// Time after which any server decides whether hosts stay whose leases have ended: the one whose part it is takes a
 /// few milliseconds, and is known to be gone after [`ETCD_SERVER_LEASE`].
 pub const ETCD_DECISION_TIME: Duration = Duration::from_secs(2);

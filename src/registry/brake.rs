@@ -1,6 +1,7 @@
 //! The brake on mass expiry, as the hall has it: its state for readers, its lines in the log, an operator's hand on it.
 
 use super::{CommitError, Core, Registry, Released};
+use crate::clock::Timestamp;
 use crate::table::{BrakeView, HostTable, Note, Release, Rules, Scope, ServiceName};
 
 impl Registry {
@@ -33,6 +34,19 @@ impl Registry {
         let held = self.core.lock().table.held(service);
         self.release_shared(service.map_or(Released::All, |service| Released::Of(service.clone()))).await?;
         Ok(held)
+    }
+
+    /// Services with hosts that are kept until the engine tells of heartbeats of others, at most `most` of them.
+    pub fn unheard(&self, most: usize) -> Vec<ServiceName> {
+        self.core.lock().table.waiting(most)
+    }
+
+    /// Takes note that hosts of services were heard of, as the engine says, at those moments.
+    pub fn hear_of(&self, heard: &[(ServiceName, Timestamp)]) {
+        let mut core = self.core.lock();
+        core.table.hear_of(heard, self.clock.now());
+        drop(core);
+        self.earlier_deadline.notify_one();
     }
 
     /// The same at this server.

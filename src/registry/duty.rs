@@ -39,6 +39,11 @@ impl Duty {
         self.has_most(&[service.as_str().as_bytes()])
     }
 
+    /// Whether this server lets hosts go that are kept, of all services: so they leave as fast as they would at one.
+    pub fn lets_go(&self) -> bool {
+        self.has_most(&[])
+    }
+
     fn has_most(&self, parts: &[&[u8]]) -> bool {
         if self.servers.len() < 2 {
             return true;

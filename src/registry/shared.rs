@@ -197,6 +197,9 @@ impl Registry {
 
     /// Says why the engine cannot be reached, or that it can.
     pub fn set_away(&self, reason: Option<&str>) {
+        if reason.is_none() && self.is_away() {
+            self.core.lock().table.mistrust(self.now());
+        }
         let since = reason.map_or(0, |_| self.now().as_micros());
         if reason.is_none() || !self.is_away() {
             self.shared.away_since.store(since, Ordering::Release);
@@ -516,8 +519,8 @@ impl Registry {
         let now = self.clock.now();
         let (hosts, revision) = (core.table.hosts().clone(), core.table.revision());
         let duty = self.duty();
-        let decides = |service: &ServiceName| duty.decides(service);
-        let changes = core.table.tick_of(now, limits::DEADLINES_PER_TICK, &decides);
+        let lets_go = duty.lets_go();
+        let changes = core.table.tick_of(now, limits::DEADLINES_PER_TICK, &|_| lets_go);
         let (ended, mut proposed): (Vec<Change>, Vec<Change>) =
             changes.iter().cloned().partition(|change| change.cause == Cause::Expiry);
         if proposed.is_empty() {
@@ -539,9 +542,9 @@ impl Registry {
         }
         let more = core.table.next_due().is_some_and(|next| next <= now);
         drop(core);
-        // What an engine keeps is let go here by nobody but the one who decides, or everywhere, at its cap.
+        // What an engine keeps is let go by one server, or leaves everywhere, at its cap.
         let is_mine = |change: &Change| match change.host().lease.is_kept() && change.cause == Cause::Expiry {
-            true => duty.decides(&change.host().service),
+            true => lets_go,
             false => duty.is_own(&change.key()),
         };
         proposed.extend(ended);

@@ -95,6 +95,22 @@ impl HostTable {
         self.brake.release(service, now)
     }
 
+    /// Services with hosts that the brake keeps, past leases that an engine keeps, until others of them are heard of: at most
+    /// `most` of them.
+    pub fn waiting(&self, most: usize) -> Vec<ServiceName> {
+        self.brake.waiting(most)
+    }
+
+    /// Takes note that hosts of services were heard of, elsewhere, at those moments.
+    pub fn hear_of(&mut self, heard: &[(ServiceName, Timestamp)], now: Timestamp) {
+        self.brake.hear_of(heard, now);
+    }
+
+    /// The engine was away: it could not tell of heartbeats, and leases may have begun anew.
+    pub fn mistrust(&mut self, now: Timestamp) {
+        self.brake.mistrust(now);
+    }
+
     /// How many hosts the brake keeps, of a service or all.
     pub fn held(&self, service: Option<&ServiceName>) -> usize {
         self.brake.held(service)
@@ -114,6 +130,10 @@ impl HostTable {
     pub(super) fn renew(&mut self, host: &Arc<Host>, now: Timestamp) {
         let stage = host.lease.stage();
         host.lease.renew(now);
+        if self.rehearsing {
+            // Whatever becomes of it: the host was heard.
+            self.brake.hear(host);
+        }
         if stage == Stage::Fresh || self.rehearsing {
             return;
         }

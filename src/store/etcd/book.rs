@@ -67,6 +67,8 @@ pub(super) struct News {
     pub(super) servers: bool,
     /// Rows whose leases have ended, with the moment when we renewed them last: whether they stay is to be decided.
     pub(super) ended: Vec<(HostKey, Timestamp)>,
+    /// The same of rows of which it is decided already that they do not stay, with the revision of that.
+    pub(super) settled: Vec<(HostKey, Timestamp, Revision)>,
     /// Whose hosts the brake is to let go.
     pub(super) releases: Vec<Released>,
 }
@@ -349,6 +351,9 @@ impl Book {
             self.unreadable.remove(&event.kv.key);
             if let Some(known) = self.rows.remove(&key) {
                 let why = match self.departed.get(&key) {
+                    Some(Mark::Ended) if !known.kept => {
+                        return news.settled.push((key, known.renewed, revision_of(revision)));
+                    }
                     Some(mark) => mark.why(),
                     None if known.kept => Gone::Ended,
                     // Somebody deleted it by hand.

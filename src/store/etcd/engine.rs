@@ -7,10 +7,12 @@ mod hears;
 mod returns;
 mod standing;
 mod strays;
+mod sure;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
@@ -22,7 +24,7 @@ use super::client::{Client, Trouble};
 use super::keys::Key;
 use super::presence::{self, Presence};
 use super::stats::Stats;
-use super::wire::WatchEvent;
+use super::wire::{KeyValue, WatchEvent};
 use super::write::Written;
 use super::{Adapt, read, revision_of};
 use crate::clock::Timestamp;
@@ -30,6 +32,7 @@ use crate::limits;
 use crate::registry::{CommitError, Decided, Proposal, Registry, Renewal, Requests, Verdict, Word};
 use crate::table::{Change, Gone, HostKey, ServiceName};
 use ends::Samples;
+use sure::Unsure;
 
 /// What a task of the engine has found out.
 enum Done {
@@ -56,6 +59,10 @@ enum Done {
         each: bool,
         result: Result<Written, Trouble>,
     },
+    /// Which rows are others than they were known, and what they are.
+    Sure(Vec<Unsure>, Result<(Vec<HostKey>, Vec<KeyValue>), Trouble>),
+    /// When hosts of these services were heard of last.
+    Heard(Vec<(ServiceName, Timestamp)>),
     Released(Proposal, Result<(), Trouble>),
     Looked(Result<Presence, Trouble>),
     Again,
@@ -108,6 +115,18 @@ pub(super) struct Engine {
     undecided: HashMap<HostKey, Timestamp>,
     /// Whether it is found out what some of them are decided by.
     sampling: bool,
+    /// When etcd was back last.
+    back: Timestamp,
+    /// All the time that the process stood still, up to the last look; when it did last, and for how long.
+    stood: Duration,
+    stall: (Timestamp, Duration),
+    /// Requests that found rows as they want them.
+    unsure: Vec<Unsure>,
+    /// Whether it is found out if they are so, and since when it was last.
+    asking: bool,
+    asked_at: Timestamp,
+    /// Whether it is found out if hosts of services beat whose other hosts are kept.
+    listening: bool,
 }
 
 impl Engine {
@@ -145,6 +164,13 @@ impl Engine {
             returning: 0,
             undecided: HashMap::new(),
             sampling: false,
+            listening: false,
+            back: Timestamp::default(),
+            stood: Duration::ZERO,
+            stall: (Timestamp::default(), Duration::ZERO),
+            unsure: Vec::new(),
+            asking: false,
+            asked_at: Timestamp::default(),
         }
     }
 
@@ -196,6 +222,8 @@ impl Engine {
                         | Done::Nothing
                         | Done::Returned { .. }
                         | Done::Sampled(..)
+                        | Done::Heard(_)
+                        | Done::Sure(..)
                         | Done::Decided { .. },
                     )
                     | Err(_) => {}
@@ -217,6 +245,11 @@ impl Engine {
             Done::Again => self.look(),
             Done::Looked(result) => self.looked(result),
             Done::Sampled(services, samples) => self.decide(&services, &samples),
+            Done::Sure(asked, result) => self.sure(asked, result),
+            Done::Heard(heard) => {
+                self.listening = false;
+                self.registry.hear_of(&heard);
+            }
             Done::Decided { part, each, result } => self.decided(part, each, result),
             Done::Released(proposal, Ok(())) => proposal.settle(Verdict::Taken),
             Done::Released(proposal, Err(trouble)) => self.refuse(proposal, &trouble),

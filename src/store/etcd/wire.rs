@@ -154,6 +154,11 @@ impl Compare {
     pub(super) fn unchanged(key: Octets, since: i64) -> Compare {
         Compare { key, target: "MOD", result: "EQUAL", mod_revision: Long(since) }
     }
+
+    /// That revision.
+    pub(super) fn since(&self) -> i64 {
+        self.mod_revision.0
+    }
 }
 
 #[derive(Clone, Serialize, Default, Debug)]

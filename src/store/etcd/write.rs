@@ -107,6 +107,39 @@ pub(super) fn steps(changes: &[Change], book: &Book, shows: bool) -> Vec<Step> {
     steps
 }
 
+/// Compares rows that are not written, too: as far as the first transaction has room for it, which is so for all but the
+/// largest requests.
+pub(super) fn compare_too<'k>(steps: &mut [Step], rows: impl Iterator<Item = &'k HostKey>, book: &Book) {
+    let Some(first) = steps.first_mut() else { return };
+    let room = limits::ETCD_OPERATIONS.saturating_sub(first.compares.len());
+    first.compares.extend(rows.take(room).map(|key| Compare::unchanged(book.keys.row(key), book.revision(key))));
+}
+
+/// Whether rows are in etcd as they are known: asks for all of them, and gives those that are not, with what they are.
+pub(super) async fn strangers(
+    client: &Client,
+    rows: &[(HostKey, Compare)],
+) -> Result<(Vec<HostKey>, Vec<KeyValue>), Trouble> {
+    let (mut changed, mut found) = (Vec::new(), Vec::new());
+    for part in rows.chunks(limits::ETCD_OPERATIONS) {
+        let compare: Vec<Compare> = part.iter().map(|(_, compare)| compare.clone()).collect();
+        let failure =
+            compare.iter().map(|one| Operation::Range(RangeRequest { key: one.key.clone(), ..Default::default() }));
+        let txn = TxnRequest { failure: failure.collect(), compare, success: Vec::new() };
+        let answer: TxnResponse = client.call("/v3/kv/txn", &txn).await?;
+        if answer.succeeded {
+            continue;
+        }
+        let there: Vec<KeyValue> =
+            answer.responses.into_iter().filter_map(|one| one.response_range).flat_map(|range| range.kvs).collect();
+        let revision = |key: &Octets| there.iter().find(|kv| kv.key == *key).map_or(0, |kv| kv.mod_revision.0);
+        let is_other = |(_, compare): &&(HostKey, Compare)| revision(&compare.key) != compare.since();
+        changed.extend(part.iter().filter(is_other).map(|(key, _)| key.clone()));
+        found.extend(there);
+    }
+    Ok((changed, found))
+}
+
 impl Step {
     fn append(&mut self, other: Step) {
         let shift = self.leases.len();

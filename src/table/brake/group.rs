@@ -240,6 +240,18 @@ impl Group {
         self.heard = self.heard.max(at);
     }
 
+    /// A host that was kept is back: it was not heard, and the others may not be yet.
+    pub(super) fn trouble(&mut self, now: Timestamp) {
+        if let Phase::Braked { troubled, .. } = &mut self.phase {
+            *troubled = now;
+        }
+    }
+
+    /// Whether it waits for a heartbeat of a host that is not kept.
+    pub(super) fn is_waiting(&self) -> bool {
+        matches!(self.phase, Phase::Braked { .. }) && self.by_engine && self.held_count > 0
+    }
+
     /// Keeps nothing for one TTL.
     pub(super) fn mute(&mut self, now: Timestamp) {
         self.muted = now.after(self.ttl.max(Duration::from_secs(1)));
@@ -283,7 +295,7 @@ impl Group {
                 if self.held_count == 0 {
                     return Reviewed::Over(self.last);
                 }
-                let is_heard = self.heard > troubled || self.by_engine && scale.rows > self.held_count;
+                let is_heard = self.heard > troubled;
                 if now >= troubled.after(self.ttl) && is_heard {
                     return Reviewed::Over(Release::Normal);
                 }

@@ -209,6 +209,32 @@ impl Brake {
         }
     }
 
+    /// Services that wait for heartbeats which only an engine knows of.
+    pub(super) fn waiting(&self, most: usize) -> Vec<ServiceName> {
+        let table = self.table.is_waiting();
+        let waits = |group: &Group| group.is_waiting() || table && group.held_count > 0;
+        self.groups.iter().filter(|(_, group)| waits(group)).take(most).map(|(service, _)| service.clone()).collect()
+    }
+
+    /// Takes note of heartbeats that others heard of hosts that are not kept.
+    pub(super) fn hear_of(&mut self, heard: &[(ServiceName, Timestamp)], now: Timestamp) {
+        for (service, at) in heard {
+            self.table.heard(*at);
+            if let Some(group) = self.groups.get_mut(service) {
+                group.heard(*at);
+                self.plan_review(service, Some(now));
+            }
+        }
+        if !heard.is_empty() && self.table.is_on() {
+            self.table.review = Some(now);
+        }
+    }
+
+    /// What was heard up to now says nothing.
+    pub(super) fn mistrust(&mut self, now: Timestamp) {
+        self.groups.values_mut().chain([&mut self.table]).for_each(|group| group.trouble(now));
+    }
+
     /// So many hosts are late of each service, and of all, as an engine says that keeps the leases; nothing, where it says
     /// no more.
     pub(super) fn hear_late(&mut self, late: &Late) {
@@ -283,6 +309,10 @@ impl Brake {
             group.late = group.late.saturating_sub(1);
             self.table.late = self.table.late.saturating_sub(1);
         } else if group.held.swap_remove(&member(host)) {
+            if reason == Release::Recovered {
+                group.trouble(now);
+                self.table.trouble(now);
+            }
             group.last = reason;
             group.held_count = group.held.len();
             self.table.last = reason;

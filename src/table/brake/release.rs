@@ -129,7 +129,7 @@ impl Brake {
         match group.review(scale, now) {
             Reviewed::Same => {}
             Reviewed::Certain => {
-                let (lapsing, of) = (group.lapsing(now), rows);
+                let (lapsing, of) = (group.lapsing(now).min(rows), rows);
                 self.notes.push(Note::Began { scope: Scope::Service(service.clone()), lapsing, of });
             }
             Reviewed::Over(reason) => {
@@ -147,7 +147,7 @@ impl Brake {
         match self.table.review(scale, now) {
             Reviewed::Same => {}
             Reviewed::Certain => {
-                let lapsing = self.table.lapsing(now);
+                let lapsing = self.table.lapsing(now).min(rows);
                 self.notes.push(Note::Began { scope: Scope::Table, lapsing, of: rows });
             }
             Reviewed::Over(reason) => {

@@ -351,6 +351,22 @@ fn a_service_may_have_its_own_rule() {
     assert_eq!(world.table.hosts().len(), 0);
 }
 
+/// A cut that is over after more than a TTL: hosts come back one after the other, each at its own time.
+#[test]
+fn who_comes_back_first_throws_nobody_out() {
+    let mut world = World::new(Rules::default()).with("web", 100, TTL, TTL / 3);
+    world.silence(0..100);
+    world.run(3 * TTL);
+    assert_eq!((world.held(), world.removed.len()), (100, 0));
+    let now = world.now;
+    for (place, host) in world.hosts.iter_mut().enumerate() {
+        host.silent = false;
+        host.next = now + 1 + host.every * place as u64 / 100;
+    }
+    world.run(2 * TTL);
+    assert_eq!((world.held(), world.removed.len()), (0, 0));
+}
+
 #[test]
 fn what_an_engine_ends_is_braked_too() {
     let mut world = World::new(Rules::default());
@@ -377,7 +393,12 @@ fn what_an_engine_ends_is_braked_too() {
     assert_eq!((world.held(), world.table.hosts().len()), (6, 9));
     assert_eq!(world.table.lapse(&keys[1..7], &Late::default(), at(world.now)).len(), 0, "once is enough");
     world.run(TTL + 500);
-    assert_eq!((world.held(), world.table.hosts().len()), (0, 3), "the engine still has the others, so they are well");
+    assert_eq!((world.held(), world.table.hosts().len()), (6, 9), "nobody has heard of the others since");
+    let service = keys[0].service.clone();
+    assert_eq!(world.table.waiting(9), [service.clone()]);
+    world.table.hear_of(&[(service, at(world.now))], at(world.now));
+    world.run(1000);
+    assert_eq!((world.held(), world.table.hosts().len()), (0, 3), "the others are well");
 }
 
 /// `count` hosts of `web` whose leases an engine keeps, at one of several servers.

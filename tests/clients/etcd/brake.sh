@@ -93,6 +93,26 @@ try_pair() {
     tables_equal "$1: their cap" 3
 }
 
+# A cut that is over: hosts come back one after the other, and none is thrown out because another one is back. A host without
+# a lease beside them says nothing about them.
+try_return() {
+    local place
+    crowd return 10 5 3s
+    use_node 1
+    register return static '{"address":"10.5.0.99","port":80}'
+    all_keep "$1: a cut" 15 return 10
+    sleep 6
+    all_keep "$1: a cut of more than two TTLs" 1 return 10
+    for place in $(seq 10); do
+        same "$1: host $place is back" 200 "$(status -X POST "${node_urls[$((place % 3 + 1))]}/v1/hosts/return/h$place/renew")"
+        sleep 0.25
+    done
+    for place in $(seq 10); do
+        deregister return "h$place"
+    done
+    deregister return static
+}
+
 # Whoever decides is gone in the moment when it should.
 try_gone() {
     crowd gone 6 4 4s
@@ -112,12 +132,13 @@ try_gone() {
 for version in "$@"; do
     find_etcd "$version"
     start_etcd 1
-    settings=(ROLLCALL_BRAKE_SERVICES="pair least=2,crowd cap=10" ROLLCALL_BRAKE_TABLE_SHARE=100)
+    settings=(ROLLCALL_BRAKE_SERVICES="pair least=2,crowd cap=10,return cap=10" ROLLCALL_BRAKE_TABLE_SHARE=100)
     for number in 1 2 3; do
         start_node "$number" "${settings[@]}"
     done
     try_one "$version"
     try_pair "$version"
+    try_return "$version"
     try_crowd "$version"
     [ "$version" != "$1" ] || try_gone "$version"
     nodes_are_well

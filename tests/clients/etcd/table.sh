@@ -133,6 +133,21 @@ try_races() {
     rm -f "$work/race-statuses"
 }
 
+# What one node is asked for stands, also where another one thinks that it is so already.
+try_no_change() {
+    local round lost=0
+    use_node 1
+    register back a '{"address":"10.7.0.1","port":80}'
+    all_show "$1: a host" 3 back.service.local 10.7.0.1
+    for round in $(seq 60); do
+        curl -s -o /dev/null -X PUT "${node_urls[2]}/v1/hosts/back/a/weight" --data '{"weight":9}'
+        curl -s -o /dev/null -X PUT "${node_urls[1]}/v1/hosts/back/a/weight" --data '{"weight":1}'
+        [ "$(get 1 /v1/hosts/back | jq '.hosts[0].weight')" = 1 ] || lost=$((lost + 1))
+    done
+    same "$1: nothing is lost of what was said last" 0 "$lost"
+    deregister back a
+}
+
 # The table is etcd's: a node alone that starts again has it, and so has one that comes later.
 try_restart() {
     use_node 1
@@ -192,6 +207,7 @@ for version in "$@"; do
     if [ "$version" = "$1" ]; then
         try_health "$version"
         try_races "$version"
+        try_no_change "$version"
         try_restart "$version"
         try_by_hand "$version, by hand"
     fi

@@ -14,10 +14,10 @@ use super::super::write::{self, Step, Written};
 use super::{Done, Engine};
 use crate::limits;
 use crate::registry::{CommitError, Proposal, Released, Renewal, Verdict};
-use crate::table::{Cause, Change, Host, HostKey};
+use crate::table::{Cause, Change, Host, HostKey, Revision};
 
 /// Pause of a writer whose key others have changed, so that the watch tells of it.
-const LATER: Duration = Duration::from_millis(30);
+pub(super) const LATER: Duration = Duration::from_millis(30);
 
 impl Engine {
     pub(super) fn ask(&mut self, proposal: Proposal) {
@@ -37,6 +37,13 @@ impl Engine {
             self.stats.conflicts.fetch_add(1, Ordering::Relaxed);
             return self.settle_later(proposal, Verdict::Conflict, Duration::ZERO);
         }
+        let snapshot = self.registry.snapshot_arc();
+        let is_as_it_was = |(key, revision): &(HostKey, Revision)| {
+            snapshot.hosts.get(key).is_some_and(|host| host.modified == *revision)
+        };
+        if !proposal.same.iter().all(is_as_it_was) {
+            return self.settle_later(proposal, Verdict::Conflict, Duration::ZERO);
+        }
         let mut changes = proposal.changes.clone();
         let mut renewals = Vec::new();
         for renewal in &proposal.renewals {
@@ -48,7 +55,7 @@ impl Engine {
             }
         }
         if changes.is_empty() {
-            self.renew(proposal, renewals);
+            self.make_sure(proposal, renewals);
         } else {
             self.write(proposal, &changes, renewals);
         }
@@ -137,7 +144,9 @@ impl Engine {
 
     pub(super) fn write(&mut self, proposal: Proposal, changes: &[Change], renewals: Vec<(Renewal, i64)>) {
         // Of several changes of one row the last counts, with what was there before the first.
-        let steps = write::steps(&last_of_each(changes), &self.book, self.shows);
+        let mut steps = write::steps(&last_of_each(changes), &self.book, self.shows);
+        let same = proposal.same.iter().map(|(key, _)| key).filter(|key| changes.iter().all(|one| one.key() != **key));
+        write::compare_too(&mut steps, same, &self.book);
         let unwritten = steps.iter().flat_map(|step: &Step| step.unwritten.iter().cloned()).collect();
         let (client, places) = (Arc::clone(&self.client), Arc::clone(&self.places));
         let (departures, after) = (Arc::clone(&self.presence.departures), self.seen);

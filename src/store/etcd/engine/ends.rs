@@ -7,6 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::join_all;
 
@@ -39,27 +40,36 @@ impl Engine {
     pub(super) fn hear_ended(&mut self, ended: Vec<(HostKey, Timestamp)>) {
         let now = self.passed();
         for (key, renewed) in ended {
-            if self.book.row(&key).is_some() {
-                // It is back by now.
-            } else if self.is_well(&key, Some(renewed)) {
-                // Its heartbeats came to us while we could not pass them on; or we did, and a member that had slept
-                // took its lease for ended. It is written again.
-                let renewal = Renewal { host: key, check: None };
-                self.beaten.entry(renewal.clone()).or_insert(now);
-                self.give_back(renewal);
-            } else {
+            // Else it is back by now.
+            if self.book.row(&key).is_none() && !self.saves(&key, Some(renewed)) {
                 self.undecided.insert(key, now);
             }
         }
         self.decide_due();
     }
 
+    /// Writes a row again that etcd has no more though its host is well: its heartbeats came to us while we could not pass
+    /// them on, or did not come while we stood still; or we passed them on, and a member that had slept took its lease for
+    /// ended. `renewed` is when we renewed it last.
+    pub(super) fn saves(&mut self, key: &HostKey, renewed: Option<Timestamp>) -> bool {
+        let is_well = self.book.row(key).is_none() && self.is_well(key, renewed);
+        if is_well {
+            let renewal = Renewal { host: key.clone(), check: None };
+            let now = self.passed();
+            self.beaten.entry(renewal.clone()).or_insert(now);
+            self.give_back(renewal);
+        }
+        is_well
+    }
+
     /// Decides on what is this server's to decide, or was not decided for so long that whose it is seems to be gone.
     pub(super) fn decide_due(&mut self) {
-        if self.undecided.is_empty() || self.sampling || self.trouble.is_some() {
+        let (duty, now) = (self.registry.duty(), self.passed());
+        // Where etcd was away, those who heard hosts put them back first.
+        let is_back = now.since(self.back) > limits::ETCD_DECISION_TIME;
+        if self.undecided.is_empty() || self.sampling || self.trouble.is_some() || !is_back {
             return;
         }
-        let (duty, now) = (self.registry.duty(), self.passed());
         let is_due = |key: &HostKey, since: Timestamp| {
             duty.decides(&key.service) || now.since(since) > limits::ETCD_DECISION_TIME
         };
@@ -76,6 +86,31 @@ impl Engine {
             let samples = asked.values_mut().chain([&mut all]);
             join_all(samples.map(|sample| sample.ask(&client))).await;
             Done::Sampled(services, Samples { services: asked, all })
+        });
+    }
+
+    /// Finds out whether hosts beat of services whose other hosts are kept: servers hear of their own clients only, and the
+    /// leases tell of all.
+    pub(super) fn listen(&mut self) {
+        if self.listening || self.trouble.is_some() {
+            return;
+        }
+        let duty = self.registry.duty();
+        let waiting = self.registry.unheard(limits::ETCD_SAMPLED_SERVICES);
+        let services: BTreeSet<ServiceName> = waiting.into_iter().filter(|service| duty.decides(service)).collect();
+        if services.is_empty() {
+            return;
+        }
+        self.listening = true;
+        let samples = self.samples(&services).services;
+        let (client, registry) = (Arc::clone(&self.client), Arc::clone(&self.registry));
+        self.running.spawn(async move {
+            let of_service = async |(service, sample): (ServiceName, Sample)| {
+                let ages = join_all(sample.leases.iter().map(|(_, lease)| age_of(&client, *lease))).await;
+                let youngest = ages.into_iter().flatten().min()?;
+                Some((service, registry.now().before(youngest)))
+            };
+            Done::Heard(join_all(samples.into_iter().map(of_service)).await.into_iter().flatten().collect())
         });
     }
 
@@ -183,10 +218,22 @@ impl Sample {
 
 /// Whether less than a third of a lease is left; `None` where nobody knows.
 async fn is_late(client: &Client, lease: i64) -> Option<bool> {
+    let (left, granted) = left_of(client, lease).await?;
+    // One that is not there any more is about to be heard of.
+    Some(left < 0 || left * i64::from(limits::BRAKE_WINDOW_PART) < granted)
+}
+
+/// For how long a lease has not been renewed, at most.
+async fn age_of(client: &Client, lease: i64) -> Option<Duration> {
+    let (left, granted) = left_of(client, lease).await?;
+    let age = u64::try_from(granted - left).ok().filter(|_| left >= 0)?;
+    Some(Duration::from_secs(age))
+}
+
+/// What is left of a lease, and its length, in seconds.
+async fn left_of(client: &Client, lease: i64) -> Option<(i64, i64)> {
     let request = LeaseRequest { id: Long(lease) };
     let answer: LeaseTimeToLiveResponse =
         client.call_within(limits::ETCD_LOOK_TIME, "/v3/lease/timetolive", &request).await.ok()?;
-    let (Long(left), Long(granted)) = (answer.ttl, answer.granted);
-    // One that is not there any more is about to be heard of.
-    Some(left < 0 || left * i64::from(limits::BRAKE_WINDOW_PART) < granted)
+    Some((answer.ttl.0, answer.granted.0))
 }

@@ -8,7 +8,7 @@ use super::super::read::Said;
 use super::super::wire::WatchEvent;
 use super::{Done, Engine};
 use crate::registry::{Duty, Released, Renewal, Word};
-use crate::table::{Event, HostKey, Status};
+use crate::table::{Event, Gone, HostKey, Status};
 
 impl Engine {
     pub(super) fn hear(&mut self, range: Range, said: Said) {
@@ -55,11 +55,16 @@ impl Engine {
 
     /// Tells the registry, and does what follows from it.
     pub(super) fn tell(&mut self, news: News) {
-        let News { words, ended, lapsed, servers, releases } = news;
+        let News { mut words, ended, settled, lapsed, servers, releases } = news;
         self.stats.unreadable.store(self.book.unreadable() as u64, Ordering::Relaxed);
         self.stats.foreign.store(self.book.foreign() as u64, Ordering::Relaxed);
         for word in &words {
             self.undecided.remove(&word.key());
+        }
+        for (key, renewed, at) in settled {
+            if !self.saves(&key, Some(renewed)) {
+                words.push(Word::Gone { key, at, why: Gone::Ended });
+            }
         }
         let words: Vec<Word> = words.into_iter().filter_map(|word| self.adapted(word)).collect();
         if !words.is_empty() {
@@ -93,6 +98,8 @@ impl Engine {
         match word {
             Word::Put { host, at } => Some(Word::Put { host: Box::new((self.adapt)(*host)?), at }),
             Word::Kept { host, time, at } => Some(Word::Kept { host: Box::new((self.adapt)(*host)?), time, at }),
+            // Whoever decided that had not heard of it.
+            Word::Gone { key, why: Gone::Ended, .. } if self.saves(&key, None) => None,
             word @ Word::Gone { .. } => Some(word),
         }
     }

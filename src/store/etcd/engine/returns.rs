@@ -1,12 +1,13 @@
 //! Heartbeats that could not be passed on, and what becomes of them when etcd is back.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::super::client::Trouble;
 use super::super::write::{self, Written};
 use super::asks::renew_all;
 use super::{Done, Engine};
-use crate::clock::Timestamp;
+use crate::clock::{PULSE, Timestamp};
 use crate::limits;
 use crate::registry::Renewal;
 use crate::table::HostKey;
@@ -15,14 +16,35 @@ impl Engine {
     /// Whether we know better than etcd that a lease has not ended.
     pub(super) fn is_well(&self, key: &HostKey, renewed: Option<Timestamp>) -> bool {
         let renewal = Renewal { host: key.clone(), check: None };
-        let since = renewed.map(|renewed| self.passed().since(renewed));
+        let since = renewed.map(|renewed| self.awake_since(renewed));
         self.has_beaten(&renewal) || self.ttl_of(&renewal).is_some_and(|ttl| since.is_some_and(|since| since < ttl))
     }
 
     /// Whether a heartbeat came less than a TTL ago that we could not pass on.
     pub(super) fn has_beaten(&self, renewal: &Renewal) -> bool {
-        let since = self.beaten.get(renewal).map(|at| self.passed().since(*at));
+        let since = self.beaten.get(renewal).map(|at| self.awake_since(*at));
         since.is_some_and(|since| self.ttl_of(renewal).is_some_and(|ttl| since < ttl))
+    }
+
+    /// The time since a moment, but for that in which the process stood still: nobody could be heard then.
+    fn awake_since(&self, at: Timestamp) -> Duration {
+        let (stood, (until, last)) = (self.stood_still(), self.stall);
+        let before = if at < until { last } else { Duration::ZERO };
+        self.passed().since(at).saturating_sub(stood.saturating_sub(self.stood) + before)
+    }
+
+    /// All the time that the process stood still.
+    fn stood_still(&self) -> Duration {
+        self.passed().since(self.registry.now())
+    }
+
+    /// Takes note of a time in which the process stood still.
+    pub(super) fn note_stalls(&mut self) {
+        let stood = self.stood_still();
+        if stood.saturating_sub(self.stood) > PULSE {
+            self.stall = (self.passed(), stood - self.stood);
+        }
+        self.stood = stood;
     }
 
     /// Passes on the heartbeats that could not be; those of hosts that have fallen silent since are too old.

@@ -14,8 +14,10 @@ const LAGS: u32 = 30;
 
 impl Engine {
     pub(super) fn look(&mut self) {
+        self.note_stalls();
         self.restart_late();
         self.decide_due();
+        self.listen();
         if self.trouble.is_none() && !self.beaten.is_empty() && self.returning == 0 {
             self.give_all_back();
         }
@@ -106,6 +108,7 @@ impl Engine {
             tracing::info!(heartbeats = self.beaten.len(), "etcd is back");
             self.stats.away.store(0, Ordering::Relaxed);
             self.registry.set_away(None);
+            self.back = self.passed();
             self.give_all_back();
         }
     }
