@@ -61,8 +61,8 @@ enum Done {
     },
     /// Which rows are others than they were known, and what they are.
     Sure(Vec<Unsure>, Result<(Vec<HostKey>, Vec<KeyValue>), Trouble>),
-    /// When hosts of these services were heard of last.
-    Heard(Vec<(ServiceName, Timestamp)>),
+    /// When leases of these services were renewed last.
+    Heard(Vec<(ServiceName, i64, Timestamp)>),
     Released(Proposal, Result<(), Trouble>),
     Looked(Result<Presence, Trouble>),
     Again,
@@ -127,6 +127,8 @@ pub(super) struct Engine {
     asked_at: Timestamp,
     /// Whether it is found out if hosts of services beat whose other hosts are kept.
     listening: bool,
+    /// When their leases were renewed last, and how often they were seen to be.
+    listened: HashMap<i64, (Timestamp, u32)>,
 }
 
 impl Engine {
@@ -165,6 +167,7 @@ impl Engine {
             undecided: HashMap::new(),
             sampling: false,
             listening: false,
+            listened: HashMap::new(),
             back: Timestamp::default(),
             stood: Duration::ZERO,
             stall: (Timestamp::default(), Duration::ZERO),
@@ -246,10 +249,7 @@ impl Engine {
             Done::Looked(result) => self.looked(result),
             Done::Sampled(services, samples) => self.decide(&services, &samples),
             Done::Sure(asked, result) => self.sure(asked, result),
-            Done::Heard(heard) => {
-                self.listening = false;
-                self.registry.hear_of(&heard);
-            }
+            Done::Heard(told) => self.heard(told),
             Done::Decided { part, each, result } => self.decided(part, each, result),
             Done::Released(proposal, Ok(())) => proposal.settle(Verdict::Taken),
             Done::Released(proposal, Err(trouble)) => self.refuse(proposal, &trouble),

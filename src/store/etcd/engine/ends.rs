@@ -99,19 +99,40 @@ impl Engine {
         let waiting = self.registry.unheard(limits::ETCD_SAMPLED_SERVICES);
         let services: BTreeSet<ServiceName> = waiting.into_iter().filter(|service| duty.decides(service)).collect();
         if services.is_empty() {
+            self.listened.clear();
             return;
         }
         self.listening = true;
         let samples = self.samples(&services).services;
         let (client, registry) = (Arc::clone(&self.client), Arc::clone(&self.registry));
         self.running.spawn(async move {
-            let of_service = async |(service, sample): (ServiceName, Sample)| {
-                let ages = join_all(sample.leases.iter().map(|(_, lease)| age_of(&client, *lease))).await;
-                let youngest = ages.into_iter().flatten().min()?;
-                Some((service, registry.now().before(youngest)))
+            let of_lease = async |service: ServiceName, lease: i64| {
+                let age = age_of(&client, lease).await?;
+                Some((service, lease, registry.now().before(age)))
             };
-            Done::Heard(join_all(samples.into_iter().map(of_service)).await.into_iter().flatten().collect())
+            let leases =
+                samples.iter().flat_map(|(service, sample)| sample.leases.iter().map(move |(_, id)| (service, *id)));
+            let told = join_all(leases.map(|(service, lease)| of_lease(service.clone(), lease))).await;
+            Done::Heard(told.into_iter().flatten().collect())
         });
+    }
+
+    /// Takes note of when leases were renewed. Where etcd was restarted, or has another leader, they all look so once: who
+    /// was renewed twice was heard.
+    pub(super) fn heard(&mut self, told: Vec<(ServiceName, i64, Timestamp)>) {
+        self.listening = false;
+        let mut heard = Vec::new();
+        for (service, lease, at) in told {
+            let (known, times) = self.listened.entry(lease).or_insert((at, 0));
+            // Moments are right to a second.
+            if at.since(*known) > Duration::from_millis(1500) {
+                (*known, *times) = (at, *times + 1);
+            }
+            if *times >= 2 {
+                heard.push((service, *known));
+            }
+        }
+        self.registry.hear_of(&heard);
     }
 
     /// Leases to ask about before it is decided on rows of some services.
