@@ -24,12 +24,12 @@ use super::client::{Client, Trouble};
 use super::keys::Key;
 use super::presence::{self, Presence};
 use super::stats::Stats;
-use super::wire::{KeyValue, WatchEvent};
+use super::wire::{KeyValue, RangeResponse, WatchEvent};
 use super::write::Written;
 use super::{Adapt, read, revision_of};
 use crate::clock::Timestamp;
 use crate::limits;
-use crate::registry::{CommitError, Decided, Proposal, Registry, Renewal, Requests, Verdict, Word};
+use crate::registry::{CommitError, Decided, Lookup, Proposal, Registry, Renewal, Requests, Verdict, Word};
 use crate::table::{Change, Gone, HostKey, ServiceName};
 use ends::Samples;
 use sure::Unsure;
@@ -63,6 +63,7 @@ enum Done {
     Sure(Vec<Unsure>, Result<(Vec<HostKey>, Vec<KeyValue>), Trouble>),
     /// When leases of these services were renewed last.
     Heard(Vec<(ServiceName, i64, Timestamp)>),
+    LookedUp(Lookup, Result<RangeResponse, Trouble>),
     Released(Proposal, Result<(), Trouble>),
     Looked(Result<Presence, Trouble>),
     Again,
@@ -115,6 +116,8 @@ pub(super) struct Engine {
     undecided: HashMap<HostKey, Timestamp>,
     /// Whether it is found out what some of them are decided by.
     sampling: bool,
+    /// How many rows are looked up.
+    looking_up: usize,
     /// When etcd was back last.
     back: Timestamp,
     /// All the time that the process stood still, up to the last look; when it did last, and for how long.
@@ -168,6 +171,7 @@ impl Engine {
             sampling: false,
             listening: false,
             listened: HashMap::new(),
+            looking_up: 0,
             back: Timestamp::default(),
             stood: Duration::ZERO,
             stall: (Timestamp::default(), Duration::ZERO),
@@ -191,6 +195,7 @@ impl Engine {
         self.seen = from.iter().find(|(range, _)| *range == Range::Own).map_or(0, |(_, at)| *at);
         self.settle_duty();
         self.take_away_strays(|_| true);
+        let mut lookups = self.registry.lookups().unwrap_or_else(|| mpsc::channel(1).1);
         let mut looks = interval(limits::ETCD_LOOK);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -203,6 +208,7 @@ impl Engine {
                     Err(error) => tracing::error!(%error, "a request to etcd failed in itself"),
                 },
                 Some(proposal) = requests.recv() => self.ask(proposal),
+                Some(lookup) = lookups.recv(), if self.looking_up < limits::LOOKUPS_AT_A_TIME => self.look_up(lookup),
                 _ = looks.tick() => self.look(),
             }
         }
@@ -226,6 +232,7 @@ impl Engine {
                         | Done::Returned { .. }
                         | Done::Sampled(..)
                         | Done::Heard(_)
+                        | Done::LookedUp(..)
                         | Done::Sure(..)
                         | Done::Decided { .. },
                     )
@@ -250,6 +257,7 @@ impl Engine {
             Done::Sampled(services, samples) => self.decide(&services, &samples),
             Done::Sure(asked, result) => self.sure(asked, result),
             Done::Heard(told) => self.heard(told),
+            Done::LookedUp(lookup, result) => self.looked_up(lookup, result),
             Done::Decided { part, each, result } => self.decided(part, each, result),
             Done::Released(proposal, Ok(())) => proposal.settle(Verdict::Taken),
             Done::Released(proposal, Err(trouble)) => self.refuse(proposal, &trouble),

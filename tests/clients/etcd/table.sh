@@ -146,6 +146,13 @@ try_no_change() {
     done
     same "$1: nothing is lost of what was said last" 0 "$lost"
     deregister back a
+    lost=0
+    for round in $(seq 60); do
+        curl -s -o /dev/null -X PUT "${node_urls[1]}/v1/hosts/back/b$round" --data '{"address":"10.7.0.2","port":80,"ttl":"60s"}'
+        [ "$(curl -s -o /dev/null -w '%{http_code}' -X POST "${node_urls[2]}/v1/hosts/back/b$round/renew")" = 200 ] || lost=$((lost + 1))
+    done
+    same "$1: whoever registered at one is known at the other" 0 "$lost"
+    for round in $(seq 60); do curl -s -o /dev/null -X DELETE "${node_urls[3]}/v1/hosts/back/b$round"; done
 }
 
 # The table is etcd's: a node alone that starts again has it, and so has one that comes later.

@@ -1,6 +1,7 @@
 //! Requests that change nothing: a row was found to be as somebody wants it. What this server has is some milliseconds old,
 //! and another one may have been asked for something else in between: so etcd is asked whether the rows are as they are
-//! known. All requests that wait are one question, which costs etcd no revision.
+//! known. All requests that wait are one question, which costs etcd no revision. A row that is not known here is looked up
+//! before it is called unknown.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -8,12 +9,12 @@ use std::sync::Arc;
 use super::super::book::Range;
 use super::super::client::Trouble;
 use super::super::keys::Key;
-use super::super::wire::{Compare, KeyValue, WatchEvent};
+use super::super::wire::{Compare, KeyValue, RangeRequest, RangeResponse, WatchEvent};
 use super::super::write;
 use super::asks::LATER;
 use super::{Done, Engine};
 use crate::limits;
-use crate::registry::{Proposal, Renewal, Verdict};
+use crate::registry::{Lookup, Proposal, Renewal, Verdict};
 use crate::table::HostKey;
 
 /// A request that changes nothing, with the leases that it renews.
@@ -60,6 +61,25 @@ impl Engine {
             let result = write::strangers(&client, &rows).await;
             Done::Sure(asked, result)
         });
+    }
+
+    /// Asks for a row that is not known here: another server may have written it a moment ago.
+    pub(super) fn look_up(&mut self, lookup: Lookup) {
+        self.looking_up += 1;
+        let (client, key) = (Arc::clone(&self.client), self.book.keys.row(&lookup.key));
+        self.running.spawn(async move {
+            let request = RangeRequest { key, ..RangeRequest::default() };
+            Done::LookedUp(lookup, client.call("/v3/kv/range", &request).await)
+        });
+    }
+
+    pub(super) fn looked_up(&mut self, lookup: Lookup, result: Result<RangeResponse, Trouble>) {
+        self.looking_up -= 1;
+        let rows = result.map(|answer| answer.kvs).unwrap_or_default();
+        self.take(Range::Own, rows.into_iter().map(|kv| WatchEvent { kind: String::new(), kv }).collect());
+        let Lookup { key, found } = lookup;
+        // Whoever asked may be gone.
+        let _ = found.send(self.registry.snapshot().hosts.get(&key).is_some());
     }
 
     pub(super) fn sure(&mut self, asked: Vec<Unsure>, result: Result<(Vec<HostKey>, Vec<KeyValue>), Trouble>) {
