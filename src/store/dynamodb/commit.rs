@@ -35,11 +35,14 @@ struct Step {
 impl Engine {
     /// Does what is proposed, and says what became of it.
     pub(super) async fn answer(self: Arc<Self>, proposal: Proposal) {
-        let _place = self.places.acquire().await;
-        let verdict = match self.registry.away() {
-            Some(reason) => Verdict::Refused(CommitError::Unavailable(reason.to_string())),
-            None => self.commit(&proposal.changes).await,
-        };
+        let mut verdict = self.confirm(&proposal).await;
+        if verdict == Verdict::Taken && !proposal.changes.is_empty() {
+            let _place = self.places.acquire().await;
+            verdict = match self.registry.away() {
+                Some(reason) => Verdict::Refused(CommitError::Unavailable(reason.to_string())),
+                None => self.commit(&proposal.changes).await,
+            };
+        }
         if verdict == Verdict::Conflict {
             Stats::count(&self.stats.conflicts);
         }
