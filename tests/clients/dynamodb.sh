@@ -215,9 +215,10 @@ unheard() {
 
 # Between two readings: a call that finds its host as it wants it, which the other server has changed just now.
 unseen() {
-    local host number native=$http/v1/hosts/unseen
+    local host number native
     stop_both
     start_both ROLLCALL_DYNAMODB_POLL=10s
+    native=$http/v1/hosts/unseen
     for number in 1 2 3 4 5; do put_unseen "$http" "$number" "10.0.10.$number" >/dev/null; done
     for number in 6 7; do check_in "$http" unseen "10.0.10.$number" 80 >/dev/null; done
     eventually "the other server has all of them" 25 7 count_unseen "$other"
