@@ -61,11 +61,10 @@ pub(super) fn client_tls(tls: &Tls) -> Result<ClientConfig, String> {
                 .map_err(|error| named("etcd_key_file", key, &damage(&error, "key without a passphrase")))?;
             builder.with_client_auth_cert(chain, private).map_err(|error| {
                 let (certificate, key) = (certificate.display(), key.display());
-                let wrong = match error {
-                    rustls::Error::InconsistentKeys(_) => {
-                        "they do not belong together: the key must be that of the first certificate".to_owned()
-                    }
-                    error => error.to_string(),
+                let wrong = if matches!(error, rustls::Error::InconsistentKeys(_)) {
+                    "they do not belong together: the key must be that of the first certificate".to_owned()
+                } else {
+                    error.to_string()
                 };
                 format!("etcd_cert_file {certificate} with etcd_key_file {key}: {wrong}")
             })
@@ -96,7 +95,9 @@ fn damage(error: &pem::Error, what: &str) -> String {
             format!("is cut off: the line END {} is missing; copy the whole file anew", end.trim_matches('-').trim())
         }
         pem::Error::IllegalSectionStart { .. } => "is damaged: a line BEGIN is not whole; copy the file anew".into(),
-        error => format!("is damaged: {error}; copy the file anew"),
+        pem::Error::Base64Decode(_) | pem::Error::SectionTooLarge | _ => {
+            format!("is damaged: {error}; copy the file anew")
+        }
     }
 }
 
