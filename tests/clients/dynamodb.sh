@@ -357,6 +357,21 @@ ended() {
     eventually "and followed" 4 10.0.6.2 addresses kept
 }
 
+# A node and a service that stands on it in one call, both of them other than before.
+catalog() {
+    same "a node and its service" 200 "$(register_both 10.0.11.1 80)"
+    same "the same" 200 "$(register_both 10.0.11.1 80)"
+    same "the node has another address" 200 "$(register_both 10.0.11.2 80)"
+    same "both are other" 200 "$(register_both 10.0.11.3 81)"
+    eventually "at the other server, too" 5 "10.0.11.3 81" \
+        eval 'curl -s "$other/v1/catalog/service/placed" | jq -r ".[] | \"\(.Address) \(.ServicePort)\""'
+}
+
+register_both() {
+    form "$http/v1/catalog/register" -X PUT \
+        -d "{\"Node\":\"n9\",\"Address\":\"$1\",\"Service\":{\"Service\":\"placed\",\"ID\":\"placed1\",\"Port\":$2}}"
+}
+
 # What several rows are written by: one transaction, which dynalite does not have.
 together() {
     local number
@@ -394,6 +409,7 @@ try() {
     moto)
         both_write
         together
+        catalog
         unheard
         unseen
         leases
