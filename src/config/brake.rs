@@ -1,5 +1,6 @@
 //! Settings of the brake on mass expiry.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use super::value::{self, one};
@@ -81,6 +82,12 @@ pub(super) fn set_services(config: &mut Config, values: &[String], _: &Machine) 
         words.iter().try_fold(Rule::default(), |rule, word| with(rule, word))?;
         Ok((service, words))
     })?;
+    let mut named = HashSet::new();
+    // They are compared as names in DNS are.
+    if let Some((service, _)) = config.brake.services.iter().find(|(service, _)| !named.insert(service.to_lowercase()))
+    {
+        return Err(format!("names the service `{service}` twice: what it has instead stands together in one entry"));
+    }
     Ok(())
 }
 

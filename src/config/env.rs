@@ -3,7 +3,7 @@
 //! `ROLLCALL_<SETTING>` for every setting, lists separated by commas. Below those, what Lyft's server
 //! read, so that its deployments start unchanged.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
@@ -29,9 +29,9 @@ const LYFT_URL: &str = "DYNAMODB_URL";
 /// Lyft's names that mean nothing here: every read sees the newest table.
 const LYFT_CACHE_NAMES: [&str; 2] = ["CACHE_TTL", "CACHE_TYPE"];
 
-/// The variables of a process. One that is empty counts as not set.
+/// The variables of a process. One that is empty counts as not set; their names are second.
 #[derive(Clone, Debug, Default)]
-pub struct Environment(BTreeMap<String, OsString>);
+pub struct Environment(BTreeMap<String, OsString>, BTreeSet<String>);
 
 /// What the defaults take from the machine.
 #[derive(Clone, Debug)]
@@ -60,7 +60,14 @@ impl Environment {
         // A name that is not UTF-8 is none of ours.
         let named =
             variables.into_iter().filter_map(|(name, value)| Some((name.into().into_string().ok()?, value.into())));
-        Environment(named.filter(|(_, value)| !value.is_empty()).collect())
+        let (empty, set): (Vec<_>, Vec<(String, OsString)>) = named.partition(|(_, value)| value.is_empty());
+        Environment(set.into_iter().collect(), empty.into_iter().map(|(name, _)| name).collect())
+    }
+
+    /// The variable of a setting, where it is there and empty.
+    pub(super) fn empty(&self, key: &str) -> Option<Origin> {
+        let name = settings::variable(key);
+        self.1.contains(&name).then_some(Origin::Variable(name))
     }
 
     /// The form of the log as it stands there: for what is wrong with the settings themselves.

@@ -59,6 +59,14 @@ pub(super) fn set_skydns(config: &mut Config, values: &[String], _: &Machine) ->
     Ok(())
 }
 
+/// Whether keys below one prefix are keys below the other, too.
+pub(super) fn overlap(one: &str, other: &str) -> bool {
+    let is_inside = |inner: &str, outer: &str| {
+        inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    is_inside(one, other) || is_inside(other, one)
+}
+
 pub(super) fn set_user(config: &mut Config, values: &[String], _: &Machine) -> Result<(), String> {
     config.store.etcd.user = match one(values)? {
         "none" => None,

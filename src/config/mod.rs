@@ -229,6 +229,7 @@ pub fn load(flags: &Flags, environment: &Environment) -> Result<Loaded, Error> {
         loaded.take(Given { key: (*key).into(), values: values.clone(), origin: Origin::Flag(flag) }, &machine)?;
     }
     loaded.check()?;
+    loaded.check_etcd(environment)?;
     Ok(loaded)
 }
 
@@ -262,6 +263,23 @@ impl Loaded {
             ));
         }
         Ok(())
+    }
+
+    /// What no setting of etcd shows alone.
+    fn check_etcd(&self, environment: &Environment) -> Result<(), Error> {
+        let store::etcd::Settings { prefix, skydns, .. } = &self.config.store.etcd;
+        if let Some(skydns) = skydns.as_ref().filter(|skydns| etcd::overlap(prefix, skydns)) {
+            let origin = ["etcd_skydns", "etcd_prefix"].into_iter().find_map(|key| self.origins.get(key));
+            let rule =
+                format!("etcd_skydns {skydns} and etcd_prefix {prefix}: neither may be, or be inside of, the other");
+            return Err(Error::new(origin.cloned().unwrap_or(Origin::Default), &rule));
+        }
+        // With nothing in it, it is a variable that somebody forgot: this server would be alone, with an etcd of its own.
+        let is_unset = self.config.store.kind == store::Kind::Etcd && !self.origins.contains_key("etcd_endpoints");
+        match environment.empty("etcd_endpoints").filter(|_| is_unset) {
+            Some(origin) => Err(Error::new(origin, "must not be empty: it takes the URLs of the members of etcd")),
+            None => Ok(()),
+        }
     }
 }
 

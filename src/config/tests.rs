@@ -127,6 +127,25 @@ fn an_error_names_the_place_and_the_rule() {
 }
 
 #[test]
+fn what_two_settings_of_etcd_say_fits_together() {
+    for (prefix, skydns) in [("/rollcall", "/rollcall"), ("/a/b", "/a"), ("/a", "/a/b/"), ("/skydns", "/skydns/x")] {
+        let variables = [("ROLLCALL_ETCD_PREFIX", prefix), ("ROLLCALL_ETCD_SKYDNS", skydns)];
+        let error = refusal(&[], &variables, "");
+        assert!(error.starts_with("ROLLCALL_ETCD_SKYDNS: etcd_skydns /"), "{error}");
+        assert!(error.contains(" and etcd_prefix /") && error.ends_with("inside of, the other"), "{error}");
+    }
+    assert!(refusal(&[], &[], "version = 1\netcd_prefix = \"/skydns\"\n").starts_with("t.toml:2: etcd_prefix: "));
+    load_all(&[], &[("ROLLCALL_ETCD_SKYDNS", "/rollcall2")], "").expect("beside it");
+    let empty = [("ROLLCALL_ETCD_ENDPOINTS", ""), ("ROLLCALL_STORE", "etcd")];
+    assert!(refusal(&[], &empty, "").starts_with("ROLLCALL_ETCD_ENDPOINTS: must not be empty"));
+    load_all(&[], &empty[..1], "").expect("no etcd is used");
+    load_all(&[], &empty, "version = 1\netcd_endpoints = [\"http://a:1\"]\n").expect("they stand in the file");
+    assert!(refusal(&[], &[], "version = 1\netcd_endpoints = []\n").contains("at least one URL"));
+    let twice = refusal(&[], &[("ROLLCALL_BRAKE_SERVICES", "web off, api off, Web share=50")], "");
+    assert!(twice.contains("names the service `Web` twice"), "{twice}");
+}
+
+#[test]
 fn a_value_is_checked_also_where_another_wins() {
     let file = "version = 1\nthreads = 0\n";
     let error = refusal(&[("threads", "--threads", "2")], &[], file);

@@ -1,9 +1,11 @@
 //! Stored rows into rows. Most of a start from a large file is spent here: one thread reads, others make rows of what it has
 //! read, a part at a time.
 
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
+
+use parking_lot::Mutex;
 
 use super::database::Trouble;
 use super::record::{self, Unreadable};
@@ -141,7 +143,7 @@ fn next_part<E: Entry>(entries: &mut impl Iterator<Item = Result<E, Trouble>>, m
 fn decode_parts(parts: &Mutex<Receiver<(usize, Part)>>) -> Result<Vec<(usize, Decoded)>, Trouble> {
     let mut done = Vec::new();
     loop {
-        let next = parts.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let next = parts.lock().recv();
         let Ok((number, part)) = next else { return Ok(done) };
         done.push((number, part.decode()?));
     }

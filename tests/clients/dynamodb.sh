@@ -213,6 +213,46 @@ unheard() {
         "$([ "$(curl -s "$http/metrics" | sed -n 's/^rollcall_dynamodb_lookups_total //p')" -le 200 ] && echo yes)"
 }
 
+# Between two readings: a call that finds its host as it wants it, which the other server has changed just now.
+unseen() {
+    local host number native
+    stop_both
+    start_both ROLLCALL_DYNAMODB_POLL=10s
+    native=$http/v1/hosts/unseen
+    for number in 1 2 3 4 5; do put_unseen "$http" "$number" "10.0.10.$number" >/dev/null; done
+    for number in 6 7; do check_in "$http" unseen "10.0.10.$number" 80 >/dev/null; done
+    eventually "the other server has all of them" 25 7 count_unseen "$other"
+    for host in n1 n5; do form "$other/v1/hosts/unseen/$host" -X DELETE >/dev/null; done
+    put_unseen "$other" 2 10.0.10.200 >/dev/null
+    form "$other/v1/hosts/unseen/n3/drain" -X PUT -d '{"enable":true}' >/dev/null
+    form "$other/v1/hosts/unseen/n4/weight" -X PUT -d '{"weight":5}' >/dev/null
+    form "$other/v1/registration/unseen/10.0.10.6" -X DELETE >/dev/null
+    same "a host that left there registers here" 201 "$(put_unseen "$http" 1 10.0.10.1)"
+    same "one that had another address" 200 "$(put_unseen "$http" 2 10.0.10.2)"
+    same "a drain is ended" 200 "$(form "$native/n3/drain" -X PUT -d '{"enable":false}')"
+    same "a weight is set back" 200 "$(form "$native/n4/weight" -X PUT -d '{"weight":1}')"
+    same "a batch" 200 "$(form "$http/v1/hosts" \
+        -d '{"hosts":[{"service":"unseen","id":"n5","address":"10.0.10.5","port":80,"ttl":"60s"}]}')"
+    same "a host of Lyft's API" 200 "$(check_in "$http" unseen 10.0.10.6 80)"
+    same "one that nobody changed" 200 "$(check_in "$http" unseen 10.0.10.7 80)"
+    number=$(confirmations)
+    same "a heartbeat" 200 "$(form "$native/n1/renew" -X POST)"
+    same "of its own call costs no reading" "$number" "$(confirmations)"
+    sleep 21
+    for host in "$http" "$other"; do
+        same "all are as they were asked for last, at $host" \
+            "10.0.10.1 10.0.10.2 10.0.10.3 10.0.10.4 10.0.10.5 10.0.10.6 10.0.10.7 false 1" "$(all_unseen "$host")"
+    done
+}
+
+put_unseen() { form "$1/v1/hosts/unseen/n$2" -X PUT -d "{\"address\":\"$3\",\"port\":80,\"ttl\":\"60s\"}"; }
+count_unseen() { curl -s "$1/v1/hosts/unseen" | jq '.hosts | length'; }
+confirmations() { curl -s "$http/metrics" | sed -n 's/^rollcall_dynamodb_confirmations_total //p'; }
+all_unseen() {
+    curl -s "$1/v1/hosts/unseen" | jq -r '.hosts | [([.[].addresses[]] | sort | .[]),
+        ([.[].draining] | unique | .[]), ([.[].weight] | unique | .[])] | join(" ")'
+}
+
 # The table is deleted: that is said, also where it could not be reached before, and it is used again when it is there.
 no_table() {
     stop_both
@@ -317,6 +357,21 @@ ended() {
     eventually "and followed" 4 10.0.6.2 addresses kept
 }
 
+# A node and a service that stands on it in one call, both of them other than before.
+catalog() {
+    same "a node and its service" 200 "$(register_both 10.0.11.1 80)"
+    same "the same" 200 "$(register_both 10.0.11.1 80)"
+    same "the node has another address" 200 "$(register_both 10.0.11.2 80)"
+    same "both are other" 200 "$(register_both 10.0.11.3 81)"
+    eventually "at the other server, too" 5 "10.0.11.3 81" \
+        eval 'curl -s "$other/v1/catalog/service/placed" | jq -r ".[] | \"\(.Address) \(.ServicePort)\""'
+}
+
+register_both() {
+    form "$http/v1/catalog/register" -X PUT \
+        -d "{\"Node\":\"n9\",\"Address\":\"$1\",\"Service\":{\"Service\":\"placed\",\"ID\":\"placed1\",\"Port\":$2}}"
+}
+
 # What several rows are written by: one transaction, which dynalite does not have.
 together() {
     local number
@@ -354,7 +409,9 @@ try() {
     moto)
         both_write
         together
+        catalog
         unheard
+        unseen
         leases
         braked
         away

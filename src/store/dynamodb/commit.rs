@@ -35,11 +35,14 @@ struct Step {
 impl Engine {
     /// Does what is proposed, and says what became of it.
     pub(super) async fn answer(self: Arc<Self>, proposal: Proposal) {
-        let _place = self.places.acquire().await;
-        let verdict = match self.registry.away() {
-            Some(reason) => Verdict::Refused(CommitError::Unavailable(reason.to_string())),
-            None => self.commit(&proposal.changes).await,
-        };
+        let mut verdict = self.confirm(&proposal).await;
+        if verdict == Verdict::Taken && !proposal.changes.is_empty() {
+            let _place = self.places.acquire().await;
+            verdict = match self.registry.away() {
+                Some(reason) => Verdict::Refused(CommitError::Unavailable(reason.to_string())),
+                None => self.commit(&proposal.changes).await,
+            };
+        }
         if verdict == Verdict::Conflict {
             Stats::count(&self.stats.conflicts);
         }
@@ -97,13 +100,18 @@ impl Engine {
         for change in changes {
             rows.entry(change.key()).or_insert_with(|| (change.before.clone(), change)).1 = change;
         }
+        // Where the rows of a node follow it, those of the same request were worked out on what is in no table yet.
+        let first = changes.iter().map(|change| change.revision).min();
+        let is_known = |revision: &Revision| first.is_none_or(|first| *revision < first);
         let (items, snapshot) = (self.items.lock(), self.registry.snapshot());
         let mut steps = Vec::with_capacity(rows.len());
         for (key, (before, change)) in rows {
             let current = snapshot.hosts.get(&key).map(|host| host.modified);
             // A host that has lapsed is in no table any more, but for that of DynamoDB.
             let has_lapsed = change.after.is_none() && change.cause == Cause::Expiry && current.is_none();
-            if current != before.as_ref().map(|before| before.modified) && !has_lapsed {
+            let before = before.as_ref().map(|before| before.modified);
+            let follows = before.is_some_and(|before| !is_known(&before)) && current.as_ref().is_some_and(is_known);
+            if current != before && !follows && !has_lapsed {
                 return None;
             }
             let seen = items.get(&key).cloned();

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::beats::Unbeaten;
 use super::client::{Client, Trouble, pause, random};
+use super::confirm::Readings;
 use super::releases::Releases;
 use super::seen::Items;
 use super::servers::Servers;
@@ -37,6 +38,8 @@ pub(super) struct Engine {
     pub(super) places: Arc<Semaphore>,
     /// Items that may still be looked up before the next reading.
     pub(super) lookups_left: AtomicU64,
+    /// Items that are read to make sure of them.
+    pub(super) readings: Readings,
     /// Tells the reader that the engine seems to be away.
     look: Notify,
 }
@@ -64,6 +67,7 @@ impl Engine {
             adapt,
             places: Arc::new(Semaphore::new(limits::DYNAMODB_AT_A_TIME)),
             lookups_left: AtomicU64::new(limits::DYNAMODB_LOOKUPS),
+            readings: Readings::default(),
             look: Notify::new(),
         }
     }
@@ -82,7 +86,7 @@ impl Engine {
                     self.hear_beats(&proposal.renewals);
                     if proposal.release.is_some() {
                         running.spawn(Arc::clone(&self).release(proposal));
-                    } else if proposal.changes.is_empty() {
+                    } else if proposal.changes.is_empty() && proposal.same.is_empty() {
                         proposal.settle(Verdict::Taken);
                     } else {
                         running.spawn(Arc::clone(&self).answer(proposal));

@@ -17,6 +17,7 @@ pub struct Stats {
     pub(super) writes: AtomicU64,
     pub(super) beats: AtomicU64,
     pub(super) lookups: AtomicU64,
+    pub(super) confirmations: AtomicU64,
     pub(super) conflicts: AtomicU64,
     pub(super) throttled: AtomicU64,
     pub(super) away: AtomicU64,
@@ -43,6 +44,11 @@ impl Collector for StatsCollector {
             ("dynamodb_writes", "Requests that were written to DynamoDB, or tried to be", load(&stats.writes)),
             ("dynamodb_heartbeats", "Heartbeats written to DynamoDB", load(&stats.beats)),
             ("dynamodb_lookups", "Items that were read for calls about unknown hosts", load(&stats.lookups)),
+            (
+                "dynamodb_confirmations",
+                "Items that were read for requests that change nothing",
+                load(&stats.confirmations),
+            ),
             ("dynamodb_conflicts", "Writes that were worked out anew as others wrote first", load(&stats.conflicts)),
             ("dynamodb_throttled", "Calls that DynamoDB had no capacity for", load(&stats.throttled)),
         ];

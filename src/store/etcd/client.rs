@@ -18,6 +18,7 @@ use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
 use super::files::{Credentials, client_tls, credentials};
+use super::hints;
 use super::rights::{Asks, Rights};
 use super::settings::Settings;
 use super::wire::{
@@ -79,6 +80,7 @@ pub(super) struct Client {
     credentials: Option<Credentials>,
     token: ArcSwapOption<String>,
     rights: Rights,
+    has_certificate: bool,
 }
 
 impl Client {
@@ -106,6 +108,7 @@ impl Client {
             credentials: credentials(settings)?,
             token: ArcSwapOption::empty(),
             rights: Rights::new(settings),
+            has_certificate: settings.tls.certificate.is_some(),
         })
     }
 
@@ -193,7 +196,8 @@ impl Client {
             request = request.header(header::AUTHORIZATION, token.as_str());
         }
         let request = request.body(Full::new(body)).map_err(|error| away(&error.to_string()))?;
-        self.http.request(request).await.map_err(|error| away(&format!("{endpoint}: {}", innermost(&error))))
+        let failed = |reason: String| away(&hints::explained(endpoint, &reason, self.has_certificate));
+        self.http.request(request).await.map_err(|error| failed(innermost(&error)))
     }
 
     async fn authenticate(&self, at: usize) -> Result<(), Trouble> {

@@ -14,6 +14,7 @@ mod client;
 mod engine;
 mod files;
 mod foreign;
+mod hints;
 mod keys;
 mod presence;
 mod read;

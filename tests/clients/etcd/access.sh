@@ -117,7 +117,7 @@ try_wrong_port() {
     endpoints=$(sed -nE 's/.*--listen-peer-urls ([^ ]+).*/\1/p' <<<"${etcd_commands[1]}")
     refused_node "$1: the port for other members" "$endpoints/? is no client port of an etcd: it says 404" A=b
     endpoints=${right/http:/https:}
-    refused_node "$1: TLS to an etcd without" "$endpoints" A=b
+    refused_node "$1: TLS to an etcd without" "URL in etcd_endpoints begins with http://" A=b
     endpoints=$right
     stop_etcd
 }
@@ -139,9 +139,16 @@ try_files() {
     refused_settings "a key without its certificate" "needs etcd_cert_file" ROLLCALL_ETCD_KEY_FILE="$tls/client.key"
     refused_settings "a key that is none" "etcd_key_file $tls/ca.pem: holds no key" ROLLCALL_ETCD_CERT_FILE="$tls/client.pem" \
         ROLLCALL_ETCD_KEY_FILE="$tls/ca.pem"
-    refused_settings "the key of another certificate" "etcd_cert_file $tls/client.pem with etcd_key_file $tls/ca.key" \
+    refused_settings "the key of another certificate" "etcd_cert_file $tls/client.pem with etcd_key_file $tls/ca.key: they do not belong together" \
         ROLLCALL_ETCD_CERT_FILE="$tls/client.pem" ROLLCALL_ETCD_KEY_FILE="$tls/ca.key"
     refused_settings "a user without a password" "etcd_password_file" ROLLCALL_ETCD_USER=ann
+    : >"$work/empty" && head -n 5 "$tls/ca.pem" >"$work/cut.pem"
+    refused_settings "an empty password" "etcd_password_file $work/empty: is empty" ROLLCALL_ETCD_USER=ann \
+        ROLLCALL_ETCD_PASSWORD_FILE="$work/empty"
+    refused_settings "a file that is cut off" "etcd_ca_file $work/cut.pem: is cut off" ROLLCALL_ETCD_CA_FILE="$work/cut.pem"
+    refused_settings "no endpoint" "ROLLCALL_ETCD_ENDPOINTS: must not be empty" ROLLCALL_STORE=etcd ROLLCALL_ETCD_ENDPOINTS=
+    refused_settings "SkyDNS below our own prefix" "etcd_skydns /rollcall/x and etcd_prefix /rollcall" \
+        ROLLCALL_ETCD_SKYDNS=/rollcall/x
     if env -i HOME="$work" ROLLCALL_ETCD_CA_FILE="$tls/ca.pem" ROLLCALL_ETCD_CERT_FILE="$tls/client.pem" \
         ROLLCALL_ETCD_KEY_FILE="$tls/client.key" "$ROLLCALL" check-config >"$work/checked" 2>&1; then
         pass
@@ -157,7 +164,11 @@ try_tls() {
     etcd_flags=(--cert-file "$tls/server.pem" --key-file "$tls/server.key")
     etcdctl_flags=(--cacert "$tls/ca.pem" --cert "$tls/client.pem" --key "$tls/client.key")
     start_etcd 1
-    refused_node "$1: TLS of an authority that is not known" "certificate|tls" ROLLCALL_ETCD_CA_FILE="$tls/other-ca.pem"
+    refused_node "$1: TLS of an authority that is not known" "set etcd_ca_file" ROLLCALL_ETCD_CA_FILE="$tls/other-ca.pem"
+    local right=$endpoints
+    endpoints=${right/https:/http:}
+    refused_node "$1: no TLS to an etcd with it" "URL in etcd_endpoints begins with https://" A=b
+    endpoints=$right
     start_node 1 ROLLCALL_ETCD_CA_FILE="$tls/ca.pem"
     start_node 2 ROLLCALL_ETCD_CA_FILE="$tls/ca.pem"
     works "$1: TLS"
@@ -165,7 +176,7 @@ try_tls() {
     stop_etcd
     etcd_flags+=(--trusted-ca-file "$tls/ca.pem" --client-cert-auth)
     start_etcd 1
-    refused_node "$1: no certificate of the client" "certificate|tls|connection|handshake" ROLLCALL_ETCD_CA_FILE="$tls/ca.pem"
+    refused_node "$1: no certificate of the client" "set etcd_cert_file and etcd_key_file" ROLLCALL_ETCD_CA_FILE="$tls/ca.pem"
     start_node 1 ROLLCALL_ETCD_CA_FILE="$tls/ca.pem" ROLLCALL_ETCD_CERT_FILE="$tls/client.pem" ROLLCALL_ETCD_KEY_FILE="$tls/client.key"
     start_node 2 ROLLCALL_ETCD_CA_FILE="$tls/ca.pem" ROLLCALL_ETCD_CERT_FILE="$tls/client.pem" ROLLCALL_ETCD_KEY_FILE="$tls/client.key"
     works "$1: TLS with a certificate of the client"

@@ -11,7 +11,9 @@ use super::super::{DynamoDb, Settings};
 use super::key;
 use crate::clock::{Clock, Timestamp};
 use crate::registry::{Durability, Registry, SubmitError};
-use crate::table::{Dialect, Event, Host, Hosts, Lease, Port, Registration, Rejection, Revision, Status, Target};
+use crate::table::{
+    Applied, Dialect, Event, Host, Hosts, Lease, Port, Registration, Rejection, Revision, Status, Target,
+};
 use crate::zone::Zones;
 
 const TTL: Duration = Duration::from_secs(60);
@@ -160,6 +162,44 @@ async fn two_servers_lose_nothing_to_each_other() {
     one.until("it is gone", |hosts| hosts.is_empty()).await;
     one.stop().await;
     other.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_changed_elsewhere_is_not_taken_for_what_it_was() {
+    let Some(settings) = settings("same") else { return };
+    let clock = clock();
+    let one = Running::start(&clock, &settings).await;
+    for id in ["a", "b", "c"] {
+        one.registry.submit(register(Dialect::Native, id, 80)).await.expect("registers");
+    }
+    one.stop().await;
+    // Neither reads the table again while this lasts.
+    let settings = Settings { poll: Duration::from_secs(300), ..settings };
+    let (one, other) = (Running::start(&clock, &settings).await, Running::start(&clock, &settings).await);
+    let (here, there) = (&one.registry, &other.registry);
+    let again = |id| here.submit(register(Dialect::Native, id, 80));
+    there.submit(Event::Deregister(native("a"))).await.expect("deregisters");
+    assert!(matches!(again("a").await, Ok(Applied::Created(_))), "it had gone");
+    assert!(matches!(again("a").await, Ok(Applied::Unchanged(_))), "it is there");
+    there.submit(register(Dialect::Native, "b", 81)).await.expect("registers");
+    assert!(matches!(again("b").await, Ok(Applied::Updated(_))), "it had another port");
+    let drain = |enable| Event::Drain { host: native("c"), enable };
+    let weigh = |weight| Event::Weigh { host: native("c"), weight, original: None };
+    there.submit(drain(true)).await.expect("drains");
+    there.submit(weigh(5)).await.expect("weighs");
+    here.submit_all(vec![drain(false), weigh(1)]).await.expect("both");
+    assert!(matches!(here.submit(drain(false)).await, Ok(Applied::Unchanged(_))));
+    // Whether others changed something or nothing: several of one row at once, and a row of which the first is new.
+    let events = ["a", "d", "d"].map(|id| register(Dialect::Native, id, 80)).into_iter().collect();
+    let applied = here.submit_all(events).await.expect("all");
+    assert!(matches!(applied[..], [Applied::Unchanged(_), Applied::Created(_), Applied::Unchanged(_)]), "{applied:?}");
+    let rows = one.stop().await;
+    other.stop().await;
+    let third = Running::start(&clock, &settings).await;
+    let stored = third.stop().await;
+    assert!(same(&rows, &stored), "{rows:?}\n{stored:?}");
+    let hosts: Vec<_> = stored.iter().map(|host| (host.id.as_str(), host.draining, host.weight)).collect();
+    assert_eq!(hosts, [("a", false, 1), ("b", false, 1), ("c", false, 1), ("d", false, 1)]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
