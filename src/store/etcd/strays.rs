@@ -1,7 +1,7 @@
 //! What is still shown below `/services/` of hosts without a lease whose rows are gone: somebody deleted them by hand.
 //!
-//! What a host with a lease is shown as ends with that lease. The rest is taken away by the server whose duty the row is,
-//! when it sees the row go, and when it reads the table: one that nobody saw go is found then.
+//! What a host with a lease is shown as ends with that lease. The rest is taken away by whoever sees the row go, or
+//! reads the table: one that nobody saw go is found then.
 
 use super::client::{Client, Trouble};
 use super::foreign::{self, Foreign};

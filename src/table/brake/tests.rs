@@ -395,7 +395,7 @@ fn what_an_engine_ends_is_braked_too() {
     world.run(TTL + 500);
     assert_eq!((world.held(), world.table.hosts().len()), (6, 9), "nobody has heard of the others since");
     let service = keys[0].service.clone();
-    assert_eq!(world.table.waiting(9), [service.clone()]);
+    assert_eq!(world.table.waiting(9), std::slice::from_ref(&service));
     world.table.hear_of(&[(service, at(world.now))], at(world.now));
     world.run(1000);
     assert_eq!((world.held(), world.table.hosts().len()), (0, 3), "the others are well");

@@ -81,8 +81,7 @@ impl Engine {
         if servers {
             self.settle_duty();
         }
-        let duty = self.registry.duty();
-        self.take_away_strays(|host| duty.is_own(host));
+        self.take_away_strays();
         for (host, check) in lapsed {
             let renewal = Renewal { host, check: Some(check) };
             if !self.has_beaten(&renewal)

@@ -1,18 +1,15 @@
-//! What is still shown of hosts that are gone, and is this server's to take away.
+//! What is still shown of hosts that are gone.
 
 use std::sync::Arc;
 
-use super::super::strays::Stray;
 use super::{Done, Engine};
-use crate::table::HostKey;
 
 impl Engine {
-    /// Takes away what the news have left of hosts that are this server's; it is tried once. A server that starts looks after
-    /// all, as whoever should have may be gone: that several do is no harm.
-    pub(super) fn take_away_strays(&mut self, is_own: impl Fn(&HostKey) -> bool) {
-        let mut strays = self.book.take_strays();
-        strays.retain(|stray: &Stray| self.shows && is_own(&stray.host));
-        if strays.is_empty() {
+    /// Takes away what the news have left of hosts; it is tried once. Every server does, as one of them may just have ended:
+    /// that several do is no harm.
+    pub(super) fn take_away_strays(&mut self) {
+        let strays = self.book.take_strays();
+        if strays.is_empty() || !self.shows {
             return;
         }
         let (client, places) = (Arc::clone(&self.client), Arc::clone(&self.places));
