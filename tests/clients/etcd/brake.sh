@@ -128,7 +128,7 @@ try_gone() {
     tables_equal "$1: the cap" 3
 }
 
-[ $# -gt 0 ] || set -- 3.5 3.4
+[ $# -gt 0 ] || set -- 3.5
 for version in "$@"; do
     find_etcd "$version"
     start_etcd 1
