@@ -169,6 +169,11 @@ impl Book {
         self.departed.contains_key(key)
     }
 
+    /// Rows of hosts that have a lease of their own, and the lease.
+    pub(super) fn leased(&self) -> impl Iterator<Item = (&HostKey, i64)> {
+        self.rows.iter().filter(|(_, known)| known.lease != 0 && !known.kept).map(|(key, known)| (key, known.lease))
+    }
+
     /// Some leases of hosts, and of how many about: any of them, as the order of a hash map is nobody's to choose.
     pub(super) fn some_leased(&self, most: usize) -> (usize, Vec<(HostKey, i64)>) {
         let (mut looked, mut leases) = (0, Vec::new());

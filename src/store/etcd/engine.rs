@@ -194,6 +194,7 @@ impl Engine {
         drop(sender);
         self.seen = from.iter().find(|(range, _)| *range == Range::Own).map_or(0, |(_, at)| *at);
         self.settle_duty();
+        self.begin_leases_anew();
         self.take_away_strays();
         let mut lookups = self.registry.lookups().unwrap_or_else(|| mpsc::channel(1).1);
         let mut looks = interval(limits::ETCD_LOOK);

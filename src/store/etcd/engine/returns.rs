@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join_all;
+
 use super::super::client::Trouble;
 use super::super::write::{self, Written};
 use super::asks::renew_all;
@@ -45,6 +47,20 @@ impl Engine {
             self.stall = (self.passed(), stood - self.stood);
         }
         self.stood = stood;
+    }
+
+    /// Renews every lease once, some at a time: while no server ran, or the one that they beat at was ending, nobody was heard.
+    pub(super) fn begin_leases_anew(&mut self) {
+        let leased: Vec<(Renewal, i64)> =
+            self.book.leased().map(|(host, lease)| (Renewal { host: host.clone(), check: None }, lease)).collect();
+        let client = Arc::clone(&self.client);
+        self.running.spawn(async move {
+            for some in leased.chunks(limits::ETCD_RETURN_AT_A_TIME) {
+                // One that has ended is heard of, and one that is missed ends when it would have.
+                join_all(some.iter().map(|one| renew_all(&client, std::slice::from_ref(one)))).await;
+            }
+            Done::Nothing
+        });
     }
 
     /// Passes on the heartbeats that could not be; those of hosts that have fallen silent since are too old.
