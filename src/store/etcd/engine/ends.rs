@@ -66,7 +66,7 @@ impl Engine {
     pub(super) fn decide_due(&mut self) {
         let (duty, now) = (self.registry.duty(), self.passed());
         // Where etcd was away, those who heard hosts put them back first.
-        let is_back = now.since(self.back) > limits::ETCD_DECISION_TIME;
+        let is_back = now.since(self.back) > limits::ETCD_DECISION_TIME / 2;
         if self.undecided.is_empty() || self.sampling || self.trouble.is_some() || !is_back {
             return;
         }
