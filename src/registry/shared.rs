@@ -6,6 +6,9 @@
 //! so a 2xx leaves when the change is both in the engine and in the snapshot. A conflict means that somebody else wrote;
 //! the event is worked out anew on what they wrote.
 
+mod heard;
+mod plan;
+
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,10 +16,13 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 
-use super::{CommitError, Core, Durability, Duty, RETRY, Registry, SubmitError, is_earlier};
+use super::{CommitError, Durability, Duty, RETRY, Registry, SubmitError};
 use crate::clock::Timestamp;
 use crate::limits;
-use crate::table::{Applied, Cause, Change, Event, Gone, Host, HostKey, Hosts, Late, Rejection, Revision, ServiceName};
+use crate::table::{Applied, Cause, Change, Event, HostKey, Hosts, Rejection, Revision, ServiceName};
+
+pub use heard::{Decided, Word};
+use plan::{Plan, Turn};
 
 /// How often an event is worked out anew on what others wrote before its writer is told that they are in the way.
 const CONFLICTS: usize = 24;
@@ -74,45 +80,6 @@ pub enum Verdict {
     Refused(CommitError),
 }
 
-/// What the engine says of a row.
-#[derive(Debug)]
-pub enum Word {
-    /// It is this.
-    Put {
-        /// The row.
-        host: Box<Host>,
-        /// The revision of the write.
-        at: Revision,
-    },
-    /// It is this, and kept past its lease for so long at most.
-    Kept {
-        /// The row.
-        host: Box<Host>,
-        /// How long, from now on.
-        time: Duration,
-        /// The revision of the write.
-        at: Revision,
-    },
-    /// It is gone.
-    Gone {
-        /// Which one.
-        key: HostKey,
-        /// The revision of that.
-        at: Revision,
-        /// Why.
-        why: Gone,
-    },
-}
-
-/// What became of hosts whose leases had ended.
-#[derive(Default, Debug)]
-pub struct Decided {
-    /// Those that are kept, and for how long.
-    pub kept: Vec<(Arc<Host>, Duration)>,
-    /// Those that are gone.
-    pub gone: Vec<HostKey>,
-}
-
 /// What is asked of the engine, in order; for the one task that is it.
 pub type Requests = mpsc::Receiver<Proposal>;
 
@@ -134,37 +101,6 @@ pub(super) struct Shared {
     freed: Notify,
 }
 
-/// The turn of a write at its rows; the next one may go on when it is dropped.
-struct Turn<'s> {
-    shared: &'s Shared,
-    keys: Vec<HostKey>,
-}
-
-impl<'s> Turn<'s> {
-    /// The turn, unless somebody else has one of the rows.
-    fn take(shared: &'s Shared, changes: &[Change]) -> Option<Turn<'s>> {
-        let keys: Vec<HostKey> = changes.iter().map(Change::key).collect();
-        let mut writing = shared.writing.lock();
-        if keys.iter().any(|key| writing.contains(key)) {
-            return None;
-        }
-        writing.extend(keys.iter().cloned());
-        drop(writing);
-        Some(Turn { shared, keys })
-    }
-}
-
-impl Drop for Turn<'_> {
-    fn drop(&mut self) {
-        if !self.keys.is_empty() {
-            let mut writing = self.shared.writing.lock();
-            self.keys.iter().for_each(|key| drop(writing.take(key)));
-            drop(writing);
-            self.shared.freed.notify_waiters();
-        }
-    }
-}
-
 impl Default for Shared {
     fn default() -> Shared {
         let (sender, requests) = mpsc::channel(limits::PROPOSALS);
@@ -179,14 +115,6 @@ impl Default for Shared {
             freed: Notify::new(),
         }
     }
-}
-
-/// What events would do.
-struct Plan {
-    applied: Vec<Applied>,
-    changes: Vec<Change>,
-    renewals: Vec<Renewal>,
-    same: Vec<(HostKey, Revision)>,
 }
 
 impl Registry {
@@ -257,112 +185,6 @@ impl Registry {
             }
             changed
         });
-    }
-
-    /// Takes over what the engine says, in its order, and publishes it.
-    pub fn absorb(&self, words: Vec<Word>) {
-        let mut core = self.core.lock();
-        let now = self.clock.now();
-        let next_deadline = core.table.next_due();
-        // What lapsed together is decided on together: it waits for the end, or for news of one of them.
-        let mut lapsed = Lapsed::default();
-        for word in words {
-            if lapsed.keys.contains(&word.key()) {
-                self.lapse(&mut core, std::mem::take(&mut lapsed), now);
-            }
-            let change = match word {
-                Word::Put { host, at } => {
-                    let cause = Cause::Api(host.dialect);
-                    core.table.absorb(*host, at, cause, now)
-                }
-                Word::Gone { key, at, why: Gone::Deregistered } => {
-                    let cause = Cause::Api(key.dialect);
-                    core.table.absorb_removal(&key, at, cause, now)
-                }
-                Word::Kept { host, time, at } => core.table.absorb_kept(*host, now.after(time), at, now),
-                Word::Gone { key, at, why: Gone::Ended } => {
-                    let ended = core.table.absorb_end(&key, at, now);
-                    self.ended.fetch_add(u64::from(ended.is_some()), Ordering::Relaxed);
-                    ended
-                }
-                Word::Gone { key, at, why: Gone::Lapsed } => {
-                    lapsed.at = lapsed.at.max(at);
-                    lapsed.keys.insert(key);
-                    None
-                }
-            };
-            let consequences = core.table.take_consequences();
-            core.staged.extend(change.into_iter().chain(consequences));
-        }
-        self.lapse(&mut core, lapsed, now);
-        self.tell(&mut core);
-        if let Some(batch) = core.take_batch() {
-            self.publish_locked(&mut core, batch);
-        }
-        let wake = is_earlier(core.table.next_due(), next_deadline);
-        drop(core);
-        if wake {
-            self.earlier_deadline.notify_one();
-        }
-    }
-
-    /// Removes hosts whose leases have ended, unless the brake keeps them.
-    fn lapse(&self, core: &mut Core, lapsed: Lapsed, now: Timestamp) {
-        if lapsed.keys.is_empty() {
-            return;
-        }
-        let mut keys: Vec<HostKey> = lapsed.keys.into_iter().collect();
-        keys.sort_unstable();
-        core.table.reach(lapsed.at);
-        let changes = core.table.lapse(&keys, &Late::default(), now);
-        self.count_ended(core, changes);
-    }
-
-    fn count_ended(&self, core: &mut Core, changes: Vec<Change>) {
-        let ended = changes.iter().filter(|change| change.after.is_none()).count();
-        self.ended.fetch_add(ended as u64, Ordering::Relaxed);
-        core.staged.extend(changes);
-    }
-
-    /// Decides on hosts whose leases have ended together, and which have been in the table up to now: those that the brake
-    /// keeps stay, the others are gone. `late` is what the engine says of leases that have not ended.
-    pub fn decide(&self, keys: &[HostKey], late: &Late) -> Decided {
-        let mut core = self.core.lock();
-        let now = self.clock.now();
-        let changes = core.table.lapse(keys, late, now);
-        let mut decided = Decided::default();
-        for change in &changes {
-            match change.after.as_ref().and_then(|host| Some((host, host.lease.held_until()?))) {
-                Some((host, until)) => decided.kept.push((Arc::clone(host), until.since(now))),
-                None => decided.gone.push(change.key()),
-            }
-        }
-        self.count_ended(&mut core, changes);
-        self.tell(&mut core);
-        if let Some(batch) = core.take_batch() {
-            self.publish_locked(&mut core, batch);
-        }
-        drop(core);
-        self.earlier_deadline.notify_one();
-        decided
-    }
-
-    /// Lets every lease stand still, or run again from now on: for an engine that keeps none itself.
-    pub fn keep_leases(&self, elsewhere: bool) {
-        self.core.lock().table.keep_leases(elsewhere, self.clock.now());
-        self.earlier_deadline.notify_one();
-    }
-
-    /// Takes over heartbeats that other servers heard: each host's lease lasts from its moment.
-    pub fn heard(&self, beats: &[(HostKey, Timestamp)]) {
-        let mut core = self.core.lock();
-        let now = self.clock.now();
-        for (key, at) in beats {
-            core.table.heard(key, *at, now);
-        }
-        self.tell(&mut core);
-        drop(core);
-        self.earlier_deadline.notify_one();
     }
 
     /// Asks for the events that `decide` makes, until the engine has an answer that stands.
@@ -558,113 +380,6 @@ impl Registry {
     /// When to look again at what time does: not at once while the engine is away.
     pub(super) fn not_before(&self) -> Option<Timestamp> {
         self.is_away().then(|| self.now().after(RETRY))
-    }
-}
-
-/// Hosts whose leases have ended, as of a revision.
-#[derive(Default)]
-struct Lapsed {
-    keys: HashSet<HostKey>,
-    at: Revision,
-}
-
-impl Word {
-    /// The row that it is about.
-    pub fn key(&self) -> HostKey {
-        match self {
-            Word::Put { host, .. } | Word::Kept { host, .. } => host.key(),
-            Word::Gone { key, .. } => key.clone(),
-        }
-    }
-}
-
-impl Core {
-    /// What events would do, all of them or none; the table is as it was.
-    fn dry_run(&mut self, events: Vec<Event>, now: Timestamp) -> Result<Plan, Rejection> {
-        let (hosts, revision) = (self.table.hosts().clone(), self.table.revision());
-        self.table.rehearse(true);
-        let (changes, renewals, same) = (Vec::new(), Vec::new(), Vec::new());
-        let mut plan = Plan { applied: Vec::with_capacity(events.len()), changes, renewals, same };
-        let mut undone = Vec::new();
-        let mut refused = None;
-        for event in events {
-            let (beat, wants) = (Beat::of(&event), wants_a_state(&event));
-            match self.table.apply(event, now) {
-                Ok(one) => {
-                    plan.changes.extend(one.change().cloned());
-                    undone.extend(one.change().cloned());
-                    // What follows from a node follows at every server by itself.
-                    undone.append(&mut self.table.take_consequences());
-                    plan.renewals.extend(beat.renewal(&one));
-                    if let (Applied::Unchanged(host), true) = (&one, wants) {
-                        plan.same.push((host.key(), host.modified));
-                    }
-                    plan.applied.push(one);
-                }
-                Err(rejection) => {
-                    refused = Some(rejection);
-                    break;
-                }
-            }
-        }
-        self.table.roll_back(hosts, revision, &undone, now);
-        self.table.rehearse(false);
-        match refused {
-            Some(rejection) => Err(rejection),
-            None => Ok(plan),
-        }
-    }
-}
-
-/// Whether an event says what a row is to be: then it is not enough that it was so a moment ago.
-fn wants_a_state(event: &Event) -> bool {
-    match event {
-        Event::Register(_) | Event::Report { .. } | Event::Weigh { .. } | Event::Drain { .. } | Event::Restore(_) => {
-            true
-        }
-        Event::Renew(_)
-        | Event::Deregister(_)
-        | Event::Observe { .. }
-        | Event::Lapse { .. }
-        | Event::Resolve { .. } => false,
-    }
-}
-
-/// Whether an event is a heartbeat, whatever else it is.
-enum Beat {
-    No,
-    Host,
-    Check(Box<str>),
-}
-
-impl Beat {
-    fn of(event: &Event) -> Beat {
-        match event {
-            Event::Register(_) | Event::Renew(_) | Event::Restore(_) => Beat::Host,
-            Event::Report { check, .. } => Beat::Check(check.clone()),
-            Event::Deregister(_)
-            | Event::Observe { .. }
-            | Event::Weigh { .. }
-            | Event::Drain { .. }
-            | Event::Lapse { .. }
-            | Event::Resolve { .. } => Beat::No,
-        }
-    }
-
-    fn renewal(self, applied: &Applied) -> Option<Renewal> {
-        let host = match applied {
-            Applied::Unchanged(host) => host,
-            Applied::Updated(change) => change.after.as_ref()?,
-            Applied::Created(_) | Applied::Removed(_) => return None,
-        };
-        match self {
-            Beat::No => None,
-            Beat::Host => host.lease.ttl().map(|_| Renewal { host: host.key(), check: None }),
-            Beat::Check(check) => {
-                let known = host.checks.iter().find(|known| known.id == check)?;
-                known.lease().map(|_| Renewal { host: host.key(), check: Some(check) })
-            }
-        }
     }
 }
 
