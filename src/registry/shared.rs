@@ -206,7 +206,9 @@ impl Registry {
                 Err(Rejection::UnknownHost(key)) if sought.insert(key.clone()) && self.learn(&key).await => continue,
                 Err(rejection) => return Err(SubmitError::Rejected(rejection).into()),
             };
-            let Some(_turn) = Turn::take(&self.shared, &plan.changes) else {
+            // What changes nothing waits for nobody, unless others were in its way.
+            let found = plan.same.iter().filter(|_| conflicts > 0).map(|(key, _)| key.clone());
+            let Some(_turn) = Turn::take(&self.shared, plan.changes.iter().map(Change::key).chain(found)) else {
                 // Another write of this server to one of the rows is under way: what it makes of it is to be built upon.
                 let _ = tokio::time::timeout(limits::SHARED_WRITE_TIME, freed).await;
                 continue;
@@ -227,6 +229,9 @@ impl Registry {
                 Ok(Verdict::Refused(error)) => return Err(SubmitError::Store(error).into()),
                 Err(_) => return Err(SubmitError::Store(stopping()).into()),
             }
+            // Servers that are in each other's way give way to each other, each for another time.
+            let jitter = self.clock.passed().as_micros() % 1000;
+            tokio::time::sleep(Duration::from_micros(jitter * (conflicts as u64).pow(2) / 8)).await;
         }
         Err(SubmitError::Store(CommitError::Unavailable("others write the same host all the time".into())).into())
     }

@@ -13,8 +13,8 @@ pub(super) struct Turn<'s> {
 
 impl<'s> Turn<'s> {
     /// The turn, unless somebody else has one of the rows.
-    pub(super) fn take(shared: &'s Shared, changes: &[Change]) -> Option<Turn<'s>> {
-        let keys: Vec<HostKey> = changes.iter().map(Change::key).collect();
+    pub(super) fn take(shared: &'s Shared, rows: impl Iterator<Item = HostKey>) -> Option<Turn<'s>> {
+        let keys: Vec<HostKey> = rows.collect();
         let mut writing = shared.writing.lock();
         if keys.iter().any(|key| writing.contains(key)) {
             return None;
