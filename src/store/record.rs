@@ -35,14 +35,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use smallvec::SmallVec;
 
 use super::terms::StoredTerms;
 use crate::clock::Timestamp;
 use crate::limits;
 use crate::table::{
-    Check, CheckKind, Dialect, Host, HostId, Invalid, Lease, Namespace, Place, Port, Protocol, Revision, ServiceName,
-    Status, Target, Title, Weights, parse_label, parse_meta, parse_tags,
+    Addresses, Check, CheckKind, Dialect, Host, HostId, Invalid, Lease, Namespace, Place, Port, Protocol, Revision,
+    ServiceName, Status, Target, Title, Weights, parse_label, parse_meta, parse_tags,
 };
 
 pub(crate) use json::{from_json, to_json, write_content, write_json};
@@ -367,7 +366,7 @@ impl<'a> StoredCheck<'a> {
 fn target(texts: &[Text<'_>]) -> Result<Target, Invalid> {
     let text = |text: &Text<'_>| text.0.parse::<IpAddr>();
     match texts {
-        [] => Ok(Target::Addresses(SmallVec::new())),
+        [] => Ok(Target::Addresses(Addresses::default())),
         [name, found @ ..] if text(name).is_err() => {
             let found: Vec<IpAddr> = found.iter().filter_map(|one| text(one).ok()).collect();
             Ok(Target::parse_name("addresses", &name.0)?.resolved(&found))

@@ -8,6 +8,7 @@
 //! happens to the table afterwards. Only leases are shared between the copies (see [`Lease`]).
 
 mod absorb;
+mod addresses;
 mod brake;
 mod change;
 mod check;
@@ -32,6 +33,7 @@ use crate::clock::Timestamp;
 use crate::limits;
 
 pub use absorb::Gone;
+pub use addresses::Addresses;
 use brake::Brake;
 
 pub use brake::{BrakeView, GroupView, Late, Note, Phase, Release, Rule, Rules, Scope, Single, Totals};

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
+use super::addresses::Addresses;
 use super::text::{Invalid, is_label, parse_label};
 use crate::limits;
 
@@ -75,11 +76,11 @@ impl Port {
 pub enum Target {
     /// Addresses, the first of them the one SRV targets are named after. None is that of a node of Consul's of which nobody
     /// said where it is, and of what stands on it.
-    Addresses(SmallVec<[IpAddr; 1]>),
+    Addresses(Addresses),
     /// A domain name outside our zones, absolute, without the final dot; SRV only.
     Name(Arc<str>),
     /// The same, and the addresses that it had when the server looked it up last: at least one.
-    Resolved(Box<(Arc<str>, SmallVec<[IpAddr; 1]>)>),
+    Resolved(Box<(Arc<str>, Addresses)>),
 }
 
 impl Target {
@@ -100,14 +101,14 @@ impl Target {
         {
             return host_name(field, name).map(Target::Name);
         }
-        let mut addresses = SmallVec::new();
+        let mut addresses: SmallVec<[IpAddr; 4]> = SmallVec::new();
         for value in values {
             let address = parse_address(field, value)?;
             if !addresses.contains(&address) {
                 addresses.push(address);
             }
         }
-        Ok(Target::Addresses(addresses))
+        Ok(Target::Addresses(addresses.into_iter().collect()))
     }
 
     /// Parses a host name that the server is to look up: one that only this machine knows will do (`web-1`, `localhost`),
@@ -145,7 +146,7 @@ impl Target {
     #[must_use]
     pub fn resolved(&self, found: &[IpAddr]) -> Target {
         let Some(name) = self.name() else { return self.clone() };
-        let mut addresses: SmallVec<[IpAddr; 1]> = SmallVec::new();
+        let mut addresses: SmallVec<[IpAddr; 4]> = SmallVec::new();
         for address in found.iter().filter(|address| is_somebodys(**address)) {
             if !addresses.contains(address) && addresses.len() < limits::ADDRESSES {
                 addresses.push(*address);
@@ -154,7 +155,7 @@ impl Target {
         if addresses.is_empty() {
             return Target::Name(Arc::clone(name));
         }
-        Target::Resolved(Box::new((Arc::clone(name), addresses)))
+        Target::Resolved(Box::new((Arc::clone(name), addresses.into_iter().collect())))
     }
 }
 

@@ -203,38 +203,105 @@ impl Service {
     }
 }
 
-/// The hosts registered with one address.
+/// The hosts registered with one address: mostly one.
 #[derive(Clone, Debug)]
-pub(super) struct AddressHosts {
+pub(super) enum AddressHosts {
+    /// A host.
+    One(Arc<Host>),
+    /// Two or more.
+    Several(Arc<Crowd>),
+}
+
+/// Hosts that have one address in common.
+#[derive(Clone, Debug)]
+pub(super) struct Crowd {
     pub(super) part: Part,
     /// Whether the other addresses of those that are served differ, so that none of them alone knows all records of
     /// the address' name.
-    pub(super) uneven: bool,
+    uneven: bool,
 }
 
 impl AddressHosts {
-    pub(super) fn new(part: Part) -> AddressHosts {
-        AddressHosts { uneven: part.served.is_uneven(), part }
+    /// Hosts that come in order, at least one.
+    pub(super) fn new(members: Vec<Arc<Host>>, split: impl FnOnce(Vec<Arc<Host>>) -> Part) -> AddressHosts {
+        match <[Arc<Host>; 1]>::try_from(members) {
+            Ok([host]) => AddressHosts::One(host),
+            Err(members) => AddressHosts::crowd(split(members), true),
+        }
     }
 
-    /// The hosts of `address` with `host` among them.
-    pub(super) fn with(before: Option<&AddressHosts>, address: IpAddr, host: &Arc<Host>, served: bool) -> AddressHosts {
-        let nobody = Part::default();
-        let others = before.map_or(&nobody, |before| &before.part);
-        let part = others.with(host, served, &others.others(address));
-        let was_even = before.is_none_or(|before| !before.uneven);
-        let uneven = if was_even && served {
+    fn crowd(part: Part, perhaps_uneven: bool) -> AddressHosts {
+        AddressHosts::Several(Arc::new(Crowd { uneven: perhaps_uneven && part.served.is_uneven(), part }))
+    }
+
+    /// Whether a host that is served does not know all records of the address' name.
+    pub(super) fn is_uneven(&self) -> bool {
+        match self {
+            AddressHosts::One(_) => false,
+            AddressHosts::Several(crowd) => crowd.uneven,
+        }
+    }
+
+    /// All of them, whatever their state.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Arc<Host>> {
+        let (one, crowd) = match self {
+            AddressHosts::One(host) => (Some(host), None),
+            AddressHosts::Several(crowd) => (None, Some(crowd.part.iter())),
+        };
+        one.into_iter().chain(crowd.into_iter().flatten())
+    }
+
+    /// The hosts of `address` with `host` among them; `is_served` says which of them are in answers.
+    pub(super) fn with(
+        before: Option<&AddressHosts>,
+        address: IpAddr,
+        host: &Arc<Host>,
+        is_served: impl Fn(&Host) -> bool,
+    ) -> AddressHosts {
+        let (part, was_uneven) = match before {
+            None => return AddressHosts::One(Arc::clone(host)),
+            Some(AddressHosts::One(other)) if other.order() == host.order() => {
+                return AddressHosts::One(Arc::clone(host));
+            }
+            Some(AddressHosts::One(other)) => (&Part::new(vec![Arc::clone(other)], &is_served), false),
+            Some(AddressHosts::Several(crowd)) => (&crowd.part, crowd.uneven),
+        };
+        let served = is_served(host);
+        let part = part.with(host, served, &part.others(address));
+        let uneven = if !was_uneven && served {
             part.served.iter().take(2).any(|other| other.target.addresses() != host.target.addresses())
         } else {
             part.served.is_uneven()
         };
-        AddressHosts { part, uneven }
+        AddressHosts::Several(Arc::new(Crowd { part, uneven }))
     }
 
     /// The hosts of `address` without `host`; `None` when nothing is left.
     pub(super) fn without(&self, address: IpAddr, host: &Arc<Host>) -> Option<AddressHosts> {
-        let part = self.part.without(host, &self.part.others(address));
-        (!part.is_empty()).then(|| AddressHosts { uneven: self.uneven && part.served.is_uneven(), part })
+        match self {
+            AddressHosts::One(other) if other.order() == host.order() => None,
+            AddressHosts::One(_) => Some(self.clone()),
+            AddressHosts::Several(crowd) => {
+                let part = crowd.part.without(host, &crowd.part.others(address));
+                let mut left = part.iter();
+                match (left.next(), left.next()) {
+                    (None, _) => None,
+                    (Some(last), None) => Some(AddressHosts::One(Arc::clone(last))),
+                    _ => Some(AddressHosts::crowd(part.clone(), crowd.uneven)),
+                }
+            }
+        }
+    }
+
+    /// Whether two hold the same rows, and know the same of them.
+    pub(super) fn same(&self, other: &AddressHosts) -> bool {
+        match (self, other) {
+            (AddressHosts::One(mine), AddressHosts::One(theirs)) => Arc::ptr_eq(mine, theirs),
+            (AddressHosts::Several(mine), AddressHosts::Several(theirs)) => {
+                mine.uneven == theirs.uneven && mine.part.same_members(&theirs.part)
+            }
+            _ => false,
+        }
     }
 }
 

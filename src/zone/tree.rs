@@ -21,7 +21,7 @@ pub(super) use ended::Ended;
 use below::Below;
 
 use super::Policy;
-use super::members::HostSet;
+use super::members::{HostSet, is_live};
 use super::name::NameKey;
 use super::node::{AddressHosts, Node, Part, Service};
 use super::schema::View;
@@ -39,7 +39,7 @@ type Open = Option<(NameKey, Service)>;
 pub(super) struct Tree {
     /// By the labels left of a zone's origin.
     names: OrdMap<NameKey, Node>,
-    addresses: OrdMap<IpAddr, Arc<AddressHosts>>,
+    addresses: OrdMap<IpAddr, AddressHosts>,
     /// Addresses whose hosts have different further addresses; while there is none, the addresses of an SRV target
     /// are known from the host alone.
     uneven: usize,
@@ -83,7 +83,7 @@ impl Tree {
     }
 
     pub(super) fn address(&self, address: IpAddr) -> Option<&AddressHosts> {
-        self.addresses.get(&address).map(|hosts| &**hosts)
+        self.addresses.get(&address)
     }
 
     /// Whether every host knows all addresses of the name of its first one.
@@ -117,6 +117,24 @@ impl Tree {
         self.shown(part, now).is_some()
             || self.policy.empty_service == EmptyService::NoData
                 && part.absent.iter().any(|host| host.lease.is_live(now))
+    }
+
+    /// [`Tree::shown`] of one host.
+    pub(super) fn shows(&self, host: &Host, now: Timestamp) -> bool {
+        is_live(host, now) && (self.is_served(host) || self.policy.empty_service == EmptyService::All)
+    }
+
+    /// [`Tree::exists`] of the name of an address.
+    pub(super) fn address_exists(&self, hosts: &AddressHosts, now: Timestamp) -> bool {
+        match hosts {
+            AddressHosts::One(host) => {
+                self.shows(host, now)
+                    || self.policy.empty_service == EmptyService::NoData
+                        && !self.is_served(host)
+                        && host.lease.is_live(now)
+            }
+            AddressHosts::Several(crowd) => self.exists(&crowd.part, now),
+        }
     }
 
     fn node_exists(&self, node: &Node, now: Timestamp) -> bool {
@@ -171,7 +189,7 @@ impl Tree {
     /// Whether any host has an address from `first` to `last`.
     pub(super) fn any_address(&self, first: IpAddr, last: IpAddr, now: Timestamp) -> bool {
         for (visited, (_, hosts)) in self.addresses.range(first..=last).enumerate() {
-            if visited >= limits::LAPSED_NAMES_VISITED || self.exists(&hosts.part, now) {
+            if visited >= limits::LAPSED_NAMES_VISITED || self.address_exists(hosts, now) {
                 return true;
             }
         }
@@ -267,7 +285,8 @@ impl Tree {
                 self.edit_endpoint(key, |part| part.remove(before, &|_, _| 0));
             }
             for &address in old.addresses.iter().filter(|address| !new.addresses.contains(address)) {
-                self.edit_address(address, |hosts| hosts.and_then(|hosts| hosts.without(address, before)));
+                let after = self.address(address).and_then(|hosts| hosts.without(address, before));
+                self.put_address(address, after);
             }
         }
         if let Some(after) = after {
@@ -291,7 +310,9 @@ impl Tree {
             self.edit_endpoint(key, |part| part.insert(host, served, &|_, _| 0));
         }
         for &address in &names.addresses {
-            self.edit_address(address, |hosts| Some(AddressHosts::with(hosts, address, host, served)));
+            let is_served = |host: &Host| host.is_served(self.policy.only_passing);
+            let after = AddressHosts::with(self.address(address), address, host, is_served);
+            self.put_address(address, Some(after));
         }
     }
 
@@ -340,16 +361,14 @@ impl Tree {
         }
     }
 
-    fn edit_address(&mut self, address: IpAddr, change: impl FnOnce(Option<&AddressHosts>) -> Option<AddressHosts>) {
-        let before = self.address(address);
-        let was_uneven = before.is_some_and(|hosts| hosts.uneven);
-        let after = change(before);
-        self.uneven += usize::from(after.as_ref().is_some_and(|hosts| hosts.uneven));
-        self.uneven -= usize::from(was_uneven);
-        match after {
-            Some(hosts) => self.addresses.insert(address, Arc::new(hosts)),
+    fn put_address(&mut self, address: IpAddr, after: Option<AddressHosts>) {
+        let uneven = |hosts: &Option<AddressHosts>| usize::from(hosts.as_ref().is_some_and(AddressHosts::is_uneven));
+        self.uneven += uneven(&after);
+        let before = match after {
+            Some(hosts) => self.addresses.insert(address, hosts),
             None => self.addresses.remove(&address),
         };
+        self.uneven -= uneven(&before);
     }
 
     /// How many hosts of a view, served ones or not, `host` not counted, have an address.
@@ -357,8 +376,11 @@ impl Tree {
         let Some(hosts) = self.address(address) else { return 0 };
         let is_other =
             |other: &&Arc<Host>| other.order() != host.order() && is_of_service(other, host) && view.shows_host(other);
-        let side = if served { &hosts.part.served } else { &hosts.part.absent };
-        side.iter().filter(is_other).count()
+        match hosts {
+            AddressHosts::One(other) => usize::from(self.is_served(other) == served && is_other(&other)),
+            AddressHosts::Several(crowd) if served => crowd.part.served.iter().filter(is_other).count(),
+            AddressHosts::Several(crowd) => crowd.part.absent.iter().filter(is_other).count(),
+        }
     }
 
     /// Whether two rows, as far as they are in the answers, make the same records.
@@ -411,11 +433,8 @@ impl Tree {
     }
 
     fn address_difference(&self, other: &Tree) -> Option<String> {
-        let same = |mine: &AddressHosts, theirs: &AddressHosts| {
-            mine.uneven == theirs.uneven && mine.part.same_members(&theirs.part)
-        };
         for (address, hosts) in &self.addresses {
-            if other.address(*address).is_none_or(|theirs| !same(hosts, theirs)) {
+            if other.address(*address).is_none_or(|theirs| !hosts.same(theirs)) {
                 return Some(format!("{address}: {hosts:?} here, {:?} there", other.address(*address)));
             }
         }
@@ -440,7 +459,7 @@ impl Tree {
         let one = service.part(&View::Service).and_then(|part| part.iter().next());
         self.address(address)
             .into_iter()
-            .flat_map(|hosts| hosts.part.iter())
+            .flat_map(AddressHosts::iter)
             .filter(move |host| one.is_some_and(|one| is_of_service(host, one)))
     }
 }

@@ -21,7 +21,7 @@ use crate::zone::schema::service::instance_label;
 use crate::zone::schema::{Facet, View};
 
 impl<'z> Members<'z> {
-    pub(super) fn iter(&self) -> MemberIter<'z, '_> {
+    pub(in crate::zone) fn iter(&self) -> MemberIter<'z, '_> {
         match self {
             Members::Set(set) => MemberIter::Set(set.iter()),
             Members::List(list) => MemberIter::List(list.iter()),
@@ -77,7 +77,7 @@ impl<'z> Members<'z> {
     }
 }
 
-pub(super) enum MemberIter<'z, 'l> {
+pub(in crate::zone) enum MemberIter<'z, 'l> {
     Set(Iter<'z>),
     List(std::slice::Iter<'l, &'z Arc<Host>>),
 }
@@ -316,11 +316,9 @@ impl<'z> Search<'z, '_> {
                     self.endpoint_addresses(derived);
                 }
                 Some(Target::Derived(derived)) => {
-                    let set = tree.address(first).and_then(|hosts| tree.shown(&hosts.part, self.asker.now));
+                    let Some(members) = self.look.of_address(first) else { continue };
                     for qtype in [rtype::A, rtype::AAAA] {
-                        if let Some(set) = set {
-                            self.push_addresses(&Members::Set(set), Owner::Derived(derived), qtype);
-                        }
+                        self.push_addresses(&members, Owner::Derived(derived), qtype);
                     }
                 }
                 Some(Target::Name(_)) | None => {}

@@ -9,10 +9,11 @@ use smallvec::SmallVec;
 use super::hosts::{clip, lowest};
 use super::{Authority, ExtendedError, Question, Rcode, Record};
 use crate::clock::Timestamp;
+use crate::table::Host;
 use crate::zone::file::rtype;
 use crate::zone::members::{HostSet, is_live};
 use crate::zone::name::Path;
-use crate::zone::node::Node;
+use crate::zone::node::{AddressHosts, Node};
 use crate::zone::order::{self, Random};
 use crate::zone::policy::{AddressOrder, EmptyService, SrvSubset};
 use crate::zone::rows::{LINE_OCTETS, Rows, SERVICE_OCTETS, Shape, line_of};
@@ -38,7 +39,7 @@ pub enum Prompt<'z> {
 pub struct Listed<'z> {
     lines: Lines<'z>,
     shape: Shape,
-    set: &'z HostSet,
+    hosts: Hosts<'z>,
     count: usize,
     /// Of the set, in seconds.
     ttl: u32,
@@ -49,6 +50,29 @@ pub struct Listed<'z> {
     policy: &'z Policy,
 }
 
+#[derive(Clone, Copy)]
+enum Hosts<'z> {
+    Set(&'z HostSet),
+    One(&'z Host),
+}
+
+impl<'z> Hosts<'z> {
+    fn iter(self) -> impl Iterator<Item = &'z Host> {
+        let (set, one) = match self {
+            Hosts::Set(set) => (Some(set.iter()), None),
+            Hosts::One(host) => (None, Some(host)),
+        };
+        set.into_iter().flatten().map(|host| &**host).chain(one)
+    }
+
+    fn get(self, place: usize) -> Option<&'z Host> {
+        match self {
+            Hosts::Set(set) => set.get(place).map(|host| &**host),
+            Hosts::One(host) => Some(host).filter(|_| place == 0),
+        }
+    }
+}
+
 enum Lines<'z> {
     Kept(&'z Rows),
     One([u8; LINE_OCTETS]),
@@ -57,22 +81,43 @@ enum Lines<'z> {
 impl<'z> Listed<'z> {
     /// The hosts of a set; `None` where they are not alike, or one is not to be in an answer.
     fn new(set: &'z HostSet, policy: &'z Policy, now: Timestamp) -> Option<Listed<'z>> {
-        let (lines, shape) = match set.rows() {
-            Some((shape, rows)) => (Lines::Kept(rows), shape),
-            None => {
-                let host = set.get(0).filter(|_| set.len() == 1 && !set.is_irregular())?;
-                let (shape, line) = line_of(host)?;
-                (Lines::One(line), shape)
+        match set.rows() {
+            Some((shape, rows)) => {
+                let known = rows.is_calm(now).then_some((policy.record_ttl, true));
+                Listed::of(Hosts::Set(set), set.len(), Lines::Kept(rows), shape, known, policy, now)
             }
-        };
-        let (ttl, is_calm) = match &lines {
-            Lines::Kept(rows) if rows.is_calm(now) => (policy.record_ttl, true),
-            Lines::Kept(_) | Lines::One(_) => {
-                let ttl = ttl_of(set, &lines, policy.record_ttl, now)?;
+            None => Listed::lone(set.get(0).filter(|_| set.len() == 1)?, policy, now),
+        }
+    }
+
+    /// One host.
+    fn lone(host: &'z Host, policy: &'z Policy, now: Timestamp) -> Option<Listed<'z>> {
+        // Others may be called like it.
+        if host.hostname.is_some() {
+            return None;
+        }
+        let (shape, line) = line_of(host)?;
+        Listed::of(Hosts::One(host), 1, Lines::One(line), shape, None, policy, now)
+    }
+
+    /// Hosts with their lines; `known` is their TTL, and whether it is the policy's for each.
+    fn of(
+        hosts: Hosts<'z>,
+        count: usize,
+        lines: Lines<'z>,
+        shape: Shape,
+        known: Option<(u32, bool)>,
+        policy: &'z Policy,
+        now: Timestamp,
+    ) -> Option<Listed<'z>> {
+        let (ttl, is_calm) = match known {
+            Some(known) => known,
+            None => {
+                let ttl = ttl_of(hosts, &lines, policy.record_ttl, now)?;
                 (ttl, ttl == policy.record_ttl)
             }
         };
-        Some(Listed { count: set.len(), lines, shape, set, ttl, is_calm, now, v6: false, policy })
+        Some(Listed { count, lines, shape, hosts, ttl, is_calm, now, v6: false, policy })
     }
 
     /// How many there are, at most [`LISTED_MOST`].
@@ -93,7 +138,7 @@ impl<'z> Listed<'z> {
     /// The places of the hosts in the order in which the records of a set of addresses leave.
     pub fn address_order(&self, random: &mut Random) -> SmallVec<[u8; LISTED_MOST]> {
         match self.policy.address_order {
-            AddressOrder::Weighted if self.set.is_weighted() => self.drawn(random),
+            AddressOrder::Weighted if matches!(self.hosts, Hosts::Set(set) if set.is_weighted()) => self.drawn(random),
             AddressOrder::Weighted | AddressOrder::Uniform => self.service_order(random),
             AddressOrder::Fixed => self.places(),
         }
@@ -160,26 +205,26 @@ impl<'z> Listed<'z> {
 
     /// The addresses of a host, one behind the other, and their TTL.
     pub fn addresses(&self, place: u8) -> (&[u8], u32) {
-        let own = || self.set.get(usize::from(place)).map_or(0, |host| clip(self.policy.record_ttl, host, self.now));
+        let own = || self.hosts.get(usize::from(place)).map_or(0, |host| clip(self.policy.record_ttl, host, self.now));
         let ttl = if self.is_calm { self.ttl } else { own() };
         (&self.line(place)[SERVICE_OCTETS..], ttl)
     }
 }
 
 /// The TTL of a set that is looked at lease by lease, which is kept for the next answers; `None` where one has ended.
-fn ttl_of(set: &HostSet, lines: &Lines<'_>, ttl: u32, now: Timestamp) -> Option<u32> {
+fn ttl_of(hosts: Hosts<'_>, lines: &Lines<'_>, ttl: u32, now: Timestamp) -> Option<u32> {
     // Of hosts that are kept past their lease the search says so.
-    if !set.iter().all(|host| is_live(host, now) && host.lease.is_fresh(now)) {
+    if !hosts.iter().all(|host| is_live(host, now) && host.lease.is_fresh(now)) {
         return None;
     }
     // What is left of a lease that is kept elsewhere is the same at every moment: looked at each time.
-    let is_short = |host: &crate::table::Host| host.lease.is_kept() && clip(ttl, host, now) < ttl;
+    let is_short = |host: &Host| host.lease.is_kept() && clip(ttl, host, now) < ttl;
     if let Lines::Kept(rows) = lines
-        && !set.iter().any(|host| is_short(host))
+        && !hosts.iter().any(is_short)
     {
-        rows.keep(set.iter().filter_map(|host| host.lease.expires()).min(), ttl);
+        rows.keep(hosts.iter().filter_map(|host| host.lease.expires()).min(), ttl);
     }
-    Some(lowest(ttl, set.iter().map(|host| &**host), now))
+    Some(lowest(ttl, hosts.iter(), now))
 }
 
 impl<'z> Authority<'z> {
@@ -206,8 +251,12 @@ impl<'z> Authority<'z> {
             (Grammar::Service | Grammar::Kubernetes, b"svc", ..) => None,
             (Grammar::Kubernetes, ..) => at.nothing(false),
             (Grammar::Service, b"addr", Some(hex), None, _) => {
-                let hosts = address_of(hex).and_then(|address| self.tree().address(address));
-                hosts.map_or_else(|| at.nothing(false), |hosts| at.hosts(&hosts.part.served, None))
+                match address_of(hex).and_then(|address| self.tree().address(address)) {
+                    Some(AddressHosts::One(host)) if !self.tree().is_served(host) => None,
+                    Some(AddressHosts::One(host)) => at.listed(Listed::lone(host, self.policy(), now)?, None),
+                    Some(AddressHosts::Several(crowd)) => at.hosts(&crowd.part.served, None),
+                    None => at.nothing(false),
+                }
             }
             (Grammar::Service, b"addr", ..) | (Grammar::Service, _, Some(b"_zone"), ..) => None,
             (Grammar::Service, first, _, Some(_), _) if first.starts_with(b"_") => None,
@@ -239,12 +288,20 @@ impl<'z> Place<'z, '_> {
 
     /// What a set says that stands at a name, as a view of a service or by address.
     fn hosts(&self, set: &'z HostSet, view: Option<&View>) -> Option<Prompt<'z>> {
-        let (policy, tree) = (self.place.policy(), self.place.tree());
+        let policy = self.place.policy();
         let limit = usize::from(policy.record_limit);
         if set.len() > self.room || limit > 0 && set.len() > limit {
             return None;
         }
-        let mut listed = Listed::new(set, policy, self.now)?;
+        self.listed(Listed::new(set, policy, self.now)?, view)
+    }
+
+    /// What these hosts say.
+    fn listed(&self, mut listed: Listed<'z>, view: Option<&View>) -> Option<Prompt<'z>> {
+        if listed.count > self.room {
+            return None;
+        }
+        let (policy, tree) = (self.place.policy(), self.place.tree());
         match self.qtype {
             rtype::A | rtype::AAAA => {
                 let shows_addresses = !matches!(view, Some(View::Port(..)));

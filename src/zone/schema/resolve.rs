@@ -17,7 +17,7 @@ use crate::clock::Timestamp;
 use crate::table::{Dialect, Host, Protocol, is_label};
 use crate::zone::members::{HostSet, is_live};
 use crate::zone::name::Path;
-use crate::zone::node::{Node, Part, Service};
+use crate::zone::node::{AddressHosts, Node, Part, Service};
 use crate::zone::record::undashed;
 use crate::zone::tree::Tree;
 use crate::zone::{EmptyService, Grammar};
@@ -128,7 +128,7 @@ impl<'z> Look<'z> {
             [] => Found::Empty,
             [b"svc", rest @ ..] => self.kubernetes(rest),
             [b"addr"] => self.any_address(),
-            [b"addr", hex] => address_of(hex).map_or(Found::Nothing, |address| self.address(address)),
+            [b"addr", hex] => address_of(hex).map_or(Found::Nothing, |address| self.address(Facet::Addresses, address)),
             [b"addr", ..] => Found::Nothing,
             [b"_udp", b"_dns-sd", b"_services"] => self.types(),
             [first, service, rest @ ..] if first.starts_with(b"_") && !rest.is_empty() => {
@@ -173,8 +173,22 @@ impl<'z> Look<'z> {
         if self.tree.any_address(first, last, self.now) { Found::Empty } else { Found::Nothing }
     }
 
-    fn address(&self, address: IpAddr) -> Found<'z> {
-        self.tree.address(address).map_or(Found::Nothing, |hosts| self.part(Facet::Addresses, &hosts.part))
+    fn address(&self, facet: Facet<'z>, address: IpAddr) -> Found<'z> {
+        match (self.of_address(address), self.tree.address(address)) {
+            (Some(members), _) => Found::Hosts(facet, members),
+            (None, Some(hosts)) if self.tree.address_exists(hosts, self.now) => Found::Empty,
+            (None, _) => Found::Nothing,
+        }
+    }
+
+    /// The hosts of an address that are in the answers.
+    pub(in crate::zone) fn of_address(&self, address: IpAddr) -> Option<Members<'z>> {
+        match self.tree.address(address)? {
+            AddressHosts::One(host) => {
+                self.tree.shows(host, self.now).then(|| Members::List(SmallVec::from_slice(&[host])))
+            }
+            AddressHosts::Several(crowd) => self.tree.shown(&crowd.part, self.now).map(Members::Set),
+        }
     }
 
     fn reverse(&self, prefix: Prefix, key: &Path) -> Found<'z> {
@@ -190,13 +204,13 @@ impl<'z> Look<'z> {
 
     /// The hosts of an address, and the nodes.
     fn names_of(&self, address: IpAddr) -> Found<'z> {
-        let found = self.tree.address(address).map_or(Found::Nothing, |hosts| self.part(Facet::Names, &hosts.part));
+        let found = self.address(Facet::Names, address);
         let nodes = self.tree.nodes().of_address(address).filter(|_| self.names_nodes);
         let mut all: SmallVec<[&'z Arc<Host>; 4]> = nodes.into_iter().flat_map(|nodes| nodes.live(self.now)).collect();
         if all.is_empty() {
             return found;
         }
-        if let Found::Hosts(_, Members::Set(hosts)) = found {
+        if let Found::Hosts(_, hosts) = &found {
             all.extend(hosts.iter());
         }
         Found::Hosts(Facet::Names, Members::List(all))

@@ -25,9 +25,9 @@ impl Tree {
         let mut next = Tree { policy: self.policy, nodes, ended: Ended::default(), ..Tree::default() };
         let addresses: Vec<_> = std::mem::take(&mut gathered.addresses)
             .into_iter()
-            .map(|(address, members)| (address, Arc::new(AddressHosts::new(self.split(members)))))
+            .map(|(address, members)| (address, AddressHosts::new(members, |members| self.split(members))))
             .collect();
-        next.uneven = addresses.iter().filter(|(_, hosts)| hosts.uneven).count();
+        next.uneven = addresses.iter().filter(|(_, hosts)| hosts.is_uneven()).count();
         next.addresses = OrdMap::from_iter(addresses);
         next.names = OrdMap::from_iter(gathered.into_names(self));
         next

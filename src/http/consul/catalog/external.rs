@@ -6,7 +6,6 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::response::Response;
 use bytes::Bytes;
-use smallvec::SmallVec;
 
 use super::super::body::{
     Deregistration, ExternalCheck, ExternalNode, ExternalRegistration, ServiceRegistration, Tree,
@@ -20,7 +19,8 @@ use super::nodes::known_as;
 use crate::http::App;
 use crate::metrics::Operation;
 use crate::table::{
-    Check, CheckDefinition, Event, Hosts, Registration, Standing, Status, Target, Title, node_key, parse_meta,
+    Addresses, Check, CheckDefinition, Event, Hosts, Registration, Standing, Status, Target, Title, node_key,
+    parse_meta,
 };
 
 /// Registers a node, and a service and checks on it.
@@ -106,7 +106,7 @@ fn node_row(
     let wrong = |_| Failure::internal(format!("Invalid node address {:?}", said.address));
     let target = match Target::parse("address", [said.address.as_str()]) {
         // One that is named before anybody says where it is.
-        _ if said.address.is_empty() => Target::Addresses(SmallVec::new()),
+        _ if said.address.is_empty() => Target::Addresses(Addresses::default()),
         Ok(target @ Target::Addresses(_)) => target,
         _ => Target::parse_name("address", &said.address).map_err(wrong)?,
     };
