@@ -23,6 +23,7 @@ mod rows;
 mod schema;
 mod statics;
 mod tree;
+mod trie;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;

@@ -12,6 +12,7 @@ use smallvec::SmallVec;
 use super::members::HostSet;
 use super::name::NameKey;
 use super::schema::View;
+use super::trie::Keyed;
 use crate::table::Host;
 
 /// Says how many other hosts of a part, served ones or not, have an address.
@@ -88,14 +89,28 @@ impl Part {
 pub(super) type OthersOf<'a> = &'a dyn Fn(&View, bool, IpAddr) -> usize;
 
 /// The hosts of a service: all of them, and the parts that its aliases show.
+///
+/// In the order in which an answer asks for them: whether it is the name, and what its hosts say.
 #[derive(Clone, Debug, Default)]
+#[repr(C)]
 pub(super) struct Service {
+    key: NameKey,
     all: Part,
     /// By view; `None` where all hosts are in it, so that what they say is prepared once.
     parts: Vec<(View, Option<Arc<Part>>)>,
 }
 
 impl Service {
+    /// A service without hosts.
+    pub(super) fn new(key: NameKey) -> Service {
+        Service { key, ..Service::default() }
+    }
+
+    /// The name that its hosts are kept under.
+    pub(super) fn key(&self) -> &NameKey {
+        &self.key
+    }
+
     /// The hosts of a view.
     pub(super) fn part(&self, view: &View) -> Option<&Part> {
         match view {
@@ -180,6 +195,7 @@ impl Service {
 
     /// A service of all its hosts at once, whatever the order of the views; `split` makes a part.
     pub(super) fn whole(
+        key: NameKey,
         all: Vec<Arc<Host>>,
         views: impl IntoIterator<Item = (View, Vec<Arc<Host>>)>,
         split: impl Fn(Vec<Arc<Host>>) -> Part,
@@ -189,7 +205,7 @@ impl Service {
         let part = |members: Vec<_>| (members.len() != hosts).then(|| Arc::new(split(members)));
         let mut parts: Vec<_> = views.into_iter().map(|(view, members)| (view, part(members))).collect();
         parts.sort_by(|one, other| one.0.cmp(&other.0));
-        Service { all, parts }
+        Service { key, all, parts }
     }
 
     fn place(&self, view: &View) -> Result<usize, usize> {
@@ -305,18 +321,57 @@ impl AddressHosts {
     }
 }
 
+/// A view of the hosts that stand at another name.
+#[derive(PartialEq, Debug)]
+pub(super) struct Alias {
+    key: NameKey,
+    /// The name of the service.
+    pub(super) home: NameKey,
+    pub(super) view: View,
+}
+
+/// Hosts of a service that have a name of their own.
+#[derive(Debug)]
+pub(super) struct Called {
+    key: NameKey,
+    part: Part,
+}
+
 /// What stands at a name made of hosts.
 #[derive(Clone, Debug)]
 pub(super) enum Node {
     /// The hosts of a service.
     Service(Arc<Service>),
-    /// A view of the hosts that stand at another name.
-    Alias(Arc<(NameKey, View)>),
-    /// Hosts of a service that are called so themselves.
-    Endpoint(Arc<Part>),
+    /// A view of them.
+    Alias(Arc<Alias>),
+    /// Hosts that are called so themselves.
+    Endpoint(Arc<Called>),
+}
+
+impl Keyed for Node {
+    fn key(&self) -> &[u8] {
+        self.name().as_bytes()
+    }
 }
 
 impl Node {
+    pub(super) fn alias(key: NameKey, home: NameKey, view: View) -> Node {
+        Node::Alias(Arc::new(Alias { key, home, view }))
+    }
+
+    pub(super) fn called(key: NameKey, part: Part) -> Node {
+        Node::Endpoint(Arc::new(Called { key, part }))
+    }
+
+    /// The name.
+    pub(super) fn name(&self) -> &NameKey {
+        match self {
+            Node::Service(service) => &service.key,
+            Node::Alias(alias) => &alias.key,
+            Node::Endpoint(called) => &called.key,
+        }
+    }
+
     /// The service whose hosts stand here.
     pub(super) fn service(&self) -> Option<&Arc<Service>> {
         match self {
@@ -326,9 +381,9 @@ impl Node {
     }
 
     /// The hosts that are called so.
-    pub(super) fn endpoint(&self) -> Option<&Arc<Part>> {
+    pub(super) fn endpoint(&self) -> Option<&Part> {
         match self {
-            Node::Endpoint(part) => Some(part),
+            Node::Endpoint(called) => Some(&called.part),
             Node::Service(_) | Node::Alias(_) => None,
         }
     }
@@ -338,7 +393,7 @@ impl Node {
         match (self, other) {
             (Node::Service(mine), Node::Service(theirs)) => mine.same(theirs),
             (Node::Alias(mine), Node::Alias(theirs)) => mine == theirs,
-            (Node::Endpoint(mine), Node::Endpoint(theirs)) => mine.same_members(theirs),
+            (Node::Endpoint(mine), Node::Endpoint(theirs)) => mine.part.same_members(&theirs.part),
             _ => false,
         }
     }

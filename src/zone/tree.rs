@@ -7,6 +7,7 @@ mod below;
 mod catalog;
 mod ended;
 mod gather;
+mod names;
 
 use std::net::IpAddr;
 use std::ops::Bound;
@@ -18,27 +19,27 @@ use smallvec::SmallVec;
 pub(super) use catalog::Catalog;
 pub(super) use ended::Ended;
 
-use below::Below;
+use names::Names;
 
 use super::Policy;
 use super::members::{HostSet, is_live};
 use super::name::NameKey;
 use super::node::{AddressHosts, Node, Part, Service};
 use super::schema::View;
-use super::schema::service::{Names, check_service_label, names};
+use super::schema::service::{Names as HostNames, check_service_label, names};
 use crate::clock::Timestamp;
 use crate::limits;
 use crate::table::{Cause, Change, Dialect, Host, Protocol};
 use crate::zone::EmptyService;
 
 /// A service that is being changed, beside the tree: changes of one that follow each other are put back together.
-type Open = Option<(NameKey, Service)>;
+type Open = Option<Service>;
 
 /// The dynamic names of all zones.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tree {
     /// By the labels left of a zone's origin.
-    names: OrdMap<NameKey, Node>,
+    names: Names,
     addresses: OrdMap<IpAddr, AddressHosts>,
     /// Addresses whose hosts have different further addresses; while there is none, the addresses of an SRV target
     /// are known from the host alone.
@@ -95,11 +96,8 @@ impl Tree {
     pub(super) fn part<'t>(&'t self, node: &'t Node) -> Option<(&'t View, &'t Part)> {
         match node {
             Node::Service(service) => service.part(&View::Service).map(|part| (&View::Service, part)),
-            Node::Endpoint(part) => Some((&View::Service, part)),
-            Node::Alias(alias) => {
-                let (key, view) = &**alias;
-                Some((view, self.service(key.as_bytes())?.part(view)?))
-            }
+            Node::Endpoint(_) => node.endpoint().map(|part| (&View::Service, part)),
+            Node::Alias(alias) => Some((&alias.view, self.service(alias.home.as_bytes())?.part(&alias.view)?)),
         }
     }
 
@@ -144,7 +142,7 @@ impl Tree {
     /// Whether any name from `from` on that begins with `prefix` exists at `now`.
     fn any(&self, from: Bound<&[u8]>, prefix: &[u8], until: Option<&[u8]>, now: Timestamp) -> bool {
         let mut visited = 0;
-        for (name, node) in self.names.range::<_, [u8]>((from, Bound::Unbounded)) {
+        for (name, node) in self.names.range((from, Bound::Unbounded)) {
             let name = name.as_bytes();
             if !name.starts_with(prefix) || until.is_some_and(|until| name >= until) {
                 return false;
@@ -159,26 +157,15 @@ impl Tree {
 
     /// Whether anything stands below `key`: an empty non-terminal exists (RFC 8020 2).
     pub(super) fn any_below(&self, key: &[u8], now: Timestamp) -> bool {
-        let probe = Below::of(key);
-        self.names.get(&probe).is_some() || self.has_next(key, probe, now)
+        let Some(next) = self.names.next_below(key) else { return false };
+        // The next one, if it is still there, mostly lives.
+        self.names.get(&next).is_some_and(|node| self.node_exists(node, now))
+            || self.any(Bound::Excluded(key), key, None, now)
     }
 
-    /// What stands at `key`; where nothing does, whether anything stands below, found out by the same look-up.
+    /// What stands at `key`; where nothing does, whether anything stands below.
     pub(super) fn at_or_below(&self, key: &[u8], now: Timestamp) -> Result<&Node, bool> {
-        let probe = Below::at_or_below(key);
-        self.names.get(&probe).ok_or_else(|| self.has_next(key, probe, now))
-    }
-
-    /// Whether what a look-up below `key` has come by is there, or something else.
-    fn has_next(&self, key: &[u8], probe: Below<'_>, now: Timestamp) -> bool {
-        match probe.next() {
-            None => false,
-            // The next one, if it is still there, mostly lives.
-            Some(next) => {
-                self.names.get::<[u8]>(&next).is_some_and(|node| self.node_exists(node, now))
-                    || self.any(Bound::Excluded(key), key, None, now)
-            }
-        }
+        self.names.get(key).ok_or_else(|| self.any_below(key, now))
     }
 
     /// Whether any service has a short name, which those of the namespace `default` have.
@@ -206,7 +193,7 @@ impl Tree {
         let is_child =
             move |name: &NameKey| name.as_bytes()[key.len()..].iter().filter(|byte| **byte == 0).count() == 1;
         self.names
-            .range::<_, [u8]>((Bound::Excluded(key), Bound::Unbounded))
+            .range((Bound::Excluded(key), Bound::Unbounded))
             .take_while(move |(name, _)| name.as_bytes().starts_with(key))
             .filter(move |(name, _)| is_child(name))
             .filter_map(move |(name, node)| Some((name, self.shown(self.part(node)?.1, now)?)))
@@ -240,17 +227,18 @@ impl Tree {
 
     /// The service at `key`, to be changed; the one that was open before is put back.
     fn open<'o>(&mut self, key: &NameKey, open: &'o mut Open) -> &'o mut Service {
-        if open.as_ref().is_some_and(|(other, _)| other != key) {
+        if open.as_ref().is_some_and(|other| other.key() != key) {
             self.close(open);
         }
-        &mut open.get_or_insert_with(|| (key.clone(), self.service(key.as_bytes()).cloned().unwrap_or_default())).1
+        let known = || self.service(key.as_bytes()).cloned();
+        open.get_or_insert_with(|| known().unwrap_or_else(|| Service::new(key.clone())))
     }
 
     /// Puts the open service back.
     fn close(&mut self, open: &mut Open) {
         match open.take() {
-            Some((key, service)) if service.is_empty() => drop(self.names.remove(&key)),
-            Some((key, service)) => drop(self.names.insert(key, Node::Service(Arc::new(service)))),
+            Some(service) if service.is_empty() => self.names.remove(service.key()),
+            Some(service) => self.names.insert(Node::Service(Arc::new(service))),
             None => {}
         }
     }
@@ -304,7 +292,7 @@ impl Tree {
     }
 
     /// Puts a host at the names that are its own.
-    fn put_own(&mut self, host: &Arc<Host>, names: &Names) {
+    fn put_own(&mut self, host: &Arc<Host>, names: &HostNames) {
         let served = self.is_served(host);
         for key in &names.endpoints {
             self.edit_endpoint(key, |part| part.insert(host, served, &|_, _| 0));
@@ -320,8 +308,8 @@ impl Tree {
     fn edit_service(
         &mut self,
         key: Option<&NameKey>,
-        leaves: Option<(&Arc<Host>, &Names)>,
-        joins: Option<(&Arc<Host>, &Names)>,
+        leaves: Option<(&Arc<Host>, &HostNames)>,
+        joins: Option<(&Arc<Host>, &HostNames)>,
         open: &mut Open,
     ) {
         let Some(key) = key else { return };
@@ -345,19 +333,19 @@ impl Tree {
         }
         let aliases = joins.into_iter().flat_map(|(_, names)| &names.aliases);
         for ((alias, view), named) in aliases.zip(named) {
-            if !named && !self.names.contains_key(alias) {
-                self.names.insert(alias.clone(), Node::Alias(Arc::new((key.clone(), view.clone()))));
+            if !named && self.names.get(alias.as_bytes()).is_none() {
+                self.names.insert(Node::alias(alias.clone(), key.clone(), view.clone()));
             }
         }
     }
 
     fn edit_endpoint(&mut self, key: &NameKey, change: impl FnOnce(&mut Part)) {
-        let mut part = self.names.get(key).and_then(Node::endpoint).map(|part| Part::clone(part)).unwrap_or_default();
+        let mut part = self.names.get(key.as_bytes()).and_then(Node::endpoint).cloned().unwrap_or_default();
         change(&mut part);
         if part.is_empty() {
             self.names.remove(key);
         } else {
-            self.names.insert(key.clone(), Node::Endpoint(Arc::new(part)));
+            self.names.insert(Node::called(key.clone(), part));
         }
     }
 
@@ -416,7 +404,7 @@ impl Tree {
     /// The first place at which two trees differ, if they do.
     pub(super) fn difference(&self, other: &Tree) -> Option<String> {
         let mut theirs = other.names.iter();
-        for (key, node) in &self.names {
+        for (key, node) in self.names.iter() {
             match theirs.next() {
                 Some((name, _)) if name != key => return Some(format!("{key:?} here, {name:?} there")),
                 Some((_, there)) if !node.same(there) => {

@@ -29,7 +29,7 @@ impl Tree {
             .collect();
         next.uneven = addresses.iter().filter(|(_, hosts)| hosts.is_uneven()).count();
         next.addresses = OrdMap::from_iter(addresses);
-        next.names = OrdMap::from_iter(gathered.into_names(self));
+        next.names = gathered.into_nodes(self).into_iter().collect();
         next
     }
 
@@ -79,15 +79,14 @@ impl Gathered {
         }
     }
 
-    fn into_names(self, tree: &Tree) -> BTreeMap<NameKey, Node> {
-        let mut nodes: BTreeMap<NameKey, Node> = BTreeMap::new();
+    fn into_nodes(self, tree: &Tree) -> Vec<Node> {
+        let mut nodes = Vec::with_capacity(self.services.len() + self.aliases.len() + self.endpoints.len());
         for (key, Members { all, parts }) in self.services {
-            let service = Service::whole(all, parts, |members| tree.split(members));
-            nodes.insert(key, Node::Service(Arc::new(service)));
+            let service = Service::whole(key, all, parts, |members| tree.split(members));
+            nodes.push(Node::Service(Arc::new(service)));
         }
-        nodes.extend(self.aliases.into_iter().map(|(key, alias)| (key, Node::Alias(Arc::new(alias)))));
-        let endpoint = |members| Node::Endpoint(Arc::new(tree.split(members)));
-        nodes.extend(self.endpoints.into_iter().map(|(key, members)| (key, endpoint(members))));
+        nodes.extend(self.aliases.into_iter().map(|(key, (home, view))| Node::alias(key, home, view)));
+        nodes.extend(self.endpoints.into_iter().map(|(key, members)| Node::called(key, tree.split(members))));
         nodes
     }
 }
