@@ -223,7 +223,10 @@ impl Hosts {
     /// Puts a row in the place of the one with its key, if there is one.
     pub(super) fn insert(&mut self, host: Arc<Host>) {
         let modified = host.modified;
-        self.on_nodes.insert(node_of(&host).into(), modified);
+        match self.on_nodes.get_mut(node_of(&host)) {
+            Some(known) => *known = modified,
+            None => drop(self.on_nodes.insert(node_of(&host).into(), modified)),
+        }
         if host.dialect == Dialect::Node {
             if host.as_node() == Some("") {
                 self.own_node = Some(Arc::clone(&host));

@@ -23,18 +23,30 @@ impl Tree {
         }
         let nodes = Catalog::render(hosts);
         let mut next = Tree { policy: self.policy, nodes, ended: Ended::default(), ..Tree::default() };
-        let addresses: Vec<_> = std::mem::take(&mut gathered.addresses)
-            .into_iter()
-            .map(|(address, members)| (address, AddressHosts::new(members, |members| self.split(members))))
-            .collect();
-        next.uneven = addresses.iter().filter(|(_, hosts)| hosts.is_uneven()).count();
-        next.addresses = OrdMap::from_iter(addresses);
+        next.addresses = self.addresses_of(std::mem::take(&mut gathered.addresses));
+        next.uneven = next.addresses.values().filter(|hosts| hosts.is_uneven()).count();
         next.names = gathered.into_nodes(self).into_iter().collect();
         next
     }
 
     fn split(&self, members: Vec<Arc<Host>>) -> Part {
         Part::new(members, |host| self.is_served(host))
+    }
+
+    /// Addresses with their hosts, which come in the order of the table.
+    fn addresses_of(&self, mut all: Vec<(IpAddr, Arc<Host>)>) -> OrdMap<IpAddr, AddressHosts> {
+        // A stable sort: the hosts of one address stay in their order.
+        all.sort_by_key(|(address, _)| *address);
+        let mut all = all.into_iter().peekable();
+        let mut addresses = Vec::with_capacity(all.len());
+        while let Some((address, host)) = all.next() {
+            let mut members = vec![host];
+            while let Some((_, host)) = all.next_if(|(next, _)| *next == address) {
+                members.push(host);
+            }
+            addresses.push((address, AddressHosts::new(members, |members| self.split(members))));
+        }
+        addresses.into_iter().collect()
     }
 }
 
@@ -45,13 +57,25 @@ struct Members {
     parts: BTreeMap<View, Vec<Arc<Host>>>,
 }
 
+impl Members {
+    /// Those of another service after these.
+    fn append(&mut self, other: Members) {
+        self.all.extend(other.all);
+        for (view, part) in other.parts {
+            self.parts.entry(view).or_default().extend(part);
+        }
+    }
+}
+
 /// The hosts of a table by the names they stand at.
 #[derive(Default)]
 struct Gathered {
-    services: BTreeMap<NameKey, Members>,
-    aliases: BTreeMap<NameKey, (NameKey, View)>,
+    /// In the order of the table, in which services of one name may stand apart where their capitals differ.
+    services: Vec<(NameKey, Members)>,
+    /// With the names of their services; of one name the first counts.
+    aliases: Vec<(NameKey, NameKey, View)>,
     endpoints: BTreeMap<NameKey, Vec<Arc<Host>>>,
-    addresses: BTreeMap<IpAddr, Vec<Arc<Host>>>,
+    addresses: Vec<(IpAddr, Arc<Host>)>,
 }
 
 impl Gathered {
@@ -59,33 +83,52 @@ impl Gathered {
     fn add(&mut self, host: &Arc<Host>) {
         let names = names(host);
         let Some(key) = names.service else { return };
-        let Members { all, parts } = self.services.entry(key.clone()).or_default();
+        if self.services.last().is_none_or(|(last, _)| *last != key) {
+            self.services.push((key.clone(), Members::default()));
+        }
+        let Some((_, Members { all, parts })) = self.services.last_mut() else { return };
         all.push(Arc::clone(host));
         for (alias, view) in names.aliases {
-            if view != View::Service {
-                let part = parts.entry(view.clone()).or_default();
-                // A view with two names shows the host once.
-                if part.last().is_none_or(|last| !Arc::ptr_eq(last, host)) {
-                    part.push(Arc::clone(host));
+            let is_known = match parts.get_mut(&view) {
+                Some(part) => {
+                    // A view with two names shows the host once.
+                    if part.last().is_none_or(|last| !Arc::ptr_eq(last, host)) {
+                        part.push(Arc::clone(host));
+                    }
+                    part.len() > 1
                 }
+                None if view == View::Service => false,
+                None => {
+                    parts.insert(view.clone(), vec![Arc::clone(host)]);
+                    false
+                }
+            };
+            // The names of a view are those that its first host gives it.
+            if !is_known {
+                self.aliases.push((alias, key.clone(), view));
             }
-            self.aliases.entry(alias).or_insert_with(|| (key.clone(), view));
         }
         for endpoint in names.endpoints {
             self.endpoints.entry(endpoint).or_default().push(Arc::clone(host));
         }
-        for address in names.addresses {
-            self.addresses.entry(address).or_default().push(Arc::clone(host));
-        }
+        self.addresses.extend(names.addresses.into_iter().map(|address| (address, Arc::clone(host))));
     }
 
-    fn into_nodes(self, tree: &Tree) -> Vec<Node> {
+    fn into_nodes(mut self, tree: &Tree) -> Vec<Node> {
         let mut nodes = Vec::with_capacity(self.services.len() + self.aliases.len() + self.endpoints.len());
-        for (key, Members { all, parts }) in self.services {
+        self.services.sort_by(|(one, _), (other, _)| one.cmp(other));
+        let mut services = self.services.into_iter().peekable();
+        while let Some((key, mut members)) = services.next() {
+            while let Some((_, more)) = services.next_if(|(next, _)| *next == key) {
+                members.append(more);
+            }
+            let Members { all, parts } = members;
             let service = Service::whole(key, all, parts, |members| tree.split(members));
             nodes.push(Node::Service(Arc::new(service)));
         }
-        nodes.extend(self.aliases.into_iter().map(|(key, (home, view))| Node::alias(key, home, view)));
+        self.aliases.sort_by(|(one, ..), (other, ..)| one.cmp(other));
+        self.aliases.dedup_by(|later, earlier| later.0 == earlier.0);
+        nodes.extend(self.aliases.into_iter().map(|(key, home, view)| Node::alias(key, home, view)));
         nodes.extend(self.endpoints.into_iter().map(|(key, members)| Node::called(key, tree.split(members))));
         nodes
     }
