@@ -15,6 +15,8 @@ use crate::table::{Dialect, Host};
 
 /// The longest plain list.
 const FEW: usize = 64;
+/// The longest list that is changed as one.
+const DRAFT: usize = 4 * FEW;
 
 /// Says how many other hosts of a set have an address; asked of large sets only, which are not searched for it.
 pub(super) type Others<'a> = &'a dyn Fn(IpAddr) -> usize;
@@ -87,9 +89,14 @@ impl Facts {
 #[derive(Clone, Debug)]
 enum Members {
     Few(Box<[Arc<Host>]>),
+    /// A set that is being changed: nothing else is known of it until it is [finished](HostSet::finish).
+    Draft(Box<Draft>),
     /// Few sets are large: they alone pay for the size of a vector.
     Many(Box<Vector<Arc<Host>>>),
 }
+
+#[derive(Clone, Debug)]
+struct Draft(Vec<Arc<Host>>);
 
 impl Default for Members {
     fn default() -> Members {
@@ -126,6 +133,7 @@ impl HostSet {
     pub(super) fn len(&self) -> usize {
         match &self.members {
             Members::Few(list) => list.len(),
+            Members::Draft(draft) => draft.0.len(),
             Members::Many(rows) => rows.len(),
         }
     }
@@ -137,6 +145,7 @@ impl HostSet {
     pub(super) fn iter(&self) -> Iter<'_> {
         match &self.members {
             Members::Few(list) => Iter::Few(list.iter()),
+            Members::Draft(draft) => Iter::Few(draft.0.iter()),
             Members::Many(rows) => Iter::Many(rows.iter()),
         }
     }
@@ -145,6 +154,7 @@ impl HostSet {
     pub(super) fn get(&self, place: usize) -> Option<&Arc<Host>> {
         match &self.members {
             Members::Few(list) => list.get(place),
+            Members::Draft(draft) => draft.0.get(place),
             Members::Many(rows) => rows.get(place),
         }
     }
@@ -205,6 +215,7 @@ impl HostSet {
     fn search(&self, order: impl FnMut(&Arc<Host>) -> Ordering) -> Result<usize, usize> {
         match &self.members {
             Members::Few(list) => list.binary_search_by(order),
+            Members::Draft(draft) => draft.0.binary_search_by(order),
             Members::Many(rows) => rows.binary_search_by(order),
         }
     }
@@ -213,63 +224,72 @@ impl HostSet {
         self.search(|member| member.order().cmp(&host.order()))
     }
 
-    /// The set with `host` in it, in the place of the row of the same key.
-    pub(super) fn with(&self, host: &Arc<Host>, others: Others<'_>) -> HostSet {
+    /// The list of a set that is not large, to be changed.
+    fn draft(&mut self) -> Option<&mut Vec<Arc<Host>>> {
+        if let Members::Few(list) = &mut self.members {
+            let list = std::mem::take(list).into_vec();
+            *self = HostSet { members: Members::Draft(Box::new(Draft(list))), ..HostSet::default() };
+        }
+        match &mut self.members {
+            Members::Draft(draft) => Some(&mut draft.0),
+            Members::Few(_) | Members::Many(_) => None,
+        }
+    }
+
+    /// Puts `host` in the place of the row of the same key. The set is to be [finished](HostSet::finish) then.
+    pub(super) fn put(&mut self, host: &Arc<Host>, others: Others<'_>) {
         let place = self.place(host);
-        match &self.members {
-            Members::Few(list) => {
-                let mut members = Vec::with_capacity(list.len() + 1);
-                let (before, after) = list.split_at(place.unwrap_or_else(|place| place));
-                members.extend_from_slice(before);
-                members.push(Arc::clone(host));
-                members.extend_from_slice(&after[usize::from(place.is_ok())..]);
-                HostSet::new(members)
+        if let Some(list) = self.draft() {
+            match place {
+                Ok(place) => list[place] = Arc::clone(host),
+                Err(place) => list.insert(place, Arc::clone(host)),
             }
-            Members::Many(rows) => {
-                let mut rows = Vector::clone(rows);
-                let mut facts = self.facts;
-                match place {
-                    Ok(place) => {
-                        let old = rows.set(place, Arc::clone(host));
-                        facts.subtract(&old);
-                        facts.shared = facts.shared.saturating_sub(shared(&old, others));
-                    }
-                    Err(place) => rows.insert(place, Arc::clone(host)),
-                }
-                facts.add(host);
-                facts.shared += shared(host, others);
-                HostSet::many(rows, facts)
+            // In a long list each further one moves many.
+            if list.len() > DRAFT {
+                self.finish();
             }
+            return;
+        }
+        let Members::Many(rows) = &mut self.members else { return };
+        match place {
+            Ok(place) => {
+                let old = rows.set(place, Arc::clone(host));
+                self.facts.subtract(&old);
+                self.facts.shared = self.facts.shared.saturating_sub(shared(&old, others));
+            }
+            Err(place) => rows.insert(place, Arc::clone(host)),
+        }
+        self.facts.add(host);
+        self.facts.shared += shared(host, others);
+    }
+
+    /// Takes the row of that key out. The set is to be [finished](HostSet::finish) then.
+    pub(super) fn take(&mut self, host: &Arc<Host>, others: Others<'_>) {
+        let Ok(place) = self.place(host) else { return };
+        if let Some(list) = self.draft() {
+            list.remove(place);
+            return;
+        }
+        let Members::Many(rows) = &mut self.members else { return };
+        let old = rows.remove(place);
+        self.facts.subtract(&old);
+        self.facts.shared = self.facts.shared.saturating_sub(shared(&old, others));
+        if rows.len() <= FEW {
+            let list = rows.iter().cloned().collect();
+            *self = HostSet { members: Members::Draft(Box::new(Draft(list))), ..HostSet::default() };
         }
     }
 
-    /// [`HostSet::without`] of a set that is mostly empty.
-    pub(super) fn without_any(&self, host: &Arc<Host>, others: Others<'_>) -> HostSet {
-        if self.is_empty() { HostSet::default() } else { self.without(host, others) }
+    /// Works out what is known of all members, and what they say.
+    pub(super) fn finish(&mut self) {
+        if let Members::Draft(draft) = &mut self.members {
+            *self = HostSet::new(std::mem::take(&mut draft.0));
+        }
     }
 
-    /// The set without the row of that key.
-    pub(super) fn without(&self, host: &Arc<Host>, others: Others<'_>) -> HostSet {
-        let Ok(place) = self.place(host) else { return self.clone() };
-        match &self.members {
-            Members::Few(list) => {
-                let mut members = Vec::with_capacity(list.len() - 1);
-                members.extend_from_slice(&list[..place]);
-                members.extend_from_slice(&list[place + 1..]);
-                HostSet::new(members)
-            }
-            Members::Many(rows) => {
-                let mut rows = Vector::clone(rows);
-                let old = rows.remove(place);
-                if rows.len() <= FEW {
-                    return HostSet::new(rows.into_iter().collect());
-                }
-                let mut facts = self.facts;
-                facts.subtract(&old);
-                facts.shared = facts.shared.saturating_sub(shared(&old, others));
-                HostSet::many(rows, facts)
-            }
-        }
+    /// Whether it has to be finished.
+    pub(super) fn is_draft(&self) -> bool {
+        matches!(self.members, Members::Draft(_))
     }
 
     /// Whether two sets hold the same rows, and know the same of them.

@@ -36,29 +36,28 @@ impl Part {
         self.served.is_empty() && self.absent.is_empty()
     }
 
-    /// The part with a host in its side, and not in the other.
-    fn with(&self, host: &Arc<Host>, served: bool, others: Others<'_>) -> Part {
-        let (to, from) = if served { (&self.served, &self.absent) } else { (&self.absent, &self.served) };
-        let to = to.with(host, &|address| others(served, address));
-        let from = from.without_any(host, &|address| others(!served, address));
-        if served { Part { served: to, absent: from } } else { Part { served: from, absent: to } }
-    }
-
-    /// The part without a host.
-    fn without(&self, host: &Arc<Host>, others: Others<'_>) -> Part {
-        Part {
-            served: self.served.without_any(host, &|address| others(true, address)),
-            absent: self.absent.without_any(host, &|address| others(false, address)),
-        }
-    }
-
-    /// Puts a host into its side, and out of the other.
+    /// Puts a host into its side, and out of the other. The part is to be [finished](Part::finish) then.
     pub(super) fn insert(&mut self, host: &Arc<Host>, served: bool, others: Others<'_>) {
-        *self = self.with(host, served, others);
+        let (to, from) =
+            if served { (&mut self.served, &mut self.absent) } else { (&mut self.absent, &mut self.served) };
+        to.put(host, &|address| others(served, address));
+        from.take(host, &|address| others(!served, address));
     }
 
+    /// Takes a host out. The part is to be [finished](Part::finish) then.
     pub(super) fn remove(&mut self, host: &Arc<Host>, others: Others<'_>) {
-        *self = self.without(host, others);
+        self.served.take(host, &|address| others(true, address));
+        self.absent.take(host, &|address| others(false, address));
+    }
+
+    /// Works out what its sets say, where they are others now.
+    pub(super) fn finish(&mut self) {
+        self.served.finish();
+        self.absent.finish();
+    }
+
+    fn is_draft(&self) -> bool {
+        self.served.is_draft() || self.absent.is_draft()
     }
 
     /// [`Others`] for the hosts of one address: all of them have that one, and no other matters.
@@ -135,7 +134,8 @@ impl Service {
         self.part(view).is_some_and(|part| !part.is_empty())
     }
 
-    /// Puts a host into the service and these views of it, each of them once.
+    /// Puts a host into the service and these views of it, each of them once. The service is to be
+    /// [finished](Service::finish) then.
     pub(super) fn insert<'v>(
         &mut self,
         views: impl Iterator<Item = &'v View>,
@@ -143,31 +143,35 @@ impl Service {
         served: bool,
         others: OthersOf<'_>,
     ) {
-        let with = |part: &Part, view: &View| part.with(host, served, &|side, address| others(view, side, address));
-        let after = with(&self.all, &View::Service);
-        let before = std::mem::replace(&mut self.all, after);
+        let insert = |part: &mut Part, view: &View| {
+            part.insert(host, served, &|side, address| others(view, side, address));
+        };
         let views: SmallVec<[&View; 4]> = views.collect();
         for (view, part) in &mut self.parts {
             if part.is_none() && !views.contains(&&*view) {
-                *part = Some(Arc::new(before.clone()));
+                *part = Some(Arc::new(self.all.clone()));
             }
         }
+        let is_first = self.all.is_empty();
+        insert(&mut self.all, &View::Service);
         for view in views {
             match self.place(view) {
                 Ok(place) => {
                     if let Some(part) = &mut self.parts[place].1 {
-                        *part = Arc::new(with(part, view));
+                        insert(Arc::make_mut(part), view);
                     }
                 }
                 Err(place) => {
-                    let part = (!before.is_empty()).then(|| Arc::new(with(&Part::default(), view)));
-                    self.parts.insert(place, (view.clone(), part));
+                    let mut part = Part::default();
+                    insert(&mut part, view);
+                    self.parts.insert(place, (view.clone(), Some(Arc::new(part)).filter(|_| !is_first)));
                 }
             }
         }
     }
 
-    /// Takes a host out of these views, each of them once, and where it leaves the service out of that.
+    /// Takes a host out of these views, each of them once, and where it leaves the service out of that. The service is to
+    /// be [finished](Service::finish) then.
     pub(super) fn remove<'v>(
         &mut self,
         views: impl Iterator<Item = &'v View>,
@@ -175,21 +179,28 @@ impl Service {
         host: &Arc<Host>,
         others: OthersOf<'_>,
     ) {
-        let without = |part: &Part, view: &View| part.without(host, &|side, address| others(view, side, address));
+        let remove = |part: &mut Part, view: &View| part.remove(host, &|side, address| others(view, side, address));
         if leaves {
-            self.all = without(&self.all, &View::Service);
+            remove(&mut self.all, &View::Service);
         }
         for view in views {
             let Ok(place) = self.place(view) else { continue };
             let part = &mut self.parts[place].1;
-            match part {
-                Some(part) => *part = Arc::new(without(part, view)),
-                None if leaves => {}
-                None => *part = Some(Arc::new(without(&self.all, view))),
+            if part.is_some() || !leaves {
+                let own = part.get_or_insert_with(|| Arc::new(self.all.clone()));
+                remove(Arc::make_mut(own), view);
             }
             if part.as_deref().unwrap_or(&self.all).is_empty() {
                 self.parts.remove(place);
             }
+        }
+    }
+
+    /// Works out what the parts say that are others now.
+    pub(super) fn finish(&mut self) {
+        self.all.finish();
+        for part in self.parts.iter_mut().filter_map(|(_, part)| part.as_mut()).filter(|part| part.is_draft()) {
+            Arc::make_mut(part).finish();
         }
     }
 
@@ -274,16 +285,18 @@ impl AddressHosts {
         host: &Arc<Host>,
         is_served: impl Fn(&Host) -> bool,
     ) -> AddressHosts {
-        let (part, was_uneven) = match before {
+        let (mut part, was_uneven) = match before {
             None => return AddressHosts::One(Arc::clone(host)),
             Some(AddressHosts::One(other)) if other.order() == host.order() => {
                 return AddressHosts::One(Arc::clone(host));
             }
-            Some(AddressHosts::One(other)) => (&Part::new(vec![Arc::clone(other)], &is_served), false),
-            Some(AddressHosts::Several(crowd)) => (&crowd.part, crowd.uneven),
+            Some(AddressHosts::One(other)) => (Part::new(vec![Arc::clone(other)], &is_served), false),
+            Some(AddressHosts::Several(crowd)) => (crowd.part.clone(), crowd.uneven),
         };
         let served = is_served(host);
-        let part = part.with(host, served, &part.others(address));
+        let others = part.others(address);
+        part.insert(host, served, &others);
+        part.finish();
         let uneven = if !was_uneven && served {
             part.served.iter().take(2).any(|other| other.target.addresses() != host.target.addresses())
         } else {
@@ -298,7 +311,9 @@ impl AddressHosts {
             AddressHosts::One(other) if other.order() == host.order() => None,
             AddressHosts::One(_) => Some(self.clone()),
             AddressHosts::Several(crowd) => {
-                let part = crowd.part.without(host, &crowd.part.others(address));
+                let mut part = crowd.part.clone();
+                part.remove(host, &crowd.part.others(address));
+                part.finish();
                 let mut left = part.iter();
                 match (left.next(), left.next()) {
                     (None, _) => None,

@@ -238,7 +238,10 @@ impl Tree {
     fn close(&mut self, open: &mut Open) {
         match open.take() {
             Some(service) if service.is_empty() => self.names.remove(service.key()),
-            Some(service) => self.names.insert(Node::Service(Arc::new(service))),
+            Some(mut service) => {
+                service.finish();
+                self.names.insert(Node::Service(Arc::new(service)));
+            }
             None => {}
         }
     }
@@ -342,6 +345,7 @@ impl Tree {
     fn edit_endpoint(&mut self, key: &NameKey, change: impl FnOnce(&mut Part)) {
         let mut part = self.names.get(key.as_bytes()).and_then(Node::endpoint).cloned().unwrap_or_default();
         change(&mut part);
+        part.finish();
         if part.is_empty() {
             self.names.remove(key);
         } else {

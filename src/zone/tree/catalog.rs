@@ -157,13 +157,14 @@ fn key_of<const N: usize>(name: &str) -> Option<Key<N>> {
 
 /// The rows of a set after a change of one; `None` when none is left.
 fn changed(set: Option<&HostSet>, before: Option<&Arc<Host>>, after: Option<&Arc<Host>>) -> Option<Arc<HostSet>> {
-    let set = set.cloned().unwrap_or_default();
+    let mut set = set.cloned().unwrap_or_default();
     // What is known of many addresses together is asked of services only.
-    let set = match (before, after) {
-        (_, Some(after)) => set.with(after, &|_| 0),
-        (Some(before), None) => set.without(before, &|_| 0),
-        (None, None) => set,
-    };
+    match (before, after) {
+        (_, Some(after)) => set.put(after, &|_| 0),
+        (Some(before), None) => set.take(before, &|_| 0),
+        (None, None) => {}
+    }
+    set.finish();
     (!set.is_empty()).then(|| Arc::new(set))
 }
 
