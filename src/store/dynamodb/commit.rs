@@ -20,16 +20,16 @@ use crate::table::{Cause, Change, Gone, Host, HostKey, Revision};
 const SPREAD: u64 = 1_000_000_000;
 
 /// One row of a proposal.
-struct Step {
-    key: HostKey,
+pub(super) struct Step {
+    pub(super) key: HostKey,
     /// The row after it; an error where it is deleted, for that reason.
-    after: Result<Arc<Host>, Gone>,
-    item: Item,
-    version: u64,
-    check_in: Option<Box<str>>,
-    write: Write,
+    pub(super) after: Result<Arc<Host>, Gone>,
+    pub(super) item: Item,
+    pub(super) version: u64,
+    pub(super) check_in: Option<Box<str>>,
+    pub(super) write: Write,
     /// What was known of the item.
-    seen: Option<Seen>,
+    pub(super) seen: Option<Seen>,
 }
 
 impl Engine {
@@ -69,7 +69,7 @@ impl Engine {
         verdict
     }
 
-    async fn write(&self, steps: &[Step], began: u64) -> Verdict {
+    pub(super) async fn write(&self, steps: &[Step], began: u64) -> Verdict {
         let writes: Vec<Write> = steps.iter().map(|step| step.write.clone()).collect();
         Stats::count(&self.stats.writes);
         match self.client.write(&writes).await {
@@ -149,7 +149,7 @@ impl Engine {
 
     /// A number that no other write of the row has: greater than the last, whatever the clock says, and hardly one that
     /// another server takes at the same time.
-    fn version(&self, seen: Option<&Seen>) -> u64 {
+    pub(super) fn version(&self, seen: Option<&Seen>) -> u64 {
         let moment = self.registry.clock().wall().as_micros().saturating_mul(1000);
         let last = seen.and_then(|seen| seen.version).unwrap_or_default();
         moment.max(last).saturating_add(1 + random() % SPREAD)
@@ -185,6 +185,7 @@ impl Engine {
             beats: before.map(|seen| seen.beats.clone()).unwrap_or_default(),
             beaten: now.or_else(|| before.and_then(|seen| seen.beaten)),
             is_host: true,
+            wrote: Some(self.registry.now()),
             ..written
         }
     }
@@ -247,26 +248,6 @@ impl Engine {
                 write,
                 seen: Some(seen),
             };
-            let _ = self.write(std::slice::from_ref(&step), began).await;
-        }
-        self.items.lock().end(began);
-    }
-
-    /// Writes again what a program dropped that knows Lyft's fields only.
-    pub(super) async fn mend(&self, key: &HostKey) {
-        let began = self.items.lock().begin();
-        let step = {
-            let (items, snapshot) = (self.items.lock(), self.registry.snapshot());
-            let seen = items.get(key).filter(|seen| seen.version.is_none()).cloned();
-            snapshot.hosts.get(key).zip(seen).map(|(host, seen)| {
-                let item = row::item(host, self.settings.lyft_ttl);
-                let version = self.version(Some(&seen));
-                let write = expression::put(&place::of(key), &item, version, None, Some(&seen));
-                let (key, after) = (key.clone(), Ok(Arc::clone(host)));
-                Step { key, after, item, version, check_in: None, write, seen: Some(seen) }
-            })
-        };
-        if let Some(step) = step {
             let _ = self.write(std::slice::from_ref(&step), began).await;
         }
         self.items.lock().end(began);

@@ -144,16 +144,12 @@ impl Engine {
         let mut told = Told::default();
         for item in page {
             let Ok(Some((key, seen))) = placed(item) else { continue };
-            let is_bare = item.version().is_none();
             let words = told.words.len();
             self.take(&mut items, item, &key, seen, began, &mut told);
-            if let (Some(Word::Put { host, .. }), true) = (told.words.get(words), is_bare)
-                && row::item(host, self.settings.lyft_ttl).get(super::item::ROW).is_some()
-                && self.registry.duty().is_own(&key)
-            {
-                left.mended.push(key.clone());
-            } else if words == told.words.len() && self.is_left(&items, &key, began) {
+            if words == told.words.len() && self.is_left(&items, &key, began) {
                 left.lapsed.push(key.clone());
+            } else if self.wants_mending(&items, &key) {
+                left.mended.push(key.clone());
             }
             found.insert(key);
         }
@@ -199,7 +195,7 @@ impl Engine {
                 if let Some(at) = renewed(row, Some(known), &seen, self.settings.poll, now) {
                     told.beats.push((key.clone(), at));
                 }
-                (seen.is_host, seen.beaten, seen.stamp) = (known.is_host, Some(now), known.stamp);
+                seen = Seen { check_in: seen.check_in, beats: seen.beats, beaten: Some(now), ..known.clone() };
                 // A write of the row that is under way is news all the same.
                 return items.note(key.clone(), seen);
             }
@@ -207,6 +203,9 @@ impl Engine {
             (News::Beat | News::Row, known) => match host(item, key, known, &seen, &self.settings, now) {
                 Found::Host(host) => {
                     seen.is_host = true;
+                    if seen.version.is_none() {
+                        self.note_dropped(&host, known.map(|(_, known)| known), &mut seen);
+                    }
                     let beats = known.is_some_and(|(_, known)| known.check_in != seen.check_in);
                     seen.beaten = beats.then_some(now);
                     let host = (self.adapt)(*host).map(Box::new);

@@ -6,8 +6,8 @@
 //! heartbeat of that moment. While DynamoDB is away everything is answered from memory, and no lease ends for that reason.
 //!
 //! `place` says which item a row is, `fields` and `row` what it says, `expression` what a change is as a request,
-//! `seen` what is news: these are pure. `engine` has it all; `follow` reads, `lookup` and `confirm` read one item, `commit` writes,
-//! `beats` writes heartbeats, `servers` tells servers of each other, `releases` what an operator wants of all. `client` makes the calls,
+//! `seen` what is news: these are pure. `engine` has it all; `follow` reads, `lookup` and `confirm` read one item, `commit` and
+//! `mend` write rows, `beats` heartbeats, `servers` tells servers of each other, `releases` what an operator wants of all. `client` makes the calls,
 //! `signer` signs them.
 
 mod beats;
@@ -21,6 +21,7 @@ mod fields;
 mod follow;
 mod item;
 mod lookup;
+mod mend;
 mod place;
 mod releases;
 mod row;

@@ -3,7 +3,8 @@
 //! A host of Lyft's is what Lyft's fields say. Where a row says more (checks, a drain, a port by name), the attribute
 //! `rollcall` has all of it as JSON ([`record::to_json`]). Lyft's fields win over it: who wrote them with another program
 //! knew nothing of it. And as such a program drops the attribute with every write, what was in it is kept from the row
-//! that was known.
+//! that was known. It drops the version, too: an item that has one was written by a rollcall, which leaves the attribute
+//! out where there is nothing more to say.
 
 use std::time::Duration;
 
@@ -40,8 +41,8 @@ pub(super) fn host(
         (None, _) if !place::is_lyfts(key) => {
             return Err(Invalid::new(ROW, "must be there: the key is none of Lyft's").into());
         }
-        (None, Some(known)) => known.clone(),
-        (None, None) => bare(key, lyft_ttl, now)?,
+        (None, Some(known)) if item.version().is_none() => known.clone(),
+        (None, _) => bare(key, lyft_ttl, now)?,
     };
     if place::is_lyfts(key) {
         let fields = Fields::of_item(item)?;

@@ -29,6 +29,10 @@ pub(super) struct Seen {
     pub(super) stamp: u64,
     /// When a heartbeat was last written here.
     pub(super) beaten: Option<Timestamp>,
+    /// When the row was last written here, where nobody of our kind has written it since.
+    pub(super) wrote: Option<Timestamp>,
+    /// Since when the item lacks what the row says, as a program dropped it that knows Lyft's fields only.
+    pub(super) lacks: Option<Timestamp>,
 }
 
 impl Seen {
@@ -44,6 +48,8 @@ impl Seen {
             is_host: false,
             stamp: 0,
             beaten: None,
+            wrote: None,
+            lacks: None,
         }
     }
 

@@ -73,8 +73,8 @@ class Scene:
     def status(self, title, expected, reply):
         self.good(title, reply.status == expected, f"expected {expected}, found {reply}")
 
-    def within(self, title, seconds, expected, function, *arguments):
-        """What a function gives before some seconds are over. Says how long it took."""
+    def within(self, title, seconds, expected, function, *arguments, why=None):
+        """What a function gives before some seconds are over. Says how long it took; `why` tells more where it does not."""
         started = time.monotonic()
         while True:
             found = function(*arguments)
@@ -82,7 +82,9 @@ class Scene:
             if found == expected or took > seconds:
                 break
             time.sleep(0.02)
-        self.good(title, found == expected and took <= seconds + 0.2, f"expected {shown(expected)} within {seconds} s, found {shown(found)} after {took:.2f} s")
+        good = found == expected and took <= seconds + 0.2
+        more = f"; {why()}" if why and not good else ""
+        self.good(title, good, f"expected {shown(expected)} within {seconds} s, found {shown(found)} after {took:.2f} s{more}")
         return took
 
 

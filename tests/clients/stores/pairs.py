@@ -41,6 +41,14 @@ def pair_reports(scene):
     ]:
         scene.status(f"{title}: said at the other", 200, other.call("PUT", f"/v1/hosts/{service}/a/{path}", body))
         scene.within(f"{title}: seen here", soon, found, node.addresses, service)
+    lyfts = f"{service}-lyft"
+    APIS["lyft"].register(node, lyfts, address, 80)
+    scene.within("a host of Lyft's is there", soon, [address], other.addresses, lyfts)
+    for title, enable, found in [("drained", True, []), ("no longer drained", False, [address])]:
+        for at, one, another in (("here", node, other), ("there", other, node)):
+            scene.status(f"a host of Lyft's is {title}: said {at}", 200, one.call("PUT", f"/v1/hosts/{lyfts}/{address}/drain?origin=lyft", {"enable": enable}))
+            scene.within(f"a host of Lyft's is {title}, said {at}: seen at the other", soon, found, another.addresses, lyfts)
+    APIS["lyft"].leave(node, lyfts, address)
     index = node.json(f"/v1/hosts/{service}")["revision"]
     waiting = {}
 

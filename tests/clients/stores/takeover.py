@@ -3,6 +3,7 @@ import signal
 import time
 
 from .battery import alone, story
+from .tables import apart
 from .wire import Checked
 
 
@@ -11,7 +12,7 @@ def equal(scene):
     """The tables of both have one digest, after all that was done, and when one of them was gone."""
     node, other = scene.node, scene.other
     seconds = scene.difference("seconds until tables of two servers are equal")
-    scene.within("the digests are equal", seconds, True, lambda: node.digest() == other.digest())
+    scene.within("the digests are equal", seconds, True, lambda: node.digest() == other.digest(), why=lambda: apart(node, other))
     if scene.difference("revisions are the same at every server"):
         scene.within("the revisions, too", seconds, True, lambda: node.revision() == other.revision())
 

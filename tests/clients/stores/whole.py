@@ -5,22 +5,8 @@ import signal
 from .battery import alone, story
 from .node import Node
 from .registering import NASTY
+from .tables import lines, unlike
 from .wire import SRV, quoted
-
-
-def lines(node):
-    """The rows of an export by service, API and id; without what another table counts for itself."""
-    head, *rows = node.get("/v1/export").body.decode().splitlines()
-    read = {}
-    for row in rows:
-        fields = json.loads(row)
-        for name in ("b", "e"):
-            fields.pop(name, None)
-        for check in fields.get("c", []):
-            check.pop("t", None)
-        read[fields["service"], fields["dialect"], fields["id"]] = fields
-    assert len(read) == json.loads(head)["rows"] == len(rows)
-    return read
 
 
 def parts(rows, most=500):
@@ -53,12 +39,6 @@ def exports(scene):
     scene.same("what is brought back", (200, len(gone)), (reply.status, (reply.json or {}).get("created")))
     scene.same("makes the table as it was", (hosts, digest), node.digest())
     scene.same("in DNS, too", len(gone), len(node.addresses(service)))
-
-
-def unlike(one, two):
-    """What is in one and not in the other, a few of it."""
-    keys = [key for key in one.keys() | two.keys() if one.get(key) != two.get(key)]
-    return {key: (one.get(key), two.get(key)) for key in sorted(keys)[:3]}
 
 
 @story(alone)

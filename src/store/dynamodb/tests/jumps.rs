@@ -4,31 +4,18 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::super::client::Client;
-use super::super::engine::Engine;
 use super::super::follow::why_gone;
 use super::super::item::{CHECK_IN, Item, text};
-use super::super::seen::Items;
 use super::super::{Settings, check_in};
-use super::{at, key, lyfts};
-use crate::clock::{Clock, Timestamp};
-use crate::registry::{Durability, Registry};
-use crate::table::{Dialect, Gone, Revision};
-use crate::zone::{Random, Zones};
+use super::{at, engine, key, lyfts};
+use crate::clock::Timestamp;
+use crate::table::{Dialect, Gone};
+use crate::zone::Random;
 
-const START: u64 = 1_800_000_000;
 const YEARS: i64 = 10 * 365 * 86_400 * 1_000_000;
 const HOUR: i64 = 3600 * 1_000_000;
 const OFFSETS: [i64; 7] = [0, 1_000_000, -1_000_000, HOUR, -HOUR, YEARS, -YEARS];
 const TTL: Duration = Duration::from_secs(60);
-
-/// An engine that asks nobody.
-fn engine(settings: &Settings) -> Engine {
-    let registry = Arc::new(Registry::new(Arc::new(Clock::manual(at(START))), Zones::default(), Durability::Shared));
-    registry.load([], Revision::default(), 1);
-    let client = Client::new("http://127.0.0.1:1".parse().expect("a URL"), "us-east-1", "hosts").expect("a client");
-    Engine::new(registry, client, settings.clone(), Items::default(), Box::new(Some))
-}
 
 /// What a server shows of three hosts of which one falls silent and one leaves; all heartbeats come from elsewhere.
 fn lived(seed: u64, jumps: bool) -> Vec<String> {

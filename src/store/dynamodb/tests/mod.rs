@@ -2,13 +2,21 @@
 
 mod battery;
 mod jumps;
+mod mend;
 mod rows;
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use super::Settings;
+use super::client::Client;
+use super::engine::Engine;
 use super::item::{CHECK_IN, Item, PORT, REPO, REVISION, TAGS, number, text};
-use crate::clock::Timestamp;
-use crate::table::{Dialect, HostId, HostKey, ServiceName};
+use super::seen::Items;
+use crate::clock::{Clock, Timestamp};
+use crate::registry::{Durability, Registry};
+use crate::table::{Dialect, HostId, HostKey, Revision, ServiceName};
+use crate::zone::Zones;
 
 /// The lease of hosts of Lyft's.
 pub(super) const TTL: Duration = Duration::from_secs(600);
@@ -16,6 +24,17 @@ pub(super) const TTL: Duration = Duration::from_secs(600);
 /// A moment.
 pub(super) fn at(secs: u64) -> Timestamp {
     Timestamp::from_micros(secs * 1_000_000)
+}
+
+/// When the clock of an engine begins.
+const START: u64 = 1_800_000_000;
+
+/// An engine that asks nobody.
+pub(super) fn engine(settings: &Settings) -> Engine {
+    let registry = Arc::new(Registry::new(Arc::new(Clock::manual(at(START))), Zones::default(), Durability::Shared));
+    registry.load([], Revision::default(), 1);
+    let client = Client::new("http://127.0.0.1:1".parse().expect("a URL"), "us-east-1", "hosts").expect("a client");
+    Engine::new(registry, client, settings.clone(), Items::default(), Box::new(Some))
 }
 
 /// The key of a row.

@@ -82,6 +82,21 @@ fn what_lyfts_service_drops_is_kept_from_the_row_that_was_known() {
 }
 
 #[test]
+fn what_a_rollcall_took_away_is_kept_from_no_row() {
+    let plain = read(&lyfts(80, TAGS_OF_LYFT), None);
+    let mut known = plain.clone();
+    known.draining = true;
+    known.checks = [Check::new("disk".into(), None, Status::Critical, "full", at(5))].into();
+    known.lease.renew(at(150));
+    let mut item = again(&plain);
+    item.set(VERSION, number(4));
+    assert_eq!(item.get(ROW), None, "Lyft's fields say all of it");
+    let found = read(&item, Some(&known));
+    assert!(found.same_content(&plain), "{found:?}");
+    assert_eq!(found.lease.renewed(), at(150));
+}
+
+#[test]
 fn rows_of_every_dialect_come_back_as_they_were() {
     for dialect in [Dialect::Native, Dialect::Consul, Dialect::Minos, Dialect::Lyft] {
         let key = key("a/b", dialect, "x");
