@@ -345,7 +345,7 @@ impl Registry {
 
     /// The deadlines, earliest first, at most `most` of them.
     pub fn deadlines(&self, most: usize) -> Vec<(Timestamp, HostKey)> {
-        self.core.lock().table.deadlines().iter().take(most).map(|(at, key)| (at, key.clone())).collect()
+        self.core.lock().table.deadlines().iter().take(most).map(|(at, host)| (at, host.key())).collect()
     }
 
     /// Waits for staged changes and takes them as one batch; `None` once the registry is closed and nothing is left.

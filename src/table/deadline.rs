@@ -4,13 +4,16 @@
 //! at the lease itself and puts the host back at its true end. A heartbeat therefore costs one store.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use super::key::HostKey;
+use super::host::Host;
+use super::key::Row;
 use crate::clock::Timestamp;
 
-/// The ordered deadlines of a table.
+/// The ordered deadlines of a table. An entry has the row, for its key: it is given the next one when that takes its
+/// place, so that it keeps no other.
 #[derive(Debug, Default)]
-pub struct Deadlines(BTreeSet<(Timestamp, HostKey)>);
+pub struct Deadlines(BTreeSet<(Timestamp, Row)>);
 
 impl Deadlines {
     /// The earliest moment at which something may fall due.
@@ -19,20 +22,27 @@ impl Deadlines {
     }
 
     /// All of them, earliest first.
-    pub fn iter(&self) -> impl Iterator<Item = (Timestamp, &HostKey)> {
-        self.0.iter().map(|(at, key)| (*at, key))
+    pub fn iter(&self) -> impl Iterator<Item = (Timestamp, &Arc<Host>)> {
+        self.0.iter().map(|(at, row)| (*at, &row.0))
     }
 
-    pub(super) fn insert(&mut self, at: Timestamp, key: HostKey) {
-        self.0.insert((at, key));
+    /// Puts a row in, or in the place of the one with its key that is due at the same moment.
+    pub(super) fn put(&mut self, at: Timestamp, host: &Arc<Host>) {
+        self.0.replace((at, Row(Arc::clone(host))));
     }
 
-    pub(super) fn remove(&mut self, at: Timestamp, key: HostKey) {
-        self.0.remove(&(at, key));
+    pub(super) fn remove(&mut self, at: Timestamp, host: &Arc<Host>) {
+        self.0.remove(&(at, Row(Arc::clone(host))));
     }
 
     /// Takes the first entry if it is due at `now`.
-    pub(super) fn take_due(&mut self, now: Timestamp) -> Option<HostKey> {
-        if self.next()? <= now { self.0.pop_first().map(|(_, key)| key) } else { None }
+    pub(super) fn take_due(&mut self, now: Timestamp) -> Option<Arc<Host>> {
+        if self.next()? <= now { self.0.pop_first().map(|(_, row)| row.0) } else { None }
+    }
+}
+
+impl FromIterator<(Timestamp, Arc<Host>)> for Deadlines {
+    fn from_iter<I: IntoIterator<Item = (Timestamp, Arc<Host>)>>(due: I) -> Deadlines {
+        Deadlines(due.into_iter().map(|(at, host)| (at, Row(host))).collect())
     }
 }

@@ -24,8 +24,8 @@ impl HostTable {
     pub fn tick_of(&mut self, now: Timestamp, most: usize, decides: &dyn Fn(&ServiceName) -> bool) -> Vec<Change> {
         let mut changes = Vec::new();
         for _ in 0..most {
-            let Some(key) = self.deadlines.take_due(now) else { break };
-            let Some(host) = self.hosts.get(&key).cloned() else { continue };
+            let Some(due) = self.deadlines.take_due(now) else { break };
+            let Some(host) = self.hosts.get(&due.key()).cloned() else { continue };
             host.lease.set_scheduled(None);
             match self.brake.look(&host, &self.hosts, now) {
                 Verdict::Ended => changes.push(self.replace(Some(host), None, Cause::Expiry, now)),

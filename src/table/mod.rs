@@ -15,6 +15,7 @@ mod check;
 mod deadline;
 mod endpoint;
 mod event;
+mod fill;
 mod host;
 mod journal;
 mod key;
@@ -41,6 +42,8 @@ pub use change::{Cause, Change, Revision};
 pub use check::{Check, Output, Said, Status, Title};
 pub use deadline::Deadlines;
 pub use endpoint::{Bracketed, Endpoint, HttpUrl};
+pub(crate) use fill::in_order as filling_order;
+
 pub use event::{Applied, CheckDefinition, Event, Registration, Rejection};
 pub use host::{Host, Weights};
 pub use journal::{Compacted, Journal};
@@ -84,9 +87,10 @@ impl HostTable {
     pub fn filled(self, rows: impl IntoIterator<Item = Arc<Host>>, revision: Revision, now: Timestamp) -> HostTable {
         let mut table = HostTable { revision, ..self };
         let mut held = Vec::new();
-        for mut shared in rows {
+        let mut rows: Vec<Arc<Host>> = rows.into_iter().collect();
+        for shared in &mut rows {
             // Nobody else has it yet.
-            let host = Arc::make_mut(&mut shared);
+            let host = Arc::make_mut(shared);
             let (kept, until) = (host.lease.is_kept(), host.lease.held_until());
             host.lease = Lease::new(host.lease.ttl(), now);
             host.lease.keep(kept);
@@ -96,9 +100,13 @@ impl HostTable {
             }
             host.checks.iter_mut().for_each(|check| check.restart(now));
             host.weight = host.weights.of(host.status());
-            table.schedule(&shared);
-            table.hosts.insert(shared);
+            let due = table.due(shared);
+            shared.lease.set_scheduled(due);
         }
+        let scheduled = rows.iter().filter_map(|host| Some((host.lease.scheduled()?, Arc::clone(host))));
+        table.deadlines = scheduled.collect();
+        fill::in_order(rows.len()).for_each(|place| table.hosts.insert(Arc::clone(&rows[place])));
+        drop(rows);
         table.restore_nodes();
         for host in held.iter().filter_map(|key| table.hosts.get(key).cloned()).collect::<Vec<_>>() {
             table.brake.keep(&host, &table.hosts, now);
@@ -403,7 +411,7 @@ impl HostTable {
             (Some(at), Some(due)) if at <= due => {
                 if let (Some(before), Some(after)) = (before, after) {
                     before.lease.set_scheduled(None);
-                    after.lease.set_scheduled(Some(at));
+                    self.schedule_at(after, at);
                 }
             }
             _ => {
@@ -426,12 +434,12 @@ impl HostTable {
 
     fn schedule_at(&mut self, host: &Arc<Host>, at: Timestamp) {
         host.lease.set_scheduled(Some(at));
-        self.deadlines.insert(at, host.key());
+        self.deadlines.put(at, host);
     }
 
     fn unschedule(&mut self, host: &Arc<Host>) {
         if let Some(at) = host.lease.scheduled() {
-            self.deadlines.remove(at, host.key());
+            self.deadlines.remove(at, host);
             host.lease.set_scheduled(None);
         }
     }

@@ -142,6 +142,11 @@ impl HostSet {
         self.len() == 0
     }
 
+    /// How many others there are than the row of that key.
+    pub(super) fn others_than(&self, host: &Arc<Host>) -> usize {
+        self.len() - usize::from(self.place(host).is_ok())
+    }
+
     pub(super) fn iter(&self) -> Iter<'_> {
         match &self.members {
             Members::Few(list) => Iter::Few(list.iter()),
@@ -263,6 +268,31 @@ impl HostSet {
         self.facts.shared += shared(host, others);
     }
 
+    /// [`HostSet::put`] of a host that shares an address with all others: as lines are not prepared of such hosts, what is
+    /// known grows by what is known of this one, and nothing is left to be finished.
+    pub(super) fn put_sharing(&mut self, host: &Arc<Host>, others: Others<'_>) {
+        let place = self.place(host);
+        let Members::Few(list) = &mut self.members else { return self.put(host, others) };
+        let mut list = std::mem::take(list).into_vec();
+        let facts = &mut self.facts;
+        facts.shape = None;
+        match place {
+            Ok(place) => {
+                let old = std::mem::replace(&mut list[place], Arc::clone(host));
+                facts.subtract(&old);
+                facts.shared = facts.shared.saturating_sub(shared(&old, others));
+            }
+            Err(place) => list.insert(place, Arc::clone(host)),
+        }
+        facts.add(host);
+        facts.shared += shared(host, others);
+        *self = if list.len() > FEW {
+            HostSet::many(list.into_iter().collect(), *facts)
+        } else {
+            HostSet { members: Members::Few(list.into_boxed_slice()), facts: *facts, rows: None }
+        };
+    }
+
     /// Takes the row of that key out. The set is to be [finished](HostSet::finish) then.
     pub(super) fn take(&mut self, host: &Arc<Host>, others: Others<'_>) {
         let Ok(place) = self.place(host) else { return };
@@ -345,6 +375,78 @@ impl<'a> Iterator for Iter<'a> {
         match self {
             Iter::Few(list) => list.next(),
             Iter::Many(rows) => rows.next(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::table::{Event, HostId, HostTable, Registration, Revision, ServiceName, Target};
+
+    /// A host of one service, with one address or two, of its own or shared.
+    fn host(id: u8, address: u8, two: bool) -> Arc<Host> {
+        let now = Timestamp::from_micros(1);
+        let mut table = HostTable::restore([], Revision(1), now);
+        let mut addresses = vec![format!("10.0.0.{}", address + 1)];
+        addresses.extend(two.then(|| format!("fd00::{address}")));
+        let target = Target::parse("address", addresses.iter().map(String::as_str)).expect("addresses");
+        let (service, id) = (ServiceName::parse("service", "web"), HostId::parse("id", &format!("h{id:03}")));
+        let registration = Registration::new(service.expect("a name"), Dialect::Native, id.expect("an id"), target);
+        let applied = table.apply(Event::Register(Box::new(registration)), now).expect("it is taken");
+        Arc::clone(applied.host())
+    }
+
+    fn others(members: &[Arc<Host>], host: &Arc<Host>, address: IpAddr) -> usize {
+        let is_other = |other: &&Arc<Host>| other.id != host.id && other.target.addresses().contains(&address);
+        members.iter().filter(is_other).count()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(60))]
+
+        #[test]
+        fn a_set_that_is_changed_is_one_that_is_made(
+            batches in prop::collection::vec(prop::collection::vec((0_u8..140, any::<bool>(), 0_u8..100, any::<bool>()), 1..60), 1..8),
+            growing in any::<bool>(),
+        ) {
+            let (mut set, mut sharing) = (HostSet::default(), HostSet::default());
+            let mut model: Vec<Arc<Host>> = Vec::new();
+            for batch in batches {
+                for (id, remove, address, two) in batch {
+                    let host = host(id, address, two);
+                    let place = model.binary_search_by(|other| other.id.as_str().cmp(host.id.as_str()));
+                    match place {
+                        Ok(place) if remove && !growing => {
+                            let old = Arc::clone(&model[place]);
+                            set.take(&old, &|address| others(&model, &old, address));
+                            sharing.take(&old, &|address| others(&model, &old, address));
+                            model.remove(place);
+                        }
+                        Ok(place) => {
+                            let model_before = model.clone();
+                            set.put(&host, &|address| others(&model_before, &host, address));
+                            sharing.put_sharing(&host, &|address| others(&model_before, &host, address));
+                            model[place] = host;
+                        }
+                        Err(place) => {
+                            set.put(&host, &|address| others(&model, &host, address));
+                            sharing.put_sharing(&host, &|address| others(&model, &host, address));
+                            model.insert(place, host);
+                        }
+                    }
+                    prop_assert!(set.len() == model.len() && sharing.len() == model.len());
+                }
+                set.finish();
+                sharing.finish();
+                let made = HostSet::new(model.clone());
+                prop_assert!(set.same(&made), "{:?} and {:?}", set.facts, made.facts);
+                prop_assert_eq!(set.rows().map(|(_, rows)| rows.lines().to_vec()), made.rows().map(|(_, rows)| rows.lines().to_vec()));
+                prop_assert!(sharing.same_members(&made));
+                prop_assert_eq!(sharing.facts.shared > 0, made.facts.shared > 0);
+            }
         }
     }
 }

@@ -60,14 +60,14 @@ impl Part {
         self.served.is_draft() || self.absent.is_draft()
     }
 
-    /// [`Others`] for the hosts of one address: all of them have that one, and no other matters.
-    fn others(&self, address: IpAddr) -> impl Fn(bool, IpAddr) -> usize + use<> {
-        let (served, absent) = (self.served.len(), self.absent.len());
-        move |of_served, other| match of_served {
-            _ if other != address => 0,
-            true => served,
-            false => absent,
-        }
+    /// [`Part::insert`] where all hosts have that address; nothing is left to be finished.
+    fn insert_sharing(&mut self, address: IpAddr, host: &Arc<Host>, served: bool) {
+        let (to, from) =
+            if served { (&mut self.served, &mut self.absent) } else { (&mut self.absent, &mut self.served) };
+        let (of_to, of_from) = (to.others_than(host), from.others_than(host));
+        to.put_sharing(host, &|other| if other == address { of_to } else { 0 });
+        from.take(host, &|other| if other == address { of_from } else { 0 });
+        from.finish();
     }
 
     /// All hosts, the served ones first.
@@ -249,16 +249,9 @@ pub(super) struct Crowd {
 }
 
 impl AddressHosts {
-    /// Hosts that come in order, at least one.
-    pub(super) fn new(members: Vec<Arc<Host>>, split: impl FnOnce(Vec<Arc<Host>>) -> Part) -> AddressHosts {
-        match <[Arc<Host>; 1]>::try_from(members) {
-            Ok([host]) => AddressHosts::One(host),
-            Err(members) => AddressHosts::crowd(split(members), true),
-        }
-    }
-
-    fn crowd(part: Part, perhaps_uneven: bool) -> AddressHosts {
-        AddressHosts::Several(Arc::new(Crowd { uneven: perhaps_uneven && part.served.is_uneven(), part }))
+    /// Two hosts or more.
+    pub(super) fn crowd(part: Part) -> AddressHosts {
+        AddressHosts::Several(Arc::new(Crowd { uneven: part.served.is_uneven(), part }))
     }
 
     /// Whether a host that is served does not know all records of the address' name.
@@ -294,9 +287,7 @@ impl AddressHosts {
             Some(AddressHosts::Several(crowd)) => (crowd.part.clone(), crowd.uneven),
         };
         let served = is_served(host);
-        let others = part.others(address);
-        part.insert(host, served, &others);
-        part.finish();
+        part.insert_sharing(address, host, served);
         let uneven = if !was_uneven && served {
             part.served.iter().take(2).any(|other| other.target.addresses() != host.target.addresses())
         } else {
@@ -312,13 +303,18 @@ impl AddressHosts {
             AddressHosts::One(_) => Some(self.clone()),
             AddressHosts::Several(crowd) => {
                 let mut part = crowd.part.clone();
-                part.remove(host, &crowd.part.others(address));
+                let (served, absent) = (part.served.others_than(host), part.absent.others_than(host));
+                let others = |of_served| if of_served { served } else { absent };
+                part.remove(host, &|of_served, other| if other == address { others(of_served) } else { 0 });
                 part.finish();
                 let mut left = part.iter();
                 match (left.next(), left.next()) {
                     (None, _) => None,
                     (Some(last), None) => Some(AddressHosts::One(Arc::clone(last))),
-                    _ => Some(AddressHosts::crowd(part.clone(), crowd.uneven)),
+                    _ => {
+                        let uneven = crowd.uneven && part.served.is_uneven();
+                        Some(AddressHosts::Several(Arc::new(Crowd { part: part.clone(), uneven })))
+                    }
                 }
             }
         }

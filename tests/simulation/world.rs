@@ -257,8 +257,9 @@ impl World {
     fn check_deadlines(&self) {
         let due = self.model.rows.iter().filter_map(|row| Some((row.key.clone(), row.due()?)));
         let mut ends: BTreeMap<_, u64> = due.collect();
-        for (at, key) in self.table.deadlines().iter() {
-            let end = ends.remove(&key_of(key));
+        for (at, host) in self.table.deadlines().iter() {
+            let key = host.key();
+            let end = ends.remove(&key_of(&key));
             let end = end.unwrap_or_else(|| panic!("a deadline of {key} without a reason, or a second one"));
             assert!(at.as_micros() <= end.max(self.retry), "the deadline of {key} comes late");
         }

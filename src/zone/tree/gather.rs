@@ -17,7 +17,7 @@ impl Tree {
     /// The tree of a whole table; what was rendered before is dropped.
     #[must_use]
     pub(in crate::zone) fn render(&self, hosts: &Hosts) -> Tree {
-        let mut gathered = Gathered::default();
+        let mut gathered = Gathered { addresses: Vec::with_capacity(hosts.len()), ..Gathered::default() };
         for host in hosts.iter() {
             gathered.add(host);
         }
@@ -34,19 +34,17 @@ impl Tree {
     }
 
     /// Addresses with their hosts, which come in the order of the table.
-    fn addresses_of(&self, mut all: Vec<(IpAddr, Arc<Host>)>) -> OrdMap<IpAddr, AddressHosts> {
+    fn addresses_of(&self, mut all: Vec<(IpAddr, &Arc<Host>)>) -> OrdMap<IpAddr, AddressHosts> {
         // A stable sort: the hosts of one address stay in their order.
         all.sort_by_key(|(address, _)| *address);
-        let mut all = all.into_iter().peekable();
-        let mut addresses = Vec::with_capacity(all.len());
-        while let Some((address, host)) = all.next() {
-            let mut members = vec![host];
-            while let Some((_, host)) = all.next_if(|(next, _)| *next == address) {
-                members.push(host);
-            }
-            addresses.push((address, AddressHosts::new(members, |members| self.split(members))));
-        }
-        addresses.into_iter().collect()
+        let alike = || all.chunk_by(|one, other| one.0 == other.0);
+        let hosts = |members: &[(IpAddr, &Arc<Host>)]| match members {
+            [(_, host)] => AddressHosts::One(Arc::clone(host)),
+            several => AddressHosts::crowd(self.split(several.iter().map(|(_, host)| Arc::clone(host)).collect())),
+        };
+        // In two halves, as `filling_order` has it.
+        let halves = alike().step_by(2).chain(alike().skip(1).step_by(2));
+        halves.map(|members| (members[0].0, hosts(members))).collect()
     }
 }
 
@@ -69,18 +67,18 @@ impl Members {
 
 /// The hosts of a table by the names they stand at.
 #[derive(Default)]
-struct Gathered {
+struct Gathered<'t> {
     /// In the order of the table, in which services of one name may stand apart where their capitals differ.
     services: Vec<(NameKey, Members)>,
     /// With the names of their services; of one name the first counts.
     aliases: Vec<(NameKey, NameKey, View)>,
     endpoints: BTreeMap<NameKey, Vec<Arc<Host>>>,
-    addresses: Vec<(IpAddr, Arc<Host>)>,
+    addresses: Vec<(IpAddr, &'t Arc<Host>)>,
 }
 
-impl Gathered {
+impl<'t> Gathered<'t> {
     /// Adds the next host, in the order of the table.
-    fn add(&mut self, host: &Arc<Host>) {
+    fn add(&mut self, host: &'t Arc<Host>) {
         let names = names(host);
         let Some(key) = names.service else { return };
         if self.services.last().is_none_or(|(last, _)| *last != key) {
@@ -111,7 +109,7 @@ impl Gathered {
         for endpoint in names.endpoints {
             self.endpoints.entry(endpoint).or_default().push(Arc::clone(host));
         }
-        self.addresses.extend(names.addresses.into_iter().map(|address| (address, Arc::clone(host))));
+        self.addresses.extend(names.addresses.into_iter().map(|address| (address, host)));
     }
 
     fn into_nodes(mut self, tree: &Tree) -> Vec<Node> {

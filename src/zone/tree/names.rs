@@ -9,6 +9,7 @@ use imbl::OrdSet;
 use smallvec::SmallVec;
 
 use super::below::Below;
+use crate::table::filling_order;
 use crate::zone::name::NameKey;
 use crate::zone::node::Node;
 use crate::zone::trie::Trie;
@@ -74,6 +75,7 @@ impl FromIterator<Node> for Names {
         let nodes: Vec<Node> = nodes.into_iter().collect();
         let mut order: Vec<NameKey> = nodes.iter().map(|node| node.name().clone()).collect();
         order.sort_unstable();
-        Names { nodes: nodes.into_iter().collect(), order: order.into_iter().collect() }
+        let order = filling_order(order.len()).map(|place| order[place].clone()).collect();
+        Names { nodes: nodes.into_iter().collect(), order }
     }
 }
