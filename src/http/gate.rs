@@ -94,6 +94,19 @@ pub(super) async fn pass<F: Future<Output = Response>>(
     request: Request,
     inner: impl FnOnce(Parts, Body) -> F,
 ) -> Response {
+    if is_read(route, request.method()) {
+        return pass_to(app, route, request, |parts, body| shown(app, parts, body, inner)).await;
+    }
+    pass_to(app, route, request, inner).await
+}
+
+/// [`pass`] for what is no read.
+pub(super) async fn pass_to<F: Future<Output = Response>>(
+    app: &App,
+    route: Option<&str>,
+    request: Request,
+    inner: impl FnOnce(Parts, Body) -> F,
+) -> Response {
     let started = app.registry.now();
     let method = request.method().clone();
     let rule = body_rule(route, request.headers());
@@ -103,7 +116,6 @@ pub(super) async fn pass<F: Future<Output = Response>>(
             // "None" would be taken for the truth.
             refused(&parts.uri, &Unshown::NotLoaded)
         }
-        Ok(body) if is_read(route, &method) => shown(app, parts, body, inner).await,
         Ok(body) => inner(parts, body).await,
         Err(problem) => problem::respond(parts.uri.path(), &problem),
     };

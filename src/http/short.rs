@@ -11,7 +11,7 @@ use axum::extract::Request;
 use axum::http::{Method, Uri};
 use axum::response::Response;
 
-use super::gate::{Whole, pass};
+use super::gate::{Whole, pass_to};
 use super::{App, native};
 
 /// What stands before service and id in [`native::HOST_ROUTE`].
@@ -39,7 +39,7 @@ pub(super) async fn register(app: App, request: Request) -> Result<Response, Inf
         let Whole(body) = Whole::of(body).await;
         native::register_host(&app, service, id, None, &body).await
     };
-    Ok(pass(&app, Some(native::HOST_ROUTE), request, handler).await)
+    Ok(pass_to(&app, Some(native::HOST_ROUTE), request, handler).await)
 }
 
 #[cfg(test)]

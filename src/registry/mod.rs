@@ -238,7 +238,8 @@ impl Registry {
     /// Asks the table for one event; returns when it is visible and, where there is a store, durable.
     pub async fn submit(&self, event: Event) -> Result<Applied, SubmitError> {
         if self.durability.is_shared() {
-            let mut applied = self.submit_shared(|_, _| Ok::<_, SubmitError>(vec![event.clone()])).await?;
+            // In a place of its own, as all below: every request's future would be as large.
+            let mut applied = Box::pin(self.submit_shared(|_, _| Ok::<_, SubmitError>(vec![event.clone()]))).await?;
             return applied.pop().ok_or(SubmitError::NotLoaded);
         }
         let (mut applied, pending) = self.stage(|_, _| Ok::<_, SubmitError>(vec![event]))?;
@@ -253,7 +254,7 @@ impl Registry {
         decide: impl FnMut(&Hosts, Timestamp) -> Result<Vec<Event>, E>,
     ) -> Result<Vec<Applied>, E> {
         if self.durability.is_shared() {
-            return self.submit_shared(decide).await;
+            return Box::pin(self.submit_shared(decide)).await;
         }
         let (applied, pending) = self.stage(decide)?;
         pending.settle().await?;
@@ -263,7 +264,7 @@ impl Registry {
     /// Asks for these events, all of them or none.
     pub async fn submit_all(&self, events: Vec<Event>) -> Result<Vec<Applied>, SubmitError> {
         if self.durability.is_shared() {
-            return self.submit_shared(|_, _| Ok::<_, SubmitError>(events.clone())).await;
+            return Box::pin(self.submit_shared(|_, _| Ok::<_, SubmitError>(events.clone()))).await;
         }
         let (applied, pending) = self.stage(|_, _| Ok::<_, SubmitError>(events))?;
         pending.settle().await?;
