@@ -8,6 +8,7 @@
 use std::convert::Infallible;
 
 use axum::extract::Request;
+use axum::http::request::Parts;
 use axum::http::{Method, Uri};
 use axum::response::Response;
 
@@ -33,11 +34,13 @@ fn host_of(uri: &Uri) -> Option<(&str, &str)> {
 
 /// Answers a request that [may take it](is_open).
 pub(super) async fn register(app: App, request: Request) -> Result<Response, Infallible> {
-    let uri = request.uri().clone();
-    let (service, id) = host_of(&uri).unwrap_or_default();
-    let handler = |_, body| async {
+    let handler = |parts: Parts, body| async {
         let Whole(body) = Whole::of(body).await;
-        native::register_host(&app, service, id, None, &body).await
+        let (service, id) = host_of(&parts.uri).unwrap_or_default();
+        let asked = native::registration(&app, service, id, None, &body);
+        // The buffer of the connection is free for what it reads while this waits, and no other has to be made.
+        drop((parts, body));
+        native::submit(&app, asked).await
     };
     Ok(pass_to(&app, Some(native::HOST_ROUTE), request, handler).await)
 }

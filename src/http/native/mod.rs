@@ -25,7 +25,7 @@ mod write;
 pub(in crate::http) use adopt::digest::Digest;
 pub(in crate::http) use query::Query;
 pub(in crate::http) use reload::reload_zones;
-pub(in crate::http) use write::register_host;
+pub(in crate::http) use write::{registration, submit};
 
 use axum::http::HeaderName;
 use utoipa_axum::router::OpenApiRouter;

@@ -17,7 +17,7 @@ use crate::http::App;
 use crate::http::gate::Whole;
 use crate::http::problem::{Document, Kind, Problem};
 use crate::metrics::{Operation, Outcome};
-use crate::table::{Applied, Dialect, Event, Host, HostId, HostKey, Hosts, ServiceName, Target};
+use crate::table::{Applied, Dialect, Event, Host, HostId, HostKey, Hosts, Registration, ServiceName, Target};
 use crate::zone::Name;
 
 /// Headers of an answer, with those that hyper adds.
@@ -64,25 +64,32 @@ pub(super) async fn register(
     RawQuery(query): RawQuery,
     Whole(bytes): Whole,
 ) -> Response {
-    register_host(&app, &service, &id, query.as_deref(), &bytes).await
+    let asked = registration(&app, &service, &id, query.as_deref(), &bytes);
+    drop(bytes);
+    submit(&app, asked).await
 }
 
-/// The same of a request that is taken apart.
-pub(in crate::http) async fn register_host(
+/// What a request to register a host asks for, where it may.
+pub(in crate::http) fn registration(
     app: &App,
     service: &str,
     id: &str,
     query: Option<&str>,
     body: &[u8],
-) -> Response {
-    let result = async {
-        Query::parse(query, &[])?;
-        let registration = body::registration(service, id, body, &app.settings)?;
-        check_target(app, &registration.target)?;
-        check_visible(app, service)?;
-        Ok(app.registry.submit(Event::Register(Box::new(registration))).await?)
+) -> Result<Registration, Problem> {
+    Query::parse(query, &[])?;
+    let registration = body::registration(service, id, body, &app.settings)?;
+    check_target(app, &registration.target)?;
+    check_visible(app, service)?;
+    Ok(registration)
+}
+
+/// Does what is asked for, and answers.
+pub(in crate::http) async fn submit(app: &App, asked: Result<Registration, Problem>) -> Response {
+    let result: Result<Applied, Problem> = match asked {
+        Ok(registration) => app.registry.submit(Event::Register(Box::new(registration))).await.map_err(Problem::from),
+        Err(problem) => Err(problem),
     };
-    let result: Result<Applied, Problem> = result.await;
     count(app, Dialect::Native, Operation::Register, &result);
     answer(app, result)
 }
