@@ -4,7 +4,7 @@
 //! two places. Where every second one is added first the others fill the halves to the last place.
 
 /// The places of `count` sorted entries, each once.
-pub(crate) fn in_order(count: usize) -> impl Iterator<Item = usize> {
+pub(crate) fn filling_order(count: usize) -> impl Iterator<Item = usize> {
     (0..count).step_by(2).chain((1..count).step_by(2))
 }
 
@@ -15,7 +15,7 @@ mod tests {
     #[test]
     fn each_place_comes_once() {
         for count in 0..7 {
-            let mut places: Vec<_> = in_order(count).collect();
+            let mut places: Vec<_> = filling_order(count).collect();
             places.sort_unstable();
             assert_eq!(places, (0..count).collect::<Vec<_>>());
         }

@@ -42,9 +42,8 @@ pub use change::{Cause, Change, Revision};
 pub use check::{Check, Output, Said, Status, Title};
 pub use deadline::Deadlines;
 pub use endpoint::{Bracketed, Endpoint, HttpUrl};
-pub(crate) use fill::in_order as filling_order;
-
 pub use event::{Applied, CheckDefinition, Event, Registration, Rejection};
+pub(crate) use fill::filling_order;
 pub use host::{Host, Weights};
 pub use journal::{Compacted, Journal};
 pub use key::{Dialect, HostKey, Row};
@@ -105,7 +104,7 @@ impl HostTable {
         }
         let scheduled = rows.iter().filter_map(|host| Some((host.lease.scheduled()?, Arc::clone(host))));
         table.deadlines = scheduled.collect();
-        fill::in_order(rows.len()).for_each(|place| table.hosts.insert(Arc::clone(&rows[place])));
+        filling_order(rows.len()).for_each(|place| table.hosts.insert(Arc::clone(&rows[place])));
         drop(rows);
         table.restore_nodes();
         for host in held.iter().filter_map(|key| table.hosts.get(key).cloned()).collect::<Vec<_>>() {

@@ -10,6 +10,7 @@
 //! Names sort by reversed labels ([`NameKey`]), so the question whether anything exists below a name is
 //! one look-up: NXDOMAIN costs what a hit costs, at any size.
 
+mod address;
 mod answer;
 mod file;
 mod members;

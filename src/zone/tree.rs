@@ -22,9 +22,10 @@ pub(super) use ended::Ended;
 use names::Names;
 
 use super::Policy;
+use super::address::AddressHosts;
 use super::members::{HostSet, is_live};
 use super::name::NameKey;
-use super::node::{AddressHosts, Node, Part, Service};
+use super::node::{Node, Part, Service};
 use super::schema::View;
 use super::schema::service::{Names as HostNames, check_service_label, names};
 use crate::clock::Timestamp;

@@ -8,8 +8,9 @@ use imbl::OrdMap;
 
 use super::{Catalog, Ended, Tree};
 use crate::table::{Host, Hosts};
+use crate::zone::address::AddressHosts;
 use crate::zone::name::NameKey;
-use crate::zone::node::{AddressHosts, Node, Part, Service};
+use crate::zone::node::{Node, Part, Service};
 use crate::zone::schema::View;
 use crate::zone::schema::service::names;
 
