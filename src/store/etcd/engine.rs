@@ -95,8 +95,11 @@ pub(super) struct Engine {
     /// The revision up to which the watch of our own keys has told.
     seen: i64,
     up: HashMap<Range, bool>,
-    restart: watch::Sender<bool>,
+    /// Begins the watches anew when it is sent to; how often whole lists were asked for.
+    anew: watch::Sender<u64>,
     restarted: Timestamp,
+    /// Whether etcd did not answer since the watches were begun: they may be as dead and say nothing of it.
+    doubted: bool,
     /// Since when a watch does not run.
     down: Option<Timestamp>,
     presence: Presence,
@@ -156,8 +159,9 @@ impl Engine {
             pending: Vec::new(),
             seen: 0,
             up: HashMap::new(),
-            restart: watch::Sender::new(false),
+            anew: watch::Sender::new(0),
             restarted: Timestamp::default(),
+            doubted: false,
             down: None,
             presence: Presence::default(),
             looking: false,
@@ -187,8 +191,8 @@ impl Engine {
         let mut watches = JoinSet::new();
         for (range, prefix) in self.book.ranges() {
             let next = from.iter().find(|(known, _)| *known == range).map_or(1, |(_, at)| at + 1);
-            let (client, sender, restart) = (Arc::clone(&self.client), sender.clone(), self.restart.subscribe());
-            watches.spawn(read::follow(client, range, prefix, next, sender, restart, super::random()));
+            let (client, sender, anew) = (Arc::clone(&self.client), sender.clone(), self.anew.subscribe());
+            watches.spawn(read::follow(client, range, prefix, next, sender, anew, super::random()));
             self.up.insert(range, false);
         }
         drop(sender);

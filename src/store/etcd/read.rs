@@ -4,7 +4,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::sleep;
 
 use super::book::Range;
-use super::client::{Client, Trouble, pause};
+use super::client::{Client, Trouble, Watch, pause};
 use super::wire::{KeyValue, Long, Octets, RangeRequest, RangeResponse, WatchEvent};
 use crate::limits;
 
@@ -51,66 +51,54 @@ pub(super) enum Said {
     Listed(Listed),
 }
 
+/// How often whole lists were asked for; whatever is sent, a watch that is under way is begun anew.
+pub(super) type Anew = watch::Receiver<u64>;
+
 /// Follows a range for ever, from `next` on: a watch that breaks is begun anew where it broke, and where etcd does not
-/// remember what happened since, the range is read whole. `restart` is given when a watch is not to be trusted any more;
-/// `true` in it asks for a whole list.
+/// remember what happened since, the range is read whole. `anew` changes when a watch is not to be trusted any more.
 pub(super) async fn follow(
     client: std::sync::Arc<Client>,
     range: Range,
     prefix: Octets,
     mut next: i64,
     said: mpsc::Sender<(Range, Said)>,
-    mut restart: watch::Receiver<bool>,
+    mut anew: Anew,
     random: u64,
 ) {
-    let mut tries = 0;
-    let mut whole = false;
+    let (mut tries, mut whole, mut wholes) = (0, false, *anew.borrow_and_update());
     loop {
-        let trouble = if whole {
-            Trouble::Compacted
-        } else {
-            match client.watch(&prefix, next).await {
-                Err(trouble) => trouble,
-                Ok(watch) if watch.at < next - 1 && was_set_back(&client, &prefix, next).await => {
-                    tracing::warn!(?range, has = watch.at, had = next - 1, "etcd was set back: it is read whole");
-                    Trouble::Compacted
-                }
-                Ok(mut watch) => {
-                    tries = 0;
-                    if said.send((range, Said::Up)).await.is_err() {
-                        return;
-                    }
-                    loop {
-                        let heard = tokio::select! {
-                            heard = watch.next() => heard,
-                            changed = restart.changed() => {
-                                if changed.is_err() {
-                                    return;
-                                }
-                                whole = *restart.borrow_and_update();
-                                Err(Trouble::Away("a watch is begun anew".into()))
-                            }
-                        };
-                        match heard {
-                            Err(trouble) => break trouble,
-                            Ok(heard) => {
-                                let events = heard.events;
-                                let last = events.iter().map(|event| event.kv.mod_revision.0).max();
-                                let at = last.unwrap_or(heard.header.revision.0);
-                                next = next.max(at + 1);
-                                if said.send((range, Said::Events(events, at))).await.is_err() {
-                                    return;
-                                }
-                            }
-                        }
-                    }
+        let begun = async {
+            if whole {
+                return Err(Trouble::Compacted);
+            }
+            let watch = client.watch(&prefix, next).await?;
+            if watch.at < next - 1 && was_set_back(&client, &prefix, next).await {
+                tracing::warn!(?range, has = watch.at, had = next - 1, "etcd was set back: it is read whole");
+                return Err(Trouble::Compacted);
+            }
+            Ok(watch)
+        };
+        let begun = tokio::select! {
+            begun = begun => Some(begun),
+            changed = anew.changed() => if changed.is_ok() { None } else { return },
+        };
+        let trouble = match begun {
+            None => None,
+            Some(Err(trouble)) => Some(trouble),
+            Some(Ok(watch)) => {
+                tries = 0;
+                match listen(watch, range, &mut next, &said, &mut anew).await {
+                    End::Anew => None,
+                    End::Broken(trouble) => Some(trouble),
+                    End::Over => return,
                 }
             }
         };
-        if said.send((range, Said::Down(trouble.to_string()))).await.is_err() {
+        let reason = trouble.as_ref().map_or_else(|| "it is begun anew".into(), ToString::to_string);
+        if said.send((range, Said::Down(reason))).await.is_err() {
             return;
         }
-        if trouble == Trouble::Compacted {
+        if trouble == Some(Trouble::Compacted) {
             match list(&client, &prefix).await {
                 Ok(listed) => {
                     next = listed.revision + 1;
@@ -127,8 +115,54 @@ pub(super) async fn follow(
                 }
             }
         }
-        sleep(pause(tries, random)).await;
-        tries += 1;
+        if trouble.is_some() {
+            tokio::select! {
+                () = sleep(pause(tries, random)) => tries += 1,
+                changed = anew.changed() => if changed.is_err() { return },
+            }
+        }
+        let asked = *anew.borrow_and_update();
+        whole |= asked != wholes;
+        wholes = asked;
+    }
+}
+
+/// How a watch ended.
+enum End {
+    /// It is to be begun anew.
+    Anew,
+    Broken(Trouble),
+    /// Nobody hears what it says.
+    Over,
+}
+
+/// Passes on what a watch says.
+async fn listen(
+    mut watch: Watch,
+    range: Range,
+    next: &mut i64,
+    said: &mpsc::Sender<(Range, Said)>,
+    anew: &mut Anew,
+) -> End {
+    if said.send((range, Said::Up)).await.is_err() {
+        return End::Over;
+    }
+    loop {
+        let heard = tokio::select! {
+            heard = watch.next() => heard,
+            changed = anew.changed() => return if changed.is_ok() { End::Anew } else { End::Over },
+        };
+        let heard = match heard {
+            Err(trouble) => return End::Broken(trouble),
+            Ok(heard) => heard,
+        };
+        let events = heard.events;
+        let last = events.iter().map(|event| event.kv.mod_revision.0).max();
+        let at = last.unwrap_or(heard.header.revision.0);
+        *next = (*next).max(at + 1);
+        if said.send((range, Said::Events(events, at))).await.is_err() {
+            return End::Over;
+        }
     }
 }
 

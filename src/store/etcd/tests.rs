@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::book::{Book, Known, News, Range, revision_of};
 use super::wire::{KeyValue, Long, Octets, WatchEvent};
+use super::write::Written;
 use super::{Settings, write};
 use crate::clock::Timestamp;
 use crate::registry::{Decided, Released, Word};
@@ -327,4 +328,19 @@ fn what_is_shown_without_a_row_is_noted_once() {
     let departure = book.keys.departure(&plain.key());
     book.hears(vec![delete(book.keys.row(&plain.key()), 15), put(departure, "", 15, 1)]);
     assert!(places(&mut book).is_empty(), "whoever deregisters takes it away himself");
+}
+
+/// etcd's words for a row that is not as it was known: on another's lease, or on the one that it was to have.
+#[test]
+fn a_transaction_that_arrives_twice_is_no_conflict_with_itself() {
+    let answer = |succeeded: bool| {
+        let found = r#"{"response_range":{"kvs":[{"key":"YQ==","mod_revision":"41","lease":"7"}]}}"#;
+        let text = format!(r#"{{"header":{{"revision":"43"}},"succeeded":{succeeded},"responses":[{found}]}}"#);
+        serde_json::from_str(&text).expect("an answer")
+    };
+    assert!(matches!(write::outcome(answer(true), &[]), Written::At(43)));
+    assert!(matches!(write::outcome(answer(false), &[6, 7]), Written::At(41)));
+    for new in [&[][..], &[6]] {
+        assert!(matches!(write::outcome(answer(false), new), Written::Conflict(rows) if rows.len() == 1));
+    }
 }

@@ -91,6 +91,26 @@ impl Step {
     fn delete(&mut self, key: Octets) {
         self.deletes.push(DeleteRangeRequest { key, range_end: None });
     }
+
+    /// What is asked of etcd, with these leases. Where the rows are not as they are known it says what they are.
+    fn request(&self, leases: &[i64], departures: i64) -> TxnRequest {
+        let id = |attached| match attached {
+            Attached::Nothing => 0,
+            Attached::To(place) => leases[place],
+            Attached::Departures => departures,
+        };
+        let put = |put: &Put| {
+            Operation::Put(PutRequest { key: put.key.clone(), value: put.value.clone(), lease: Long(id(put.lease)) })
+        };
+        let delete = |delete: &DeleteRangeRequest| Operation::DeleteRange(delete.clone());
+        let read =
+            |compare: &Compare| Operation::Range(RangeRequest { key: compare.key.clone(), ..RangeRequest::default() });
+        TxnRequest {
+            compare: self.compares.clone(),
+            success: self.deletes.iter().map(delete).chain(self.puts.iter().map(put)).collect(),
+            failure: self.compares.iter().map(read).collect(),
+        }
+    }
 }
 
 /// The transactions that write changes: one, unless they are more than fit in one.
@@ -325,46 +345,40 @@ pub(super) async fn run(client: &Client, steps: &[Step], departures: i64) -> Res
 
 async fn run_one(client: &Client, step: &Step, departures: i64) -> Result<Written, Trouble> {
     let granted = try_join_all(step.leases.iter().map(|source| lease(client, source))).await?;
-    let id = |attached| match attached {
-        Attached::Nothing => 0,
-        Attached::To(place) => granted[place],
-        Attached::Departures => departures,
-    };
-    let put = |put: &Put| {
-        Operation::Put(PutRequest { key: put.key.clone(), value: put.value.clone(), lease: Long(id(put.lease)) })
-    };
-    let delete = |delete: &DeleteRangeRequest| Operation::DeleteRange(delete.clone());
-    let read =
-        |compare: &Compare| Operation::Range(RangeRequest { key: compare.key.clone(), ..RangeRequest::default() });
-    let txn = TxnRequest {
-        compare: step.compares.clone(),
-        success: step.deletes.iter().map(delete).chain(step.puts.iter().map(put)).collect(),
-        failure: step.compares.iter().map(read).collect(),
-    };
-    let result: Result<TxnResponse, Trouble> = client.call("/v3/kv/txn", &txn).await;
-    let unused: Vec<i64> = match &result {
-        Ok(answer) if answer.succeeded => step.left.clone(),
+    let sources = granted.iter().zip(&step.leases);
+    let new: Vec<i64> = sources.filter(|(_, source)| matches!(source, Source::New(_))).map(|(id, _)| *id).collect();
+    let result: Result<TxnResponse, Trouble> = client.call("/v3/kv/txn", &step.request(&granted, departures)).await;
+    let result = result.map(|answer| outcome(answer, &new));
+    let unused = match &result {
+        Ok(Written::At(_)) => &step.left,
         // It may be written all the same: then the lease is in use, and else it ends by itself.
-        Err(Trouble::Away(_)) => Vec::new(),
-        _ => {
-            let sources = granted.iter().zip(&step.leases);
-            sources.filter(|(_, source)| matches!(source, Source::New(_))).map(|(id, _)| *id).collect()
-        }
+        Err(Trouble::Away(_)) => &Vec::new(),
+        _ => &new,
     };
     for id in unused {
         // It ends by itself if this is lost.
-        let _ = client.call::<serde_json::Value>("/v3/lease/revoke", &LeaseRequest { id: Long(id) }).await;
+        let _ = client.call::<serde_json::Value>("/v3/lease/revoke", &LeaseRequest { id: Long(*id) }).await;
     }
-    let answer = match result {
+    match result {
         // The key is about to go, or is gone: its writer looks again.
-        Err(Trouble::NoLease) => return Ok(Written::Conflict(Vec::new())),
-        result => result?,
-    };
+        Err(Trouble::NoLease) => Ok(Written::Conflict(Vec::new())),
+        result => result,
+    }
+}
+
+/// What became of a transaction whose rows were to have these new leases. It arrives twice where a member wrote it and did
+/// not say so in time: then the rows are not any more as they were, and it is the first of the two that changed them.
+pub(super) fn outcome(answer: TxnResponse, new: &[i64]) -> Written {
     if answer.succeeded {
-        return Ok(Written::At(answer.header.revision.0));
+        return Written::At(answer.header.revision.0);
     }
     let found = answer.responses.into_iter().filter_map(|response| response.response_range);
-    Ok(Written::Conflict(found.flat_map(|range| range.kvs).collect()))
+    let found: Vec<KeyValue> = found.flat_map(|range| range.kvs).collect();
+    let ours = found.iter().filter(|kv| new.contains(&kv.lease.0)).map(|kv| kv.mod_revision.0);
+    match ours.max() {
+        Some(at) => Written::At(at),
+        None => Written::Conflict(found),
+    }
 }
 
 async fn lease(client: &Client, source: &Source) -> Result<i64, Trouble> {

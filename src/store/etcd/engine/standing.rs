@@ -37,7 +37,7 @@ impl Engine {
         let late = |pending: &Pending| now.since(pending.since) > limits::ETCD_ECHO_TIME;
         if self.pending.iter().any(late) && now.since(self.restarted) > limits::ETCD_ECHO_TIME {
             self.restarted = now;
-            let _ = self.restart.send(false);
+            self.begin_watches_anew();
         }
         let (lost, rest) =
             self.pending.drain(..).partition(|pending| now.since(pending.since) > 2 * limits::ETCD_ECHO_TIME);
@@ -59,9 +59,13 @@ impl Engine {
                     self.read_anew(presence.revision);
                 }
                 self.presence = presence;
+                if self.doubted {
+                    self.begin_watches_anew();
+                }
                 self.settle_state();
             }
             Err(trouble) => {
+                self.doubted = true;
                 self.be_away(trouble.to_string());
                 self.running.spawn(async {
                     tokio::time::sleep(limits::ETCD_LOOK_AGAIN).await;
@@ -75,7 +79,14 @@ impl Engine {
     pub(super) fn read_anew(&mut self, at: i64) {
         tracing::warn!(has = at, had = self.seen, "etcd was set back: it is read whole");
         (self.seen, self.behind) = (at.saturating_sub(1), 0);
-        let _ = self.restart.send(true);
+        self.anew.send_modify(|wholes| *wholes += 1);
+    }
+
+    /// Where each of them was.
+    fn begin_watches_anew(&mut self) {
+        self.doubted = false;
+        self.up.values_mut().for_each(|up| *up = false);
+        self.anew.send_modify(|_| {});
     }
 
     pub(super) fn be_away(&mut self, reason: String) {
