@@ -29,7 +29,7 @@ use crate::metrics::Metrics;
 use crate::readiness::Readiness;
 use crate::registry::Registry;
 
-pub use crate::http::Desk;
+pub use crate::http::{Desk, thread_rests};
 pub use advertise::reachable_addresses;
 pub use ask::answer_of_file;
 pub use desk::desk;

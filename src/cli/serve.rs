@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::ignored::is_ignored;
 use super::{Failure, print};
 use crate::config::{self, Environment};
-use crate::server::{Desk, Server, check_etcd_files, check_zones};
+use crate::server::{Desk, Server, check_etcd_files, check_zones, thread_rests};
 use crate::telemetry::{self, Format, Level};
 
 pub(super) const AFTER_HELP: &str = "\
@@ -179,6 +179,7 @@ fn run(loaded: config::Loaded) -> Result<(), Failure> {
     files_hold(&loaded.config, false)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(loaded.config.threads)
+        .on_thread_park(thread_rests)
         .enable_all()
         .build()
         .context("cannot start the runtime")?;

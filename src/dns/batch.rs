@@ -39,6 +39,11 @@ impl Batch {
         }
     }
 
+    /// How many were received.
+    pub(super) fn len(&self) -> usize {
+        self.arrived.len()
+    }
+
     /// Receives what waits, at most a batch.
     pub(super) fn receive(&mut self, socket: &mut Datagrams) -> io::Result<()> {
         self.arrived.clear();

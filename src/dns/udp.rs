@@ -9,10 +9,12 @@ use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::yield_now;
 
 use super::batch::Batch;
 use super::datagram::Datagrams;
 use super::{DropReason, Engine, Request, Transport};
+use crate::limits;
 use crate::zone::Random;
 
 /// Stops workers when it is dropped.
@@ -52,6 +54,7 @@ impl Stop {
 /// Answers on a socket until `stop`, then what is already in its buffer.
 pub(super) fn serve(mut socket: Datagrams, engine: Arc<Engine>, stop: &Stop) -> io::Result<()> {
     let mut worker = Worker { random: engine.random(), engine, batch: Batch::new() };
+    let mut stretch = 0;
     loop {
         // Whatever came before a stop was asked for is received after it.
         let stopping = stop.asked.load(Ordering::Acquire);
@@ -60,6 +63,14 @@ pub(super) fn serve(mut socket: Datagrams, engine: Arc<Engine>, stop: &Stop) -> 
                 return Ok(());
             }
             socket.wait(stop.ended.as_fd())?;
+            stretch = 0;
+            continue;
+        }
+        stretch += worker.batch.len();
+        if stretch >= limits::DNS_STRETCH {
+            // Under a flood there is no pause: without this a registration waits for the end of our slice.
+            yield_now();
+            stretch = 0;
         }
     }
 }

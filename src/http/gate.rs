@@ -5,7 +5,6 @@ use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{FromRequest, MatchedPath, Request};
@@ -19,7 +18,7 @@ use tokio::time::timeout;
 use tower::{Service, ServiceExt as _};
 
 use super::problem::{self, Kind, Problem};
-use super::{App, envoy, minos, native};
+use super::{App, envoy, minos, native, stretch};
 use crate::limits;
 use crate::registry::Unshown;
 
@@ -119,9 +118,10 @@ pub(super) async fn pass_to<F: Future<Output = Response>>(
         Ok(body) => inner(parts, body).await,
         Err(problem) => problem::respond(parts.uri.path(), &problem),
     };
-    let took: Option<Duration> =
-        response.extensions().get::<Waited>().is_none().then(|| app.registry.now().since(started));
+    let ended = app.registry.now();
+    let took = response.extensions().get::<Waited>().is_none().then(|| ended.since(started));
     app.metrics.request(route.unwrap_or(NO_ROUTE), method.as_str(), response.status().as_u16(), took);
+    stretch::answered(ended);
     response
 }
 

@@ -22,6 +22,7 @@ mod progress;
 mod prometheus;
 mod rows;
 mod short;
+mod stretch;
 mod watchers;
 mod worded;
 
@@ -48,6 +49,7 @@ pub use desk::{
 };
 pub use listen::serve;
 pub use rows::RowForm;
+pub use stretch::thread_rests;
 
 /// Settings of the HTTP side.
 #[derive(Clone, Debug)]

@@ -81,13 +81,12 @@ def registration(stage):
 
 
 def fresh_rows(series, settings):
-    """Hosts that no other series has."""
+    """Hosts that no other series has, at addresses of their own."""
     services = settings.registrations // settings.hosts
+    first = (1 << 20) + series * settings.registrations
     for service in range(services):
         for host in range(settings.hosts):
-            yield fresh_name(series, service), f"host-{host}", forms.address(
-                (1 << 20) + service * settings.hosts + host
-            )
+            yield fresh_name(series, service), f"host-{host}", forms.address(first + service * settings.hosts + host)
 
 
 def fresh_name(series, service):
