@@ -141,8 +141,8 @@ pub const DNS_TCP_KEEPALIVE: Duration = Duration::from_secs(30);
 pub const DNS_TCP_IDLE_PRESSED: Duration = Duration::from_secs(1);
 /// Time a started message may take to arrive, and a peer until it takes some of a reply.
 pub const DNS_TCP_MESSAGE: Duration = Duration::from_secs(10);
-/// Datagrams that a thread answers without a pause before it lets others have its processor: a millisecond or so.
-pub const DNS_STRETCH: usize = 512;
+/// Datagrams that a thread answers without a pause before it lets others have its processor: half a millisecond or so.
+pub const DNS_STRETCH: usize = 256;
 /// Age at which a client gets a new cookie (RFC 9018 4.3: half an hour).
 pub const DNS_COOKIE_RENEWAL: Duration = Duration::from_secs(30 * 60);
 /// Age to which a cookie holds (RFC 9018 4.3).
@@ -196,9 +196,9 @@ pub const HTTP_BODY_TIME: Duration = Duration::from_secs(30);
 pub const HTTP_WRITE_TIME: Duration = Duration::from_secs(30);
 /// Octets read of one request's head at most; between [`HTTP_HEADER_OCTETS`] and this the refusal says what the bound is.
 pub const HTTP_READ_BUFFER_OCTETS: usize = 64 * 1024;
-/// Time that a thread answers requests without a pause before it lets others have its processor: a query waits as long where
-/// both are flooded.
-pub const HTTP_STRETCH: Duration = Duration::from_micros(250);
+/// Time that a thread answers requests without a pause before it lets others have its processor: a query waits as long, and
+/// where both sides are flooded requests have as much of the processor beside [`DNS_STRETCH`], a sixth.
+pub const HTTP_STRETCH: Duration = Duration::from_micros(100);
 /// Pause of the listener when the system has no file descriptor left.
 pub const HTTP_ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Octets thrown away of a request that was refused before it was read, so that the client sees the answer, not a reset.

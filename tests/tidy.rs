@@ -290,6 +290,13 @@ fn files_say_what_they_are() {
 }
 
 #[test]
+fn unsafe_code_has_one_place() {
+    let asks = |path: &PathBuf| read(path).contains("allow(unsafe_code");
+    let asking: Vec<PathBuf> = files("src", &[".rs"]).into_iter().filter(asks).collect();
+    assert!(asking.iter().map(|path| path.ends_with("src/cli/slices.rs")).eq([true]), "{asking:?}");
+}
+
+#[test]
 fn texts_hold_no_leftovers() {
     // Written in pieces, or this file would hold them.
     let words = [concat!("TO", "DO"), concat!("FIX", "ME"), concat!("XX", "X")];

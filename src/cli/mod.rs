@@ -12,6 +12,7 @@ mod read;
 mod reload;
 mod run;
 mod serve;
+mod slices;
 mod table;
 mod write;
 

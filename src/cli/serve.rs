@@ -9,7 +9,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::ignored::is_ignored;
-use super::{Failure, print};
+use super::{Failure, print, slices};
 use crate::config::{self, Environment};
 use crate::server::{Desk, Server, check_etcd_files, check_zones, thread_rests};
 use crate::telemetry::{self, Format, Level};
@@ -177,6 +177,9 @@ fn run(loaded: config::Loaded) -> Result<(), Failure> {
     }
     zones_hold(&loaded.config)?;
     files_hold(&loaded.config, false)?;
+    if let Err(error) = slices::shorten() {
+        tracing::debug!(%error, "the slices of threads are as long as those of others");
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(loaded.config.threads)
         .on_thread_park(thread_rests)
