@@ -12,6 +12,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
+use jiff::fmt::temporal::DateTimePrinter;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -65,6 +66,13 @@ impl Timestamp {
     fn civil(self) -> jiff::Timestamp {
         let micros = i64::try_from(self.0).unwrap_or(i64::MAX);
         jiff::Timestamp::from_microsecond(micros).unwrap_or(jiff::Timestamp::MAX)
+    }
+
+    /// Appends what [`Timestamp`] displays, without the formatter.
+    pub fn print(self, text: &mut Vec<u8>) {
+        const PRINTER: DateTimePrinter = DateTimePrinter::new().precision(Some(6));
+        // A Vec takes every write.
+        let _ = PRINTER.print_timestamp(&self.civil(), text);
     }
 
     /// The moment in the form of Lyft's default backend: `2026-11-20 17:08:14.758176+00:00`, no fraction when it is zero.

@@ -5,6 +5,7 @@ use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{FromRequest, MatchedPath, Request};
@@ -20,6 +21,7 @@ use tower::{Service, ServiceExt as _};
 use super::problem::{self, Kind, Problem};
 use super::{App, envoy, minos, native, stretch};
 use crate::limits;
+use crate::metrics::Metrics;
 use crate::registry::Unshown;
 
 /// The route of a request that no pattern matched.
@@ -94,10 +96,13 @@ pub(super) async fn pass<F: Future<Output = Response>>(
     inner: impl FnOnce(Parts, Body) -> F,
 ) -> Response {
     if is_read(route, request.method()) {
-        return pass_to(app, route, request, |parts, body| shown(app, parts, body, inner)).await;
+        return pass_to(app, route, request, |parts, body| shown(app, parts, body, inner), Metrics::request).await;
     }
-    pass_to(app, route, request, inner).await
+    pass_to(app, route, request, inner, Metrics::request).await
 }
+
+/// How a request is counted: by route, method and status, with its time.
+type Count = fn(&Metrics, &str, &str, u16, Option<Duration>);
 
 /// [`pass`] for what is no read.
 pub(super) async fn pass_to<F: Future<Output = Response>>(
@@ -105,6 +110,7 @@ pub(super) async fn pass_to<F: Future<Output = Response>>(
     route: Option<&str>,
     request: Request,
     inner: impl FnOnce(Parts, Body) -> F,
+    count: Count,
 ) -> Response {
     let started = app.registry.now();
     let method = request.method().clone();
@@ -120,7 +126,7 @@ pub(super) async fn pass_to<F: Future<Output = Response>>(
     };
     let ended = app.registry.now();
     let took = response.extensions().get::<Waited>().is_none().then(|| ended.since(started));
-    app.metrics.request(route.unwrap_or(NO_ROUTE), method.as_str(), response.status().as_u16(), took);
+    count(&app.metrics, route.unwrap_or(NO_ROUTE), method.as_str(), response.status().as_u16(), took);
     stretch::answered(ended);
     response
 }

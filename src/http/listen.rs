@@ -152,6 +152,7 @@ where
     let ended = loop {
         let run = std::future::poll_fn(|context| connection.poll_without_shutdown(context));
         tokio::select! {
+            biased;
             ended = run => break ended,
             () = shutdown.cancelled(), if !stopping => {
                 stopping = true;

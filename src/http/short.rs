@@ -14,9 +14,21 @@ use axum::response::Response;
 
 use super::gate::{Whole, pass_to};
 use super::{App, native};
+use crate::metrics::Metrics;
 
 /// What stands before service and id in [`native::HOST_ROUTE`].
 const HOSTS: &str = "/v1/hosts/";
+
+/// Octets that stand for themselves in a path: looked up, as every registration has thirty of them.
+const PLAIN: [bool; 256] = {
+    let mut plain = [false; 256];
+    let mut octet: u8 = 0;
+    while octet < 128 {
+        plain[octet as usize] = octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_' | b'.');
+        octet += 1;
+    }
+    plain
+};
 
 /// Whether a request may take it.
 pub(super) fn is_open(request: &Request) -> bool {
@@ -25,9 +37,7 @@ pub(super) fn is_open(request: &Request) -> bool {
 
 /// Service and id of a path; `None` for another path, and where something is left to decode.
 fn host_of(uri: &Uri) -> Option<(&str, &str)> {
-    let is_plain = |text: &str| {
-        !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
-    };
+    let is_plain = |text: &str| !text.is_empty() && text.bytes().all(|byte| PLAIN[usize::from(byte)]);
     let (service, id) = uri.path().strip_prefix(HOSTS)?.split_once('/')?;
     (uri.query().is_none() && is_plain(service) && is_plain(id)).then_some((service, id))
 }
@@ -42,7 +52,7 @@ pub(super) async fn register(app: App, request: Request) -> Result<Response, Inf
         drop((parts, body));
         native::submit(&app, asked).await
     };
-    Ok(pass_to(&app, Some(native::HOST_ROUTE), request, handler).await)
+    Ok(pass_to(&app, Some(native::HOST_ROUTE), request, handler, Metrics::usual_request).await)
 }
 
 #[cfg(test)]

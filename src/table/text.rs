@@ -31,7 +31,13 @@ fn text(field: &str, value: &str, most: usize) -> Result<Arc<str>, Invalid> {
     if value.len() > most {
         return Err(Invalid::new(field, format!("must be at most {most} octets, is {}", value.len())));
     }
-    if value.chars().any(char::is_control) {
+    // Of ASCII they are known by the octet.
+    let has_controls = if value.is_ascii() {
+        value.bytes().any(|byte| byte.is_ascii_control())
+    } else {
+        value.chars().any(char::is_control)
+    };
+    if has_controls {
         return Err(Invalid::new(field, "must not contain control characters"));
     }
     Ok(Arc::from(value))

@@ -273,8 +273,11 @@ impl Zones {
 
     /// Why the hosts of a service could not be seen at its name: the record of a zone file that stands there.
     pub fn obstacle(&self, service: &str) -> Option<&'static str> {
+        let zones =
+            || self.places.zones.iter().filter(|zone| zone.grammar() == Grammar::Service && zone.0.statics.hide());
+        // Most have no such records.
+        zones().next()?;
         let key = NameKey::of_labels([service]);
-        let zones = || self.places.zones.iter().filter(|zone| zone.grammar() == Grammar::Service);
         let mut apexes = zones().filter_map(|zone| zone.0.statics.get(&[]));
         if apexes.any(|node| node.set(rtype::DNAME).is_some()) {
             return Some("DNAME");

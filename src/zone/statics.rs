@@ -42,6 +42,8 @@ pub(super) struct Statics {
     pub(super) wildcards: usize,
     /// Names with DNAME records, or NS records below the apex: the zone ends there.
     pub(super) edges: usize,
+    /// Names with CNAME records.
+    aliases: usize,
 }
 
 impl Statics {
@@ -63,9 +65,18 @@ impl Statics {
     pub(super) fn put(&mut self, key: NameKey, sets: Vec<StaticSet>) {
         let is_edge = |set: &StaticSet| set.rtype == rtype::DNAME || (set.rtype == rtype::NS && !key.is_apex());
         self.edges += usize::from(sets.iter().any(is_edge));
-        let before = self.names.get(&key).is_some_and(|node| node.iter().any(is_edge));
-        self.edges -= usize::from(before);
+        let is_alias = |set: &StaticSet| set.rtype == rtype::CNAME;
+        self.aliases += usize::from(sets.iter().any(is_alias));
+        if let Some(before) = self.names.get(&key) {
+            self.edges -= usize::from(before.iter().any(is_edge));
+            self.aliases -= usize::from(before.iter().any(is_alias));
+        }
         self.names.insert(key, StaticNode(sets.into()));
+    }
+
+    /// Whether a name may be another than it seems: an alias, or a place where the zone ends.
+    pub(super) fn hide(&self) -> bool {
+        self.edges > 0 || self.aliases > 0
     }
 
     pub(super) fn len(&self) -> usize {

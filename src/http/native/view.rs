@@ -1,6 +1,7 @@
 //! Hosts as JSON: written straight from the rows.
 
 use std::fmt::{self, Display};
+use std::io::Write as _;
 
 use serde::ser::{SerializeMap, SerializeSeq};
 use serde::{Serialize, Serializer};
@@ -153,11 +154,11 @@ impl HostView<'_> {
         out.put(r#","status":"#, status);
         out.put(r#","checks":"#, checks);
         out.put(r#","draining":"#, draining);
-        out.put(r#","ttl":"#, ttl);
-        out.put(r#","last_renewed":"#, last_renewed);
-        out.put(r#","expires_at":"#, expires_at);
+        out.print(r#","ttl":"#, ttl.as_ref());
+        out.moment(r#","last_renewed":"#, Some(last_renewed));
+        out.moment(r#","expires_at":"#, expires_at.as_ref());
         out.put(r#","stale":"#, stale);
-        out.put(r#","kept_until":"#, kept_until);
+        out.moment(r#","kept_until":"#, kept_until.as_ref());
         out.put(r#","created_revision":"#, created_revision);
         out.put(r#","modified_revision":"#, modified_revision);
         out.put(r#","revision":"#, revision);
@@ -174,6 +175,31 @@ impl Fields<'_> {
         self.0.extend_from_slice(name.as_bytes());
         // Writing into a Vec cannot fail, and a row has no map with keys that are no strings.
         let _ = serde_json::to_writer(&mut *self.0, value);
+    }
+
+    /// A field whose value prints as digits and letters, or null.
+    fn print(&mut self, name: &str, value: Option<&Text<Printed>>) {
+        self.quote(name, value, |json, Text(value)| {
+            // Into a Vec, too.
+            let _ = write!(json, "{value}");
+        });
+    }
+
+    /// The same of a moment.
+    fn moment(&mut self, name: &str, value: Option<&Text<Timestamp>>) {
+        self.quote(name, value, |json, Text(moment)| moment.print(json));
+    }
+
+    fn quote<T>(&mut self, name: &str, value: Option<&T>, write: impl FnOnce(&mut Vec<u8>, &T)) {
+        self.0.extend_from_slice(name.as_bytes());
+        match value {
+            None => self.0.extend_from_slice(b"null"),
+            Some(value) => {
+                self.0.push(b'"');
+                write(self.0, value);
+                self.0.push(b'"');
+            }
+        }
     }
 }
 

@@ -109,7 +109,8 @@ pub(in crate::zone) fn names(host: &Host) -> Names {
 
 /// The names that only services of the namespace `default` have.
 fn short_names(host: &Host, home: &NameKey, aliases: &mut SmallVec<[(NameKey, View); 4]>) {
-    let underscored = format!("_{}", host.service);
+    // Written without the formatter, as every change of a host comes by here.
+    let underscored = ["_", host.service.as_str()].concat();
     let has_underscored = underscored.len() <= LABEL_OCTETS;
     for protocol in Protocol::ALL.into_iter().filter(|_| has_underscored) {
         if host.ports.iter().any(|port| port.protocol == protocol) {
