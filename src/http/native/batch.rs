@@ -115,6 +115,7 @@ fn read(octets: &[u8], settings: &Settings) -> Result<Vec<Registration>, Problem
             None => Err(within(Problem::invalid(name, "must be given"))),
         };
         let (service, id) = (text("service", service)?, text("id", id)?);
+        body::check_service(&service).map_err(within)?;
         let registration = body::registered(&service, &id, register, settings).map_err(within)?;
         let key = Event::Register(Box::new(registration.clone())).key();
         if !keys.insert(key) {

@@ -141,14 +141,13 @@ pub(super) fn registration(service: &str, id: &str, body: &[u8], settings: &Sett
     registered(service, id, body, settings)
 }
 
-/// The same of a body that is read.
+/// The same of a body that is read, for a service that was [looked at](check_service).
 pub(super) fn registered(
     service: &str,
     id: &str,
     body: Register<'_>,
     settings: &Settings,
 ) -> Result<Registration, Problem> {
-    check_service(service)?;
     Ok(Registration {
         service: ServiceName::parse("service", service)?,
         dialect: Dialect::Native,
@@ -198,7 +197,7 @@ pub(super) fn new_weight(body: &[u8]) -> Result<u16, Problem> {
 }
 
 /// A service of this API has a name that DNS can say, in one form.
-fn check_service(service: &str) -> Result<(), Problem> {
+pub(super) fn check_service(service: &str) -> Result<(), Problem> {
     let checked = if service.bytes().any(|byte| byte.is_ascii_uppercase()) {
         Err("must be in lower case".to_owned())
     } else {
