@@ -80,6 +80,11 @@ impl Registration {
             original: None,
         }
     }
+
+    /// The host that it is of.
+    pub fn key(&self) -> HostKey {
+        HostKey { service: self.service.clone(), dialect: self.dialect, id: self.id.clone() }
+    }
 }
 
 /// A check as a registration names it.
@@ -213,11 +218,7 @@ impl Event {
     /// The host it speaks of.
     pub fn key(&self) -> HostKey {
         match self {
-            Event::Register(registration) => HostKey {
-                service: registration.service.clone(),
-                dialect: registration.dialect,
-                id: registration.id.clone(),
-            },
+            Event::Register(registration) => registration.key(),
             Event::Renew(host)
             | Event::Deregister(host)
             | Event::Report { host, .. }

@@ -117,8 +117,7 @@ fn read(octets: &[u8], settings: &Settings) -> Result<Vec<Registration>, Problem
         let (service, id) = (text("service", service)?, text("id", id)?);
         body::check_service(&service).map_err(within)?;
         let registration = body::registered(&service, &id, register, settings).map_err(within)?;
-        let key = Event::Register(Box::new(registration.clone())).key();
-        if !keys.insert(key) {
+        if !keys.insert(registration.key()) {
             return Err(Problem::invalid(format!("hosts[{place}]"), "must differ from the others in service or id"));
         }
         registrations.push(registration);
