@@ -38,7 +38,9 @@ pub(super) fn is_open(request: &Request) -> bool {
 /// Service and id of a path; `None` for another path, and where something is left to decode.
 fn host_of(uri: &Uri) -> Option<(&str, &str)> {
     let is_plain = |text: &str| !text.is_empty() && text.bytes().all(|byte| PLAIN[usize::from(byte)]);
-    let (service, id) = uri.path().strip_prefix(HOSTS)?.split_once('/')?;
+    let named = uri.path().strip_prefix(HOSTS)?;
+    let (service, id) = named.split_at_checked(named.bytes().position(|byte| byte == b'/')?)?;
+    let id = &id[1..];
     (uri.query().is_none() && is_plain(service) && is_plain(id)).then_some((service, id))
 }
 

@@ -250,8 +250,10 @@ impl Hosts {
                     let lower = row.0.service.as_str().to_ascii_lowercase().into_boxed_str();
                     self.capitals.entry(lower).or_default().insert(row.0.service.clone());
                 }
-                let tally = self.services.entry(row.0.service.clone()).or_insert(Tally { rows: 0, modified });
-                *tally = Tally { rows: tally.rows + 1, modified };
+                match self.services.get_mut(&row.0.service) {
+                    Some(tally) => *tally = Tally { rows: tally.rows + 1, modified },
+                    None => drop(self.services.insert(row.0.service.clone(), Tally { rows: 1, modified })),
+                }
                 self.marks.listed = modified;
             }
         }

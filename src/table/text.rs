@@ -132,11 +132,22 @@ impl fmt::Display for Namespace {
     }
 }
 
+/// Octets that labels of host names have.
+const IN_LABELS: [bool; 256] = {
+    let mut in_labels = [false; 256];
+    let mut octet: u8 = 0;
+    while octet < 128 {
+        in_labels[octet as usize] = octet.is_ascii_alphanumeric() || octet == b'-';
+        octet += 1;
+    }
+    in_labels
+};
+
 /// Whether `text` is a host name label: letters, digits, hyphens not at an end, 1 to 63 (RFC 1123 2.1).
 pub fn is_label(text: &str) -> bool {
     let bytes = text.as_bytes();
     (1..=63).contains(&bytes.len())
-        && bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'-')
+        && bytes.iter().all(|byte| IN_LABELS[usize::from(*byte)])
         && bytes[0] != b'-'
         && bytes[bytes.len() - 1] != b'-'
 }

@@ -6,6 +6,7 @@ import tempfile
 from . import data as forms
 from . import requests
 from .load import Load, may_have_priority, measure
+from .machine import touch_memory
 from .process import Failed, ask
 from .rows import Row, ratio
 from .settings import say
@@ -32,6 +33,7 @@ def registration(stage):
         with tempfile.NamedTemporaryFile("w", dir=server.folder, buffering=1 << 20) as file:
             file.writelines(lines)
             file.flush()
+            touch_memory()
             report = measure(
                 server,
                 lambda: Load("http", server.http, file.name, settings.generator, once=True, connections=64, window=64),

@@ -73,7 +73,7 @@ pub(super) async fn register_all(State(app): State<App>, RawQuery(query): RawQue
             let visible = target.and_then(|()| check_visible(&app, registration.service.as_str()));
             visible.map_err(|problem| problem.within(&format!("hosts[{place}].")))?;
         }
-        let events = registrations.into_iter().map(|registration| Event::Register(Box::new(registration))).collect();
+        let events = registrations.into_iter().map(Event::Register).collect();
         Ok(app.registry.submit_all(events).await?)
     };
     let result: Result<Vec<Applied>, Problem> = result.await;
@@ -101,10 +101,10 @@ fn answer(app: &App, applied: &[Applied]) -> Response {
 }
 
 /// Reads the hosts; the first that is wrong is named by its place.
-fn read(octets: &[u8], settings: &Settings) -> Result<Vec<Registration>, Problem> {
-    let Ok(Object(Batch { hosts })) = serde_json::from_slice::<Object<Batch<'_>>>(octets) else {
-        return Err(explain(octets, settings));
-    };
+#[expect(clippy::vec_box, reason = "events hold them in boxes")]
+fn read(octets: &[u8], settings: &Settings) -> Result<Vec<Box<Registration>>, Problem> {
+    let read = std::str::from_utf8(octets).ok().and_then(|text| serde_json::from_str::<Object<Batch<'_>>>(text).ok());
+    let Some(Object(Batch { hosts })) = read else { return Err(explain(octets, settings)) };
     check_number(hosts.len())?;
     let mut keys: BTreeSet<HostKey> = BTreeSet::new();
     let mut registrations = Vec::with_capacity(hosts.len());

@@ -135,7 +135,12 @@ fn ttl_schema() -> Schema {
 
 /// Reads a registration. The settings say which lease one has that names none, and whether its checks may ask for services
 /// of this machine.
-pub(super) fn registration(service: &str, id: &str, body: &[u8], settings: &Settings) -> Result<Registration, Problem> {
+pub(super) fn registration(
+    service: &str,
+    id: &str,
+    body: &[u8],
+    settings: &Settings,
+) -> Result<Box<Registration>, Problem> {
     check_service(service)?;
     let body = json::parse(body, |text| serde_json::from_str::<Register<'_>>(text).map(drop))?;
     registered(service, id, body, settings)
@@ -147,8 +152,8 @@ pub(super) fn registered(
     id: &str,
     body: Register<'_>,
     settings: &Settings,
-) -> Result<Registration, Problem> {
-    Ok(Registration {
+) -> Result<Box<Registration>, Problem> {
+    Ok(Box::new(Registration {
         service: ServiceName::parse("service", service)?,
         dialect: Dialect::Native,
         id: HostId::parse("id", id)?,
@@ -169,7 +174,7 @@ pub(super) fn registered(
         checks: body.checks.map(|checks| checks::read(checks, settings.check_os_services)).transpose()?,
         repo: None,
         original: None,
-    })
+    }))
 }
 
 /// Reads a verdict.
@@ -344,7 +349,7 @@ fn ttl(span: Span<'_>) -> Result<Duration, Invalid> {
 mod tests {
     use super::*;
 
-    fn read(body: &str) -> Result<Registration, String> {
+    fn read(body: &str) -> Result<Box<Registration>, String> {
         let settings = Settings { host_ttl: Some(Duration::from_secs(30)), ..Settings::default() };
         registration("web", "a", body.as_bytes(), &settings).map_err(|problem| problem.detail().to_owned())
     }

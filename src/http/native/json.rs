@@ -144,7 +144,12 @@ pub(super) fn parse<'a, T: Deserialize<'a>>(
     if body.iter().all(u8::is_ascii_whitespace) {
         return Err(Problem::invalid("body", "must be a JSON object, is empty"));
     }
-    match serde_json::from_slice::<Object<T>>(body) {
+    // A text is looked at once, and not string by string.
+    let read = match std::str::from_utf8(body) {
+        Ok(text) => serde_json::from_str::<Object<T>>(text),
+        Err(_) => serde_json::from_slice::<Object<T>>(body),
+    };
+    match read {
         Ok(Object(parsed)) => Ok(parsed),
         Err(error) => Err(explain(body, &error, try_again)),
     }

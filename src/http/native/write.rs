@@ -76,7 +76,7 @@ pub(in crate::http) fn registration(
     id: &str,
     query: Option<&str>,
     body: &[u8],
-) -> Result<Registration, Problem> {
+) -> Result<Box<Registration>, Problem> {
     Query::parse(query, &[])?;
     let registration = body::registration(service, id, body, &app.settings)?;
     check_target(app, &registration.target)?;
@@ -85,9 +85,9 @@ pub(in crate::http) fn registration(
 }
 
 /// Does what is asked for, and answers.
-pub(in crate::http) async fn submit(app: &App, asked: Result<Registration, Problem>) -> Response {
+pub(in crate::http) async fn submit(app: &App, asked: Result<Box<Registration>, Problem>) -> Response {
     let result: Result<Applied, Problem> = match asked {
-        Ok(registration) => app.registry.submit(Event::Register(Box::new(registration))).await.map_err(Problem::from),
+        Ok(registration) => app.registry.submit(Event::Register(registration)).await.map_err(Problem::from),
         Err(problem) => Err(problem),
     };
     count(app, Dialect::Native, Operation::Register, &result);
