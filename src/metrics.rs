@@ -367,7 +367,8 @@ impl Drop for Open {
 }
 
 /// A client may invent methods; the label may not.
-fn known_method(method: &str) -> &'static str {
+/// The label of a method.
+pub(crate) fn known_method(method: &str) -> &'static str {
     ["GET", "PUT", "POST", "DELETE", "HEAD", "OPTIONS", "PATCH"]
         .into_iter()
         .find(|known| *known == method)

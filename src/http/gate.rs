@@ -1,34 +1,30 @@
 //! The gate before every route: bounds on URL, headers and body, and the counting of requests.
 
+mod body;
+
 use std::convert::Infallible;
-use std::future::poll_fn;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::{FromRequest, MatchedPath, Request};
+use axum::extract::{MatchedPath, Request};
 use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, Uri};
 use axum::response::Response;
-use bytes::Bytes;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
-use tokio::time::timeout;
 use tower::{Service, ServiceExt as _};
 
+pub(super) use self::body::{BODY_UNIT, Entity, Whole};
 use super::problem::{self, Kind, Problem};
 use super::{App, envoy, minos, native, stretch};
 use crate::limits;
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, known_method};
 use crate::registry::Unshown;
 
 /// The route of a request that no pattern matched.
 const NO_ROUTE: &str = "none";
-
-/// Octets in which the room for bodies is counted.
-pub(super) const BODY_UNIT: usize = 1024;
 
 /// An answer that waited for a change on purpose: its time says nothing about the server.
 #[derive(Clone, Copy, Debug)]
@@ -96,39 +92,42 @@ pub(super) async fn pass<F: Future<Output = Response>>(
     inner: impl FnOnce(Parts, Body) -> F,
 ) -> Response {
     if is_read(route, request.method()) {
-        return pass_to(app, route, request, |parts, body| shown(app, parts, body, inner), Metrics::request).await;
+        let inner = |parts, entity: Entity| shown(app, parts, entity.into_body(), inner);
+        let (parts, body) = request.into_parts();
+        return pass_to(app, route, parts, body, inner, Metrics::request).await;
     }
-    pass_to(app, route, request, inner, Metrics::request).await
+    let inner = |parts, entity: Entity| inner(parts, entity.into_body());
+    let (parts, body) = request.into_parts();
+    pass_to(app, route, parts, body, inner, Metrics::request).await
 }
 
-/// How a request is counted: by route, method and status, with its time.
-type Count = fn(&Metrics, &str, &str, u16, Option<Duration>);
-
-/// [`pass`] for what is no read.
-pub(super) async fn pass_to<F: Future<Output = Response>>(
+/// [`pass`] for what is no read, counted by route, method, status and time. Not an `async fn`, whose future would have room for its arguments twice.
+#[allow(clippy::manual_async_fn, reason = "the future is a fifth smaller")]
+pub(super) fn pass_to<F: Future<Output = Response>>(
     app: &App,
     route: Option<&str>,
-    request: Request,
-    inner: impl FnOnce(Parts, Body) -> F,
-    count: Count,
-) -> Response {
-    let started = app.registry.now();
-    let method = request.method().clone();
-    let rule = body_rule(route, request.headers());
-    let (parts, body) = request.into_parts();
-    let response = match within_bounds(app, &parts, body, rule).await {
-        Ok(_) if shows_rows(route) && !app.registry.snapshot().loaded => {
-            // "None" would be taken for the truth.
-            refused(&parts.uri, &Unshown::NotLoaded)
-        }
-        Ok(body) => inner(parts, body).await,
-        Err(problem) => problem::respond(parts.uri.path(), &problem),
-    };
-    let ended = app.registry.now();
-    let took = response.extensions().get::<Waited>().is_none().then(|| ended.since(started));
-    count(&app.metrics, route.unwrap_or(NO_ROUTE), method.as_str(), response.status().as_u16(), took);
-    stretch::answered(ended);
-    response
+    parts: Parts,
+    body: Body,
+    inner: impl FnOnce(Parts, Entity) -> F,
+    count: impl FnOnce(&Metrics, &str, &str, u16, Option<Duration>),
+) -> impl Future<Output = Response> {
+    async move {
+        let started = app.registry.now();
+        let method = known_method(parts.method.as_str());
+        let response = match within_bounds(app, &parts, body, body_rule(route, &parts.headers)).await {
+            Ok(_) if shows_rows(route) && !app.registry.snapshot().loaded => {
+                // "None" would be taken for the truth.
+                refused(&parts.uri, &Unshown::NotLoaded)
+            }
+            Ok(entity) => inner(parts, entity).await,
+            Err(problem) => problem::respond(parts.uri.path(), &problem),
+        };
+        let ended = app.registry.now();
+        let took = response.extensions().get::<Waited>().is_none().then(|| ended.since(started));
+        count(&app.metrics, route.unwrap_or(NO_ROUTE), method, response.status().as_u16(), took);
+        stretch::answered(ended);
+        response
+    }
 }
 
 /// The answer to a read. What it would show may be too old before it is asked, and also once it has waited for a change.
@@ -201,13 +200,13 @@ fn body_rule(route: Option<&str>, headers: &HeaderMap) -> BodyRule {
 }
 
 /// The body, where the request is within its bounds.
-async fn within_bounds(app: &App, parts: &Parts, body: Body, rule: BodyRule) -> Result<Body, Problem> {
+async fn within_bounds(app: &App, parts: &Parts, body: Body, rule: BodyRule) -> Result<Entity, Problem> {
     check_url(parts)?;
     check_headers(parts)?;
     check_encoding(parts)?;
     match rule {
-        BodyRule::Whole(bound) => Ok(Body::from(read_body(app, body, bound).await?)),
-        BodyRule::Messages => Ok(body),
+        BodyRule::Whole(bound) => Ok(Entity::Whole(body::read(&app.bodies, body, bound).await?)),
+        BodyRule::Messages => Ok(Entity::Messages(body)),
     }
 }
 
@@ -243,62 +242,8 @@ fn check_encoding(parts: &Parts) -> Result<(), Problem> {
     Err(Problem::invalid("Content-Encoding", "must be identity or left out").of_kind(Kind::EncodedBody))
 }
 
-async fn read_body(app: &App, body: Body, bound: usize) -> Result<Bytes, Problem> {
-    use axum::body::HttpBody as _;
-    if body.is_end_stream() {
-        return Ok(Bytes::new());
-    }
-    let too_large = || Problem::new(Kind::LargeBody, format!("the body must be at most {bound} octets"));
-    // What says itself that it is too large is not read at all.
-    if body.size_hint().lower() > bound as u64 {
-        return Err(too_large());
-    }
-    let most =
-        body.size_hint().upper().and_then(|upper| usize::try_from(upper).ok()).map_or(bound, |most| most.min(bound));
-    let units = u32::try_from(most.div_ceil(BODY_UNIT)).unwrap_or(u32::MAX);
-    let read = async {
-        // Who finds no room waits for it; the semaphore is never closed.
-        let _room = app.bodies.acquire_many(units).await;
-        Limited::new(body, bound).collect().await
-    };
-    let mut read = pin!(read);
-    // Mostly it came with the headers: no timer is set then.
-    let read = match poll_fn(|context| Poll::Ready(read.as_mut().poll(context))).await {
-        Poll::Ready(read) => Ok(read),
-        Poll::Pending => timeout(limits::HTTP_BODY_TIME, read).await,
-    };
-    match read {
-        Ok(Ok(collected)) => Ok(collected.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
-        Ok(Err(error)) => Err(Problem::new(Kind::Invalid, format!("the body cannot be read: {error}"))),
-        Err(_) => {
-            let bound = limits::HTTP_BODY_TIME.as_secs();
-            Err(Problem::new(Kind::SlowBody, format!("the body must arrive within {bound} s")))
-        }
-    }
-}
-
 /// The media type of JSON answers.
 pub(super) const JSON: [(axum::http::HeaderName, &str); 1] = [(CONTENT_TYPE, "application/json")];
-
-/// A body that the gate has read: it is there at once, and within its bound.
-pub(super) struct Whole(pub(super) Bytes);
-
-impl Whole {
-    /// That of a request behind the gate.
-    pub(super) async fn of(mut body: Body) -> Whole {
-        let read = body.frame().await.and_then(Result::ok).and_then(|frame| frame.into_data().ok());
-        Whole(read.unwrap_or_default())
-    }
-}
-
-impl<S: Sync> FromRequest<S> for Whole {
-    type Rejection = Infallible;
-
-    async fn from_request(request: Request, _: &S) -> Result<Whole, Infallible> {
-        Ok(Whole::of(request.into_body()).await)
-    }
-}
 
 #[cfg(test)]
 mod tests;

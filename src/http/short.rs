@@ -12,7 +12,7 @@ use axum::http::request::Parts;
 use axum::http::{Method, Uri};
 use axum::response::Response;
 
-use super::gate::{Whole, pass_to};
+use super::gate::{Entity, pass_to};
 use super::{App, native};
 use crate::metrics::Metrics;
 
@@ -45,16 +45,18 @@ fn host_of(uri: &Uri) -> Option<(&str, &str)> {
 }
 
 /// Answers a request that [may take it](is_open).
-pub(super) async fn register(app: App, request: Request) -> Result<Response, Infallible> {
-    let handler = |parts: Parts, body| async {
-        let Whole(body) = Whole::of(body).await;
-        let (service, id) = host_of(&parts.uri).unwrap_or_default();
-        let asked = native::registration(&app, service, id, None, &body);
-        // The buffer of the connection is free for what it reads while this waits, and no other has to be made.
-        drop((parts, body));
-        native::submit(&app, asked).await
-    };
-    Ok(pass_to(&app, Some(native::HOST_ROUTE), request, handler, Metrics::usual_request).await)
+#[allow(clippy::manual_async_fn, reason = "the future is smaller: see `pass_to`")]
+pub(super) fn register(app: App, request: Request) -> impl Future<Output = Result<Response, Infallible>> {
+    let (parts, body) = request.into_parts();
+    async move {
+        let handler = |parts: Parts, entity: Entity| {
+            let (service, id) = host_of(&parts.uri).unwrap_or_default();
+            // Nothing of the request is kept while this waits: the buffer of the connection is free for what it reads.
+            let asked = native::registration(&app, service, id, None, &entity.into_whole());
+            native::submit(&app, asked)
+        };
+        Ok(pass_to(&app, Some(native::HOST_ROUTE), parts, body, handler, Metrics::usual_request).await)
+    }
 }
 
 #[cfg(test)]
@@ -107,6 +109,13 @@ mod tests {
         let mut counts: Vec<_> = counts.lines().filter(is_count).map(str::to_owned).collect();
         counts.sort();
         (parts.status.as_u16(), headers, String::from_utf8(body.to_vec()).expect("text"), counts)
+    }
+
+    /// Up to so many octets the allocator has a short way, and each registration is one.
+    #[test]
+    fn its_future_is_small() {
+        let future = register(app(true), request("/v1/hosts/web/a", "{}", "identity"));
+        assert!(size_of_val(&future) <= 1024, "{}", size_of_val(&future));
     }
 
     #[tokio::test]

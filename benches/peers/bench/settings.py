@@ -27,7 +27,7 @@ class Settings:
     many_services: int = 100_000
     hosts: int = 10
     # Registrations of one measurement, each of a host that is not there.
-    registrations: int = 60_000
+    registrations: int = 30_000
     visible: int = 2_000
     soak_minutes: float = 10.0
     starts: int = 3

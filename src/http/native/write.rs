@@ -8,6 +8,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use futures_util::future::{Either, ready};
 
 use super::query::Query;
 use super::view::HostView;
@@ -85,13 +86,22 @@ pub(in crate::http) fn registration(
 }
 
 /// Does what is asked for, and answers.
-pub(in crate::http) async fn submit(app: &App, asked: Result<Box<Registration>, Problem>) -> Response {
-    let result: Result<Applied, Problem> = match asked {
-        Ok(registration) => app.registry.submit(Event::Register(registration)).await.map_err(Problem::from),
-        Err(problem) => Err(problem),
+pub(in crate::http) fn submit(
+    app: &App,
+    asked: Result<Box<Registration>, Problem>,
+) -> impl Future<Output = Response> + use<'_> {
+    let end = |result| {
+        count(app, Dialect::Native, Operation::Register, &result);
+        answer(app, result)
     };
-    count(app, Dialect::Native, Operation::Register, &result);
-    answer(app, result)
+    match asked {
+        Ok(registration) => {
+            Either::Left(
+                async move { end(app.registry.submit(Event::Register(registration)).await.map_err(Problem::from)) },
+            )
+        }
+        Err(problem) => Either::Right(ready(end(Err(problem)))),
+    }
 }
 
 /// A host name inside our zones could be the service itself, and what it stands for is no affair of DNS clients.
