@@ -18,7 +18,7 @@ from collections import Counter
 
 from . import data as forms
 from .load import Load, measure
-from .machine import describe
+from .machine import describe, touch_memory
 from .process import Failed
 from .registry import fresh_rows
 from .settings import ROLLCALL, Settings, processors, say
@@ -82,6 +82,7 @@ def registration(stage):
         path = os.path.join(server.folder, "registrations")
         with open(path, "w", buffering=1 << 20) as file:
             file.writelines(forms.single(*row) for row in fresh_rows(next(series), settings))
+        touch_memory()
         return Load("http", server.http, path, settings.generator, once=True, connections=64, window=64)
 
     return server, load, REGISTRATION
