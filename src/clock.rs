@@ -8,6 +8,7 @@
 //! could not renew its lease then, however well it is. The clock knows by its [pulse](Clock::pulse), which somebody gives
 //! it every [`PULSE`]; where the last one is longer ago, no reader sees more time than that.
 
+use std::cell::RefCell;
 use std::fmt;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
@@ -68,11 +69,20 @@ impl Timestamp {
         jiff::Timestamp::from_microsecond(micros).unwrap_or(jiff::Timestamp::MAX)
     }
 
-    /// Appends what [`Timestamp`] displays, without the formatter.
+    /// Appends what [`Timestamp`] displays. Most moments that are printed are in this second, or a lease later: those two are
+    /// not worked out again.
     pub fn print(self, text: &mut Vec<u8>) {
-        const PRINTER: DateTimePrinter = DateTimePrinter::new().precision(Some(6));
-        // A Vec takes every write.
-        let _ = PRINTER.print_timestamp(&self.civil(), text);
+        let civil = self.civil();
+        SECONDS.with_borrow_mut(|seconds| text.extend_from_slice(seconds.print(civil)));
+        text.push(b'.');
+        let mut micros = civil.subsec_microsecond().unsigned_abs();
+        let mut digits = [0; 6];
+        for digit in digits.iter_mut().rev() {
+            *digit = b'0' + (micros % 10) as u8;
+            micros /= 10;
+        }
+        text.extend_from_slice(&digits);
+        text.push(b'Z');
     }
 
     /// The moment in the form of Lyft's default backend: `2026-11-20 17:08:14.758176+00:00`, no fraction when it is zero.
@@ -80,6 +90,38 @@ impl Timestamp {
         let format =
             if self.0.is_multiple_of(1_000_000) { "%Y-%m-%d %H:%M:%S+00:00" } else { "%Y-%m-%d %H:%M:%S.%6f+00:00" };
         self.civil().strftime(format).to_string()
+    }
+}
+
+thread_local! {
+    static SECONDS: RefCell<Seconds> = const { RefCell::new(Seconds { of: [i64::MIN; 2], texts: [[0; 19]; 2], next: 0 }) };
+}
+
+/// The last two seconds that were printed.
+struct Seconds {
+    of: [i64; 2],
+    texts: [[u8; 19]; 2],
+    /// Which is printed over.
+    next: usize,
+}
+
+impl Seconds {
+    /// `2026-11-20T17:08:14`.
+    fn print(&mut self, civil: jiff::Timestamp) -> &[u8] {
+        const PRINTER: DateTimePrinter = DateTimePrinter::new().precision(Some(0));
+        let second = civil.as_second();
+        let place = self.of.iter().position(|known| *known == second).unwrap_or_else(|| {
+            let (place, mut text) = (self.next, Vec::with_capacity(32));
+            // A Vec takes every write.
+            let whole = jiff::Timestamp::from_second(second).unwrap_or(civil);
+            let _ = PRINTER.print_timestamp(&whole, &mut text);
+            text.resize(19, b'?');
+            self.texts[place].copy_from_slice(&text);
+            self.of[place] = second;
+            self.next = 1 - place;
+            place
+        });
+        &self.texts[place]
     }
 }
 
@@ -264,6 +306,19 @@ impl Clock {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_moment_is_printed_as_it_displays() {
+        let moments = [0, 1, 999_999, 1_000_000, 1_795_194_494_758_176, 1_795_194_494_758_177, 1_795_280_894_000_010];
+        let moments: Vec<Timestamp> = moments.into_iter().map(Timestamp).chain([Timestamp::MAX]).collect();
+        // Each after each, as two are remembered.
+        for (one, other) in moments.iter().flat_map(|one| moments.iter().map(move |other| (one, other))) {
+            let mut text = Vec::new();
+            other.print(&mut text);
+            one.print(&mut text);
+            assert_eq!(String::from_utf8(text).expect("text"), format!("{other}{one}"));
+        }
+    }
 
     #[test]
     fn prints_the_forms_the_dialects_use() {

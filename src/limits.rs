@@ -197,8 +197,8 @@ pub const HTTP_WRITE_TIME: Duration = Duration::from_secs(30);
 /// Octets read of one request's head at most; between [`HTTP_HEADER_OCTETS`] and this the refusal says what the bound is.
 pub const HTTP_READ_BUFFER_OCTETS: usize = 64 * 1024;
 /// Time that a thread answers requests without a pause before it lets others have its processor: a query waits as long, and
-/// where both sides are flooded requests have as much of the processor beside [`DNS_STRETCH`], a sixth.
-pub const HTTP_STRETCH: Duration = Duration::from_micros(100);
+/// where both sides are flooded requests have as much of the processor beside [`DNS_STRETCH`], a quarter.
+pub const HTTP_STRETCH: Duration = Duration::from_micros(200);
 /// Pause of the listener when the system has no file descriptor left.
 pub const HTTP_ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Octets thrown away of a request that was refused before it was read, so that the client sees the answer, not a reset.

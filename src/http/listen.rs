@@ -27,9 +27,9 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 use tower::Service;
 
 use super::problem::{self, Problem};
@@ -47,8 +47,7 @@ pub async fn serve(listener: TcpListener, mut app: App, shutdown: CancellationTo
     readiness.hold(Condition::Http);
     let way = Way::new(app);
     let places = Arc::new(Semaphore::new(limits::HTTP_CONNECTIONS));
-    let connections = TaskTracker::new();
-    let cut = CancellationToken::new();
+    let mut connections = JoinSet::new();
     loop {
         let accepted = async {
             // Who finds no place waits in the system's queue.
@@ -57,6 +56,7 @@ pub async fn serve(listener: TcpListener, mut app: App, shutdown: CancellationTo
         };
         let (place, accepted) = tokio::select! {
             () = shutdown.cancelled() => break,
+            Some(_) = connections.join_next() => continue,
             accepted = accepted => accepted,
         };
         match accepted {
@@ -64,9 +64,9 @@ pub async fn serve(listener: TcpListener, mut app: App, shutdown: CancellationTo
                 // Without it a small answer waits for the acknowledgment of the one before (Nagle); failing costs only time.
                 let _ = stream.set_nodelay(true);
                 let connection = run_connection(stream, peer, way.clone(), shutdown.clone());
-                let (cut, open) = (cut.clone(), metrics.connection());
+                let open = metrics.connection();
                 connections.spawn(async move {
-                    cut.run_until_cancelled(connection).await;
+                    connection.await;
                     drop((place, open));
                 });
             }
@@ -75,11 +75,10 @@ pub async fn serve(listener: TcpListener, mut app: App, shutdown: CancellationTo
     }
     readiness.lack(Condition::Stopping, "a stop was asked for");
     drop(listener);
-    connections.close();
-    if timeout(limits::DRAIN_TIME, connections.wait()).await.is_err() {
+    let ended = async { while connections.join_next().await.is_some() {} };
+    if timeout(limits::DRAIN_TIME, ended).await.is_err() {
         tracing::warn!(connections = connections.len(), "connections are cut, the time to drain is over");
-        cut.cancel();
-        connections.wait().await;
+        connections.shutdown().await;
     }
 }
 
