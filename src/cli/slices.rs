@@ -66,12 +66,16 @@ mod tests {
     #[test]
     fn threads_that_are_started_have_short_slices_too_where_the_system_has_them() {
         let found = thread::spawn(|| {
-            let before = read().expect("a policy");
+            let Ok(before) = read() else {
+                // A system without the calls, or a filter: it is an error, and all that it is.
+                assert!(shorten().is_err());
+                return None;
+            };
             shorten().expect("short slices");
             let after = thread::spawn(read).join().expect("a thread").expect("a policy");
-            (before, after)
+            Some((before, after))
         });
-        let (before, after) = found.join().expect("a thread");
+        let Some((before, after)) = found.join().expect("a thread") else { return };
         // Where there are no slices it stays as it was.
         assert!([before.sched_runtime, SLICE.as_nanos() as u64].contains(&after.sched_runtime), "{after:?}");
         assert_eq!((after.sched_policy, after.sched_nice), (before.sched_policy, before.sched_nice));

@@ -101,8 +101,9 @@ pub(super) async fn pass<F: Future<Output = Response>>(
     pass_to(app, route, parts, body, inner, Metrics::request).await
 }
 
-/// [`pass`] for what is no read, counted by route, method, status and time. Not an `async fn`, whose future would have room for its arguments twice.
-#[allow(clippy::manual_async_fn, reason = "the future is a fifth smaller")]
+/// [`pass`] for what is no read, counted by route, method, status and time. Not an `async fn`, whose future would have room
+/// for its arguments twice.
+#[expect(clippy::manual_async_fn, reason = "the future is a fifth smaller")]
 pub(super) fn pass_to<F: Future<Output = Response>>(
     app: &App,
     route: Option<&str>,

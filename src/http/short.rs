@@ -44,8 +44,7 @@ fn host_of(uri: &Uri) -> Option<(&str, &str)> {
     (uri.query().is_none() && is_plain(service) && is_plain(id)).then_some((service, id))
 }
 
-/// Answers a request that [may take it](is_open).
-#[allow(clippy::manual_async_fn, reason = "the future is smaller: see `pass_to`")]
+/// Answers a request that [may take it](is_open). No `async fn`, for the reason of [`pass_to`].
 pub(super) fn register(app: App, request: Request) -> impl Future<Output = Result<Response, Infallible>> {
     let (parts, body) = request.into_parts();
     async move {
