@@ -9,12 +9,22 @@ use std::os::fd::AsRawFd as _;
 use nix::sys::socket::{MsgFlags, MultiHeaders, SockaddrStorage, recvmmsg, sendmmsg};
 use smallvec::SmallVec;
 
-use super::datagram::{Arrived, Datagrams, socket_address};
+use super::datagram::{Arrived, Datagrams, Source};
+use crate::zone::ABREAST;
 
 /// Datagrams of a batch.
-const MOST: usize = 32;
+const MOST: usize = ABREAST;
 /// Larger than any query that means anything; the rest of a longer datagram is cut off and parses as malformed.
 const QUERY_OCTETS: usize = 4096;
+
+/// Whether who receives waits.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Wait {
+    /// Until there is one, and not for more.
+    ForOne,
+    /// For none.
+    No,
+}
 
 /// Room for a batch of queries and their replies, used again and again.
 pub(super) struct Batch {
@@ -24,18 +34,22 @@ pub(super) struct Batch {
     replies: Vec<(usize, Vec<u8>)>,
     count: usize,
     incoming: MultiHeaders<SockaddrStorage>,
+    /// Whether the system wrote less into a place of `incoming` than it mostly does. It offers that much the next time, so
+    /// they are made anew.
+    is_spoiled: bool,
     outgoing: MultiHeaders<SockaddrStorage>,
 }
 
 impl Batch {
-    pub(super) fn new() -> Batch {
+    pub(super) fn new(socket: &Datagrams) -> Batch {
         Batch {
             packets: (0..MOST).map(|_| vec![0; QUERY_OCTETS]).collect(),
             arrived: Vec::with_capacity(MOST),
             replies: (0..MOST).map(|_| (0, Vec::with_capacity(QUERY_OCTETS))).collect(),
             count: 0,
-            incoming: MultiHeaders::preallocate(MOST, None),
-            outgoing: MultiHeaders::preallocate(MOST, None),
+            incoming: MultiHeaders::preallocate(MOST, socket.control_room()),
+            is_spoiled: false,
+            outgoing: MultiHeaders::preallocate(MOST, socket.control_room()),
         }
     }
 
@@ -44,42 +58,44 @@ impl Batch {
         self.arrived.len()
     }
 
+    /// What was received.
+    pub(super) fn packets(&self) -> SmallVec<[&[u8]; MOST]> {
+        self.arrived.iter().zip(&self.packets).map(|(arrived, packet)| &packet[..arrived.octets]).collect()
+    }
+
     /// Receives what waits, at most a batch.
-    pub(super) fn receive(&mut self, socket: &mut Datagrams) -> io::Result<()> {
+    pub(super) fn receive(&mut self, socket: &Datagrams, wait: Wait) -> io::Result<()> {
         self.arrived.clear();
         self.count = 0;
-        if let Some(local) = socket.one_address() {
-            let Batch { packets, arrived, incoming, .. } = self;
-            let mut rooms = packets.iter_mut();
-            let mut parts: [[IoSliceMut<'_>; 1]; MOST] =
-                std::array::from_fn(|_| [IoSliceMut::new(rooms.next().map_or(&mut [], |packet| packet))]);
-            let descriptor = socket.socket().as_raw_fd();
-            let received = recvmmsg(descriptor, incoming, parts.iter_mut(), MsgFlags::MSG_DONTWAIT, None)?;
-            arrived.extend(received.map(|message| Arrived {
-                octets: message.bytes,
-                client: message.address.as_ref().and_then(socket_address).unwrap_or(local),
-                at: local.ip(),
-                to_many: false,
-            }));
-            return Ok(());
+        if std::mem::take(&mut self.is_spoiled) {
+            self.incoming = MultiHeaders::preallocate(MOST, socket.control_room());
         }
-        while self.arrived.len() < MOST {
-            match socket.try_receive(&mut self.packets[self.arrived.len()]) {
-                Ok(arrived) => self.arrived.push(arrived),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock && !self.arrived.is_empty() => {
-                    return Ok(());
-                }
-                Err(error) => return Err(error),
-            }
+        let Batch { packets, arrived, incoming, is_spoiled, .. } = self;
+        let mut rooms = packets.iter_mut();
+        let mut parts: [[IoSliceMut<'_>; 1]; MOST] =
+            std::array::from_fn(|_| [IoSliceMut::new(rooms.next().map_or(&mut [], |packet| packet))]);
+        let flags = match wait {
+            Wait::ForOne => MsgFlags::MSG_WAITFORONE,
+            Wait::No => MsgFlags::MSG_DONTWAIT,
+        };
+        let descriptor = socket.socket().as_raw_fd();
+        for message in recvmmsg(descriptor, incoming, parts.iter_mut(), flags, None)? {
+            let known = socket.arrived(&message);
+            *is_spoiled |= known.is_none();
+            arrived.push(known.unwrap_or(Arrived::NOBODY));
         }
         Ok(())
     }
 
-    /// Makes the replies: `answer` writes one, or says that there is none.
-    pub(super) fn answer(&mut self, mut answer: impl FnMut(&Arrived, &[u8], &mut Vec<u8>) -> bool) {
-        for (place, arrived) in self.arrived.iter().enumerate() {
+    /// Makes the replies, with what was found out of each query before: `answer` writes one, or says that there is none.
+    pub(super) fn answer<F: Copy>(
+        &mut self,
+        found: &[F],
+        mut answer: impl FnMut(&Arrived, &[u8], F, &mut Vec<u8>) -> bool,
+    ) {
+        for ((place, arrived), found) in self.arrived.iter().enumerate().zip(found) {
             let (of, reply) = &mut self.replies[self.count];
-            if answer(arrived, &self.packets[place][..arrived.octets], reply) {
+            if answer(arrived, &self.packets[place][..arrived.octets], *found, reply) {
                 *of = place;
                 self.count += 1;
             }
@@ -109,17 +125,21 @@ impl Batch {
     /// Sends replies from the one at `first` on; says how many left.
     fn try_send(&mut self, socket: &Datagrams, first: usize) -> io::Result<usize> {
         let waiting = &self.replies[first..self.count];
-        if let ([_], _) | (_, None) = (waiting, socket.one_address()) {
-            let (of, reply) = &waiting[0];
+        let (of, reply) = &waiting[0];
+        if waiting.len() == 1 {
             return socket.try_send(reply, &self.arrived[*of]).map(|()| 1);
         }
-        let (arrived, outgoing) = (&self.arrived, &mut self.outgoing);
+        let at = self.arrived[*of].at;
+        let source = socket.source(at);
+        // One call tells one source for all that it sends.
+        let alike = waiting.iter().take_while(|(of, _)| source.is_none() || self.arrived[*of].at == at);
         let clients: SmallVec<[Option<SockaddrStorage>; MOST]> =
-            waiting.iter().map(|(of, _)| Some(SockaddrStorage::from(arrived[*of].client))).collect();
+            alike.map(|(of, _)| Some(SockaddrStorage::from(self.arrived[*of].client))).collect();
         let parts: SmallVec<[[IoSlice<'_>; 1]; MOST]> =
-            waiting.iter().map(|(_, reply)| [IoSlice::new(reply)]).collect();
-        let descriptor = socket.socket().as_raw_fd();
-        let sent = sendmmsg(descriptor, outgoing, parts.iter(), &clients[..], [], MsgFlags::MSG_DONTWAIT)?;
+            waiting[..clients.len()].iter().map(|(_, reply)| [IoSlice::new(reply)]).collect();
+        let control = source.as_ref().map(Source::message);
+        let (descriptor, flags) = (socket.socket().as_raw_fd(), MsgFlags::MSG_DONTWAIT);
+        let sent = sendmmsg(descriptor, &mut self.outgoing, parts.iter(), &clients[..], control.as_slice(), flags)?;
         Ok(sent.count())
     }
 }
@@ -127,33 +147,97 @@ impl Batch {
 #[cfg(test)]
 mod tests {
     use std::net::UdpSocket as Client;
-    use std::os::fd::AsFd as _;
     use std::time::Duration;
 
     use super::*;
 
-    /// More than a batch from several clients: each gets the reply to its own query, in their order.
+    /// A connected socket takes replies from the address it sent to only.
     #[test]
-    fn every_query_gets_its_reply() {
-        let (never, _kept) = std::os::unix::net::UnixStream::pair().expect("a pair");
+    fn replies_leave_from_the_address_that_was_asked() {
+        let cases: [(&str, &[&str]); 4] = [
+            ("127.0.0.1:0", &["127.0.0.1"]),
+            ("0.0.0.0:0", &["127.0.0.1"]),
+            ("0.0.0.0:0", &["127.0.0.1", "127.0.0.77", "127.0.0.77", "127.0.0.1", "127.0.0.3"]),
+            ("[::]:0", &["::1", "::1"]),
+        ];
+        for (listen, asked) in cases {
+            let local = if listen.starts_with('[') { "[::1]:0" } else { "127.0.0.1:0" };
+            if Client::bind(local).is_err() {
+                continue;
+            }
+            let socket = Client::bind(listen).expect("a socket");
+            let port = socket.local_addr().expect("an address").port();
+            let socket = Datagrams::new(socket).expect("a socket");
+            let ask = |asked: &&str| {
+                let client = Client::bind(local).expect("a socket");
+                client.set_read_timeout(Some(Duration::from_secs(10))).expect("an option");
+                client.connect((*asked, port)).expect("a route");
+                client.send(asked.as_bytes()).expect("room");
+                client
+            };
+            let clients: Vec<Client> = asked.iter().map(ask).collect();
+            let mut batch = Batch::new(&socket);
+            let mut answered = 0;
+            while answered < asked.len() {
+                batch.receive(&socket, Wait::ForOne).expect("datagrams");
+                batch.answer(&vec![(); batch.len()], |arrived, packet, (), reply| {
+                    assert_eq!(arrived.at.to_string().as_bytes(), packet);
+                    assert!(clients.iter().any(|client| client.local_addr().ok() == Some(arrived.client)));
+                    assert!(socket.has_a_client(arrived));
+                    answered += 1;
+                    packet.clone_into(reply);
+                    true
+                });
+                batch.send(&socket);
+            }
+            for (client, asked) in clients.iter().zip(asked) {
+                let mut reply = [0; 64];
+                let octets = client.recv(&mut reply).expect("a reply");
+                assert_eq!(&reply[..octets], asked.as_bytes(), "{listen}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_empty_datagram_changes_nothing_for_the_next_one() {
         for listen in ["127.0.0.1:0", "0.0.0.0:0"] {
             let socket = Client::bind(listen).expect("a socket");
             let port = socket.local_addr().expect("an address").port();
-            let mut socket = Datagrams::new(socket).expect("a socket");
+            let socket = Datagrams::new(socket).expect("a socket");
+            let clients: Vec<Client> = (0..2).map(|_| Client::bind("127.0.0.1:0").expect("a socket")).collect();
+            let mut batch = Batch::new(&socket);
+            for (client, packet) in [(0, &b""[..]), (1, b"1"), (0, b"0"), (1, b""), (0, b"0"), (1, b"1")] {
+                let client = &clients[client];
+                client.send_to(packet, ("127.0.0.1", port)).expect("room");
+                batch.receive(&socket, Wait::ForOne).expect("a datagram");
+                batch.answer(&[()], |arrived, received, (), _| {
+                    let known = (received, socket.has_a_client(arrived), Some(arrived.client));
+                    let from = client.local_addr().ok().filter(|_| !packet.is_empty());
+                    let nobody = Some(Arrived::NOBODY.client);
+                    assert_eq!(known, (packet, !packet.is_empty(), from.or(nobody)), "{listen}");
+                    false
+                });
+            }
+        }
+    }
+
+    /// More than a batch from several clients: each gets the reply to its own query, in their order.
+    #[test]
+    fn every_query_gets_its_reply() {
+        for listen in ["127.0.0.1:0", "0.0.0.0:0"] {
+            let socket = Client::bind(listen).expect("a socket");
+            let port = socket.local_addr().expect("an address").port();
+            let socket = Datagrams::new(socket).expect("a socket");
             let clients: Vec<Client> = (0..3).map(|_| Client::bind("127.0.0.1:0").expect("a socket")).collect();
             for number in 0..60_u8 {
                 let client = &clients[usize::from(number % 3)];
                 client.send_to(&[number], ("127.0.0.1", port)).expect("room");
             }
-            let mut batch = Batch::new();
+            let mut batch = Batch::new(&socket);
             let mut answered = 0;
             while answered < 60 {
-                socket.wait(never.as_fd()).expect("a socket");
-                match batch.receive(&mut socket) {
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
-                    received => received.expect("datagrams"),
-                }
-                batch.answer(|_, packet, reply| {
+                batch.receive(&socket, Wait::ForOne).expect("datagrams");
+                batch.answer(&vec![(); batch.len()], |_, packet, (), reply| {
                     answered += 1;
                     reply.clear();
                     reply.extend_from_slice(&[packet[0], 255]);

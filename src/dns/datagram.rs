@@ -5,16 +5,18 @@
 //! datagram is received with its destination and answered with that as its source, addresses that the
 //! machine got later included.
 
-use std::io::{self, IoSlice, IoSliceMut};
+use std::io::{self, IoSlice};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
-use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd};
+use std::os::fd::{AsFd as _, AsRawFd as _};
 
 use nix::errno::Errno;
-use nix::libc::{in_addr, in_pktinfo, in6_pktinfo};
+use nix::libc::{in_addr, in_pktinfo, in6_addr, in6_pktinfo};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{
-    ControlMessage, ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, sendmsg, setsockopt, sockopt,
+    ControlMessage, ControlMessageOwned, MsgFlags, RecvMsg, SockaddrStorage, sendmsg, setsockopt, sockopt,
 };
+
+use crate::limits;
 
 /// Where a datagram came from, and where to.
 #[derive(Clone, Copy, Debug)]
@@ -27,48 +29,92 @@ pub(super) struct Arrived {
     pub(super) to_many: bool,
 }
 
+impl Arrived {
+    /// One of which nothing is known: nobody waits for a reply.
+    pub(super) const NOBODY: Arrived = Arrived {
+        octets: 0,
+        client: SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0),
+        at: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        to_many: false,
+    };
+}
+
 /// A bound socket.
 pub(super) struct Datagrams {
     socket: UdpSocket,
     local: SocketAddr,
-    /// Room for what the system says about a datagram; on a socket of one address nothing is asked.
-    control: Option<Vec<u8>>,
+    /// Whether it is bound to all addresses, so that the system says of each datagram which one was asked.
+    is_told: bool,
+}
+
+/// The address that a reply leaves from, as the system is told it.
+pub(super) enum Source {
+    V4(in_pktinfo),
+    V6(in6_pktinfo),
+}
+
+impl Source {
+    fn of(at: IpAddr) -> Source {
+        // The system picks the way: only the source is ours to say.
+        match at {
+            IpAddr::V4(at) => {
+                let source = in_addr { s_addr: at.to_bits().to_be() };
+                let nowhere = in_addr { s_addr: Ipv4Addr::UNSPECIFIED.to_bits() };
+                Source::V4(in_pktinfo { ipi_ifindex: 0, ipi_spec_dst: source, ipi_addr: nowhere })
+            }
+            IpAddr::V6(at) => Source::V6(in6_pktinfo { ipi6_addr: in6_addr { s6_addr: at.octets() }, ipi6_ifindex: 0 }),
+        }
+    }
+
+    /// What is sent with a datagram.
+    pub(super) fn message(&self) -> ControlMessage<'_> {
+        match self {
+            Source::V4(info) => ControlMessage::Ipv4PacketInfo(info),
+            Source::V6(info) => ControlMessage::Ipv6PacketInfo(info),
+        }
+    }
 }
 
 impl Datagrams {
+    /// A socket that waits for datagrams, at most [`limits::DNS_DATAGRAM_WAIT`].
     pub(super) fn new(socket: UdpSocket) -> io::Result<Datagrams> {
-        socket.set_nonblocking(true)?;
+        socket.set_nonblocking(false)?;
+        socket.set_read_timeout(Some(limits::DNS_DATAGRAM_WAIT))?;
         let local = socket.local_addr()?;
-        let control = match local.ip() {
-            ip if !ip.is_unspecified() => None,
-            IpAddr::V4(_) => {
-                setsockopt(&socket, sockopt::Ipv4PacketInfo, &true)?;
-                Some(nix::cmsg_space!(in_pktinfo))
-            }
-            IpAddr::V6(_) => {
-                setsockopt(&socket, sockopt::Ipv6RecvPacketInfo, &true)?;
-                Some(nix::cmsg_space!(in6_pktinfo))
-            }
-        };
-        Ok(Datagrams { socket, local, control })
-    }
-
-    /// The address it is bound to, where that is one and not all.
-    pub(super) fn one_address(&self) -> Option<SocketAddr> {
-        self.control.is_none().then_some(self.local)
+        let is_told = local.ip().is_unspecified();
+        match local.ip() {
+            IpAddr::V4(_) if is_told => setsockopt(&socket, sockopt::Ipv4PacketInfo, &true)?,
+            IpAddr::V6(_) if is_told => setsockopt(&socket, sockopt::Ipv6RecvPacketInfo, &true)?,
+            IpAddr::V4(_) | IpAddr::V6(_) => {}
+        }
+        Ok(Datagrams { socket, local, is_told })
     }
 
     pub(super) fn socket(&self) -> &UdpSocket {
         &self.socket
     }
 
-    /// Waits until something may have come, or `stop` is closed.
-    pub(super) fn wait(&self, stop: BorrowedFd<'_>) -> io::Result<()> {
-        let mut watched = [PollFd::new(self.socket.as_fd(), PollFlags::POLLIN), PollFd::new(stop, PollFlags::POLLIN)];
-        match poll(&mut watched, PollTimeout::NONE) {
-            Ok(_) | Err(Errno::EINTR) => Ok(()),
-            Err(error) => Err(error.into()),
+    /// Room for what the system says about a datagram, or is told; on a socket of one address nothing is.
+    pub(super) fn control_room(&self) -> Option<Vec<u8>> {
+        self.is_told.then(|| match self.local {
+            SocketAddr::V4(_) => nix::cmsg_space!(in_pktinfo),
+            SocketAddr::V6(_) => nix::cmsg_space!(in6_pktinfo),
+        })
+    }
+
+    /// What is known of a datagram that was received; `None` where the system may not have said from where, or should have
+    /// said at which address and did not.
+    pub(super) fn arrived(&self, message: &RecvMsg<'_, '_, SockaddrStorage>) -> Option<Arrived> {
+        // Whoever waits is waked by a stop with nothing, which comes from nowhere.
+        if message.bytes == 0 {
+            return None;
         }
+        let client = message.address.as_ref().and_then(socket_address)?;
+        let (at, to_many) = match self.is_told {
+            true => message.cmsgs().ok()?.find_map(destination)?,
+            false => (self.local.ip(), false),
+        };
+        Some(Arrived { octets: message.bytes, client, at, to_many })
     }
 
     /// Waits until there may be room to send.
@@ -79,43 +125,18 @@ impl Datagrams {
         }
     }
 
-    /// The next datagram, if there is one.
-    pub(super) fn try_receive(&mut self, packet: &mut [u8]) -> io::Result<Arrived> {
-        let Some(control) = &mut self.control else {
-            let (octets, client) = self.socket.recv_from(packet)?;
-            return Ok(Arrived { octets, client, at: self.local.ip(), to_many: false });
-        };
-        let mut parts = [IoSliceMut::new(packet)];
-        let descriptor = self.socket.as_raw_fd();
-        let received = recvmsg::<SockaddrStorage>(descriptor, &mut parts, Some(control), MsgFlags::MSG_DONTWAIT)?;
-        let client = received.address.as_ref().and_then(socket_address).ok_or(io::ErrorKind::InvalidData)?;
-        let (at, to_many) = received.cmsgs()?.find_map(destination).unwrap_or((self.local.ip(), false));
-        Ok(Arrived { octets: received.bytes, client, at, to_many })
+    /// The address that replies leave from which was asked, where the system has to be told.
+    pub(super) fn source(&self, at: IpAddr) -> Option<Source> {
+        self.is_told.then(|| Source::of(at))
     }
 
     /// Sends a reply, if there is room.
     pub(super) fn try_send(&self, reply: &[u8], arrived: &Arrived) -> io::Result<()> {
-        if self.control.is_none() {
-            return self.socket.send_to(reply, arrived.client).map(drop);
-        }
-        let descriptor = self.socket.as_raw_fd();
         let client = SockaddrStorage::from(arrived.client);
-        let parts = [IoSlice::new(reply)];
-        let flags = MsgFlags::MSG_DONTWAIT;
-        // The system picks the way: only the source is ours to say.
-        match arrived.at {
-            IpAddr::V4(at) => {
-                let source = in_addr { s_addr: at.to_bits().to_be() };
-                let nowhere = in_addr { s_addr: Ipv4Addr::UNSPECIFIED.to_bits() };
-                let info = in_pktinfo { ipi_ifindex: 0, ipi_spec_dst: source, ipi_addr: nowhere };
-                sendmsg(descriptor, &parts, &[ControlMessage::Ipv4PacketInfo(&info)], flags, Some(&client))?;
-            }
-            IpAddr::V6(at) => {
-                let source = nix::libc::in6_addr { s6_addr: at.octets() };
-                let info = in6_pktinfo { ipi6_addr: source, ipi6_ifindex: 0 };
-                sendmsg(descriptor, &parts, &[ControlMessage::Ipv6PacketInfo(&info)], flags, Some(&client))?;
-            }
-        }
+        let (parts, source) = ([IoSlice::new(reply)], self.source(arrived.at));
+        let control = source.as_ref().map(Source::message);
+        let descriptor = self.socket.as_raw_fd();
+        sendmsg(descriptor, &parts, control.as_slice(), MsgFlags::MSG_DONTWAIT, Some(&client))?;
         Ok(())
     }
 
@@ -129,7 +150,7 @@ impl Datagrams {
     }
 }
 
-pub(super) fn socket_address(address: &SockaddrStorage) -> Option<SocketAddr> {
+fn socket_address(address: &SockaddrStorage) -> Option<SocketAddr> {
     let v4 = address.as_sockaddr_in().map(|v4| SocketAddr::V4((*v4).into()));
     v4.or_else(|| address.as_sockaddr_in6().map(|v6| SocketAddr::V6((*v6).into())))
 }
@@ -153,57 +174,13 @@ fn destination(message: ControlMessageOwned) -> Option<(IpAddr, bool)> {
 
 #[cfg(test)]
 mod tests {
-    use std::net::UdpSocket as Client;
-    use std::time::Duration;
-
     use super::*;
-
-    fn bound(addr: &str) -> (Datagrams, u16) {
-        let socket = Client::bind(addr).expect("a socket");
-        let port = socket.local_addr().expect("an address").port();
-        (Datagrams::new(socket).expect("a socket"), port)
-    }
-
-    fn receive(datagrams: &mut Datagrams) -> Arrived {
-        let (never, _kept) = std::os::unix::net::UnixStream::pair().expect("a pair");
-        let mut packet = [0; 64];
-        loop {
-            datagrams.wait(never.as_fd()).expect("a socket");
-            match datagrams.try_receive(&mut packet) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                arrived => return arrived.expect("a datagram"),
-            }
-        }
-    }
-
-    /// A connected socket takes replies from the address it sent to only.
-    #[test]
-    fn replies_leave_from_the_address_that_was_asked() {
-        let cases =
-            [("127.0.0.1:0", "127.0.0.1"), ("0.0.0.0:0", "127.0.0.1"), ("0.0.0.0:0", "127.0.0.77"), ("[::]:0", "::1")];
-        for (listen, asked) in cases {
-            if listen.starts_with('[') && Client::bind("[::1]:0").is_err() {
-                continue;
-            }
-            let (mut datagrams, port) = bound(listen);
-            let asked: IpAddr = asked.parse().expect("an address");
-            let client = Client::bind(if asked.is_ipv4() { "127.0.0.1:0" } else { "[::1]:0" }).expect("a socket");
-            client.set_read_timeout(Some(Duration::from_secs(10))).expect("an option");
-            client.connect((asked, port)).expect("a route");
-            client.send(b"question").expect("room");
-            let arrived = receive(&mut datagrams);
-            assert_eq!((arrived.at, arrived.octets), (asked, 8));
-            assert_eq!(arrived.client, client.local_addr().expect("an address"));
-            assert!(datagrams.has_a_client(&arrived));
-            datagrams.try_send(b"reply", &arrived).expect("room");
-            let mut reply = [0; 64];
-            assert_eq!(client.recv(&mut reply).expect("a reply"), 5, "{listen} {asked}");
-        }
-    }
 
     #[test]
     fn nobody_is_not_answered() {
-        let (datagrams, port) = bound("127.0.0.1:0");
+        let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
+        let port = socket.local_addr().expect("an address").port();
+        let datagrams = Datagrams::new(socket).expect("a socket");
         let at = Ipv4Addr::LOCALHOST.into();
         let has = |client: SocketAddr, to_many| datagrams.has_a_client(&Arrived { octets: 0, client, at, to_many });
         assert!(has(SocketAddr::new(at, port ^ 1), false));

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::Guard;
+use smallvec::SmallVec;
 
 use super::chaos;
 use super::cookie::CookieStanding;
@@ -20,7 +21,7 @@ use super::settings::Settings;
 use super::stats::{Stats, Tally};
 use crate::clock::Timestamp;
 use crate::registry::{Registry, Snapshot};
-use crate::zone::{Answer, Asker, Authority, ExtendedError, Question, Random, Rcode, Words, Zones};
+use crate::zone::{ABREAST, Ahead, Answer, Asker, Authority, ExtendedError, Question, Random, Rcode, Words, Zones};
 
 const NOT_AUTHORITATIVE: ExtendedError =
     ExtendedError { code: 20, text: Words::Fixed("no zone of this server holds the name") };
@@ -62,6 +63,8 @@ pub struct Request<'p> {
     pub spare: usize,
     /// How long the connection is kept when it is idle, for clients that ask (RFC 7828); `None` tells nobody.
     pub keep: Option<Duration>,
+    /// What stands at its name, where that was looked up before.
+    pub ahead: Ahead<'p>,
 }
 
 /// What became of a packet.
@@ -362,25 +365,39 @@ impl Engine {
 
     /// Answers one packet into `out`; `None` when there is nothing to send.
     pub fn respond(&self, request: &Request<'_>, random: &mut Random, out: &mut Vec<u8>) -> Option<Answered> {
-        self.session().respond(request, random, out)
+        self.session(&self.published()).respond(request, random, out)
     }
 
-    /// A look at what is published now, for packets that were received before.
-    pub(super) fn session(&self) -> Session<'_> {
-        Session { engine: self, snapshot: self.registry.snapshot(), now: self.registry.now(), tally: Tally::default() }
+    /// What is published now, for packets that were received before.
+    pub(super) fn published(&self) -> Guard<Arc<Snapshot>> {
+        self.registry.snapshot()
+    }
+
+    /// Answers a few packets from what was published.
+    pub(super) fn session<'e>(&'e self, published: &'e Snapshot) -> Session<'e> {
+        Session { engine: self, published, now: self.registry.now(), tally: Tally::default() }
     }
 }
 
 /// What is published, for the length of a few answers; they are counted when it ends.
 pub(super) struct Session<'e> {
     engine: &'e Engine,
-    snapshot: Guard<Arc<Snapshot>>,
+    published: &'e Snapshot,
     /// When the last answer was made: the next one begins then.
     now: Timestamp,
     tally: Tally,
 }
 
-impl Session<'_> {
+impl<'e> Session<'e> {
+    /// Looks up the names of at most [`ABREAST`] queries side by side: a result each.
+    pub(super) fn ahead(&self, packets: &[&[u8]]) -> SmallVec<[Ahead<'e>; ABREAST]> {
+        match packets {
+            // One alone has nobody to wait beside.
+            [_] => SmallVec::from_slice(&[Ahead::default()]),
+            packets => self.published.zones.ahead(packets.iter().map(|packet| fast::name(packet))),
+        }
+    }
+
     /// [`Engine::respond`].
     pub(super) fn respond(
         &mut self,
@@ -393,8 +410,8 @@ impl Session<'_> {
         let limiter = limiter.as_ref();
         let stale = registry.is_away();
         // What is too old is as good as not known.
-        let loaded = self.snapshot.loaded && !(stale && registry.is_too_old(now));
-        let view = View { zones: &self.snapshot.zones, loaded, settings, limiter, stale };
+        let loaded = self.published.loaded && !(stale && registry.is_too_old(now));
+        let view = View { zones: &self.published.zones, loaded, settings, limiter, stale };
         // A fault in one answer must not end a worker; the client gets silence and asks again.
         match catch_unwind(AssertUnwindSafe(|| respond(&view, request, now, random, out))) {
             Ok(Outcome::Dropped(reason)) => stats.dropped(reason),
@@ -415,6 +432,6 @@ impl Session<'_> {
 
 impl Drop for Session<'_> {
     fn drop(&mut self) {
-        self.engine.stats.add(&self.snapshot.zones, &self.tally);
+        self.engine.stats.add(&self.published.zones, &self.tally);
     }
 }

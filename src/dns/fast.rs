@@ -73,6 +73,21 @@ fn read<'p, 'n>(packet: &'p [u8], name: &'n mut [u8; NAME_OCTETS]) -> Option<(En
     Some((envelope, Question { name: lower, qtype }))
 }
 
+/// The name that an ordinary query asks for, as it was sent; `None` where it cannot be read.
+pub fn name(packet: &[u8]) -> Option<&[u8]> {
+    let body = packet.get(HEADER_OCTETS..)?;
+    let mut octets = 0;
+    loop {
+        let length = usize::from(*body.get(octets)?);
+        octets += 1 + length;
+        match length {
+            0 => return body.get(..octets),
+            1..=63 => {}
+            _ => return None,
+        }
+    }
+}
+
 /// An OPT record of version 0 (RFC 6891 6.1.2).
 fn read_opt(octets: &[u8]) -> Option<Edns<'_>> {
     let (head, rest) = octets.split_first_chunk::<OPT_OCTETS>()?;
@@ -95,7 +110,7 @@ impl Prompter<'_> {
         let zones = self.exchange.view.zones;
         let zone = zones.find_for(question).filter(|_| self.exchange.view.loaded)?;
         let explain = self.exchange.envelope.edns.is_some();
-        match zone.prompt(question, self.exchange.room(), explain, self.now)? {
+        match zone.prompt(question, self.exchange.room(), explain, self.now, self.exchange.request.ahead)? {
             Prompt::Addresses(hosts) => self.addresses(&zone, question, &hosts, random, out),
             Prompt::Services(hosts) => self.services(&zone, question, &hosts, random, out),
             Prompt::Nothing(code, soa, extended) => {

@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Engine, Listener, Transport};
 use crate::limits;
-use crate::zone::NAME_OCTETS;
+use crate::zone::{Ahead, NAME_OCTETS};
 
 /// Replies of a connection that wait to be written.
 const RESPONSE_BUFFER: usize = 64;
@@ -42,6 +42,7 @@ impl RequestHandler for Handler {
             client: Some(request.src().ip()),
             spare: NAME_OCTETS,
             keep: None,
+            ahead: Ahead::default(),
         };
         if self.0.respond(&asked, &mut random, &mut reply).is_none() {
             return failed();

@@ -48,7 +48,7 @@ use tokio_util::sync::CancellationToken;
 pub use cookie::{CookiePolicy, CookieSecret, CookieStanding, Cookies};
 pub use dissect::{Dissected, RecordText, query, type_name, type_number};
 pub use engine::{Answered, Engine, Outcome, Request, View, respond, respond_in_full};
-pub use fast::respond as respond_at_once;
+pub use fast::{name as asked_name, respond as respond_at_once};
 pub use query::{DropReason, Transport};
 pub use rate::{Limiter, RateLimit};
 pub use reply::Code;
@@ -163,11 +163,11 @@ pub async fn serve(
 
 async fn serve_own(listener: Listener, engine: Arc<Engine>, shutdown: CancellationToken) -> io::Result<()> {
     let mut tasks = tokio::task::JoinSet::new();
-    let (stopper, stop) = udp::Stop::pair()?;
+    let mut stopper = udp::Stopper::default();
     for socket in listener.udp {
-        let socket = datagram::Datagrams::new(socket)?;
-        let ended = spawn_worker(socket, Arc::clone(&engine), stop.try_clone()?)?;
-        tasks.spawn(async { ended.await.map_err(io::Error::other)? });
+        let stop = stopper.stops(&socket)?;
+        let ended = spawn_worker(datagram::Datagrams::new(socket)?, Arc::clone(&engine), stop)?;
+        tasks.spawn(async { ended.await.map_err(io::Error::other) });
     }
     let asked = shutdown.clone();
     tasks.spawn(async move {
@@ -184,16 +184,17 @@ async fn serve_own(listener: Listener, engine: Arc<Engine>, shutdown: Cancellati
     Ok(())
 }
 
-/// A thread that answers datagrams; its result comes when it has ended, and an error of the channel if it panicked.
+/// A thread that answers datagrams; the channel tells that it has ended, and with an error that it panicked.
 fn spawn_worker(
     socket: datagram::Datagrams,
     engine: Arc<Engine>,
     stop: udp::Stop,
-) -> io::Result<oneshot::Receiver<io::Result<()>>> {
+) -> io::Result<oneshot::Receiver<()>> {
     let (sender, ended) = oneshot::channel();
     let serve = move || {
+        udp::serve(&socket, engine, &stop);
         // Nobody listens where the server has failed.
-        let _ = sender.send(udp::serve(socket, engine, &stop));
+        let _ = sender.send(());
     };
     std::thread::Builder::new().name("dns datagrams".into()).spawn(serve)?;
     Ok(ended)

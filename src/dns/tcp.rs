@@ -16,6 +16,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use smallvec::SmallVec;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
@@ -26,7 +27,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Engine, Request, Transport};
 use crate::limits;
-use crate::zone::Random;
+use crate::zone::{ABREAST, Random};
 
 /// Pause after the system refused a connection for want of file descriptors or memory.
 const BACK_OFF: Duration = Duration::from_millis(100);
@@ -256,29 +257,44 @@ impl Connection {
     /// Answers every whole message in the input; `false` ends the connection.
     async fn answer_all(&mut self) -> io::Result<bool> {
         let mut at = 0;
-        let mut go_on = true;
-        while let Some(length) = message_octets(&self.input[at..]) {
-            // There is no query of no octets.
-            if length == 0 {
-                go_on = false;
+        loop {
+            let octets = self.answer_some(at);
+            if octets == 0 {
                 break;
             }
-            let Some(packet) = self.input.get(at + 2..at + 2 + length) else { break };
-            let keep = Some(self.place.patience(true));
-            let request = Request { packet, transport: Transport::Tcp, client: Some(self.client), spare: 0, keep };
-            if let Some(answered) = self.engine.respond(&request, &mut self.random, &mut self.reply) {
-                self.keeps |= answered.keeps;
-                self.output.extend_from_slice(&(self.reply.len() as u16).to_be_bytes());
-                self.output.extend_from_slice(&self.reply);
-            }
-            at += 2 + length;
+            at += octets;
             if self.output.len() >= WRITE_OCTETS {
                 self.flush().await?;
             }
         }
         self.input.drain(..at);
         self.flush().await?;
-        Ok(go_on)
+        // There is no query of no octets.
+        Ok(message_octets(&self.input) != Some(0))
+    }
+
+    /// Answers a few whole messages of the input, from the one at `start` on, as far as there is room; says how many
+    /// octets they have.
+    fn answer_some(&mut self, start: usize) -> usize {
+        let published = self.engine.published();
+        let mut session = self.engine.session(&published);
+        let packets: SmallVec<[&[u8]; ABREAST]> = messages(&self.input[start..]).take(ABREAST).collect();
+        let mut octets = 0;
+        for (packet, ahead) in packets.iter().zip(session.ahead(&packets)) {
+            if self.output.len() >= WRITE_OCTETS {
+                break;
+            }
+            let keep = Some(self.place.patience(true));
+            let request =
+                Request { packet, transport: Transport::Tcp, client: Some(self.client), spare: 0, keep, ahead };
+            if let Some(answered) = session.respond(&request, &mut self.random, &mut self.reply) {
+                self.keeps |= answered.keeps;
+                self.output.extend_from_slice(&(self.reply.len() as u16).to_be_bytes());
+                self.output.extend_from_slice(&self.reply);
+            }
+            octets += 2 + packet.len();
+        }
+        octets
     }
 
     async fn flush(&mut self) -> io::Result<()> {
@@ -296,6 +312,16 @@ impl Connection {
 /// The length that a message says it has, once its two octets are there.
 fn message_octets(input: &[u8]) -> Option<usize> {
     input.first_chunk::<2>().map(|length| usize::from(u16::from_be_bytes(*length)))
+}
+
+/// The whole messages that an input begins with, up to one of no octets.
+fn messages(mut input: &[u8]) -> impl Iterator<Item = &[u8]> {
+    std::iter::from_fn(move || {
+        let length = message_octets(input).filter(|length| *length > 0)?;
+        let (packet, rest) = input.get(2..)?.split_at_checked(length)?;
+        input = rest;
+        Some(packet)
+    })
 }
 
 fn is_whole(input: &[u8]) -> bool {

@@ -11,6 +11,7 @@
 //! one look-up: NXDOMAIN costs what a hit costs, at any size.
 
 mod address;
+mod ahead;
 mod answer;
 mod file;
 mod members;
@@ -32,6 +33,7 @@ use std::sync::Arc;
 
 use crate::table::{Change, Hosts};
 
+pub use ahead::{ABREAST, Ahead};
 pub use answer::{
     Answer, Asker, Authority, Explanation, ExtendedError, Judged, LISTED_MOST, Listed, Prompt, Question, Rcode, Reason,
     Subject, Words,
@@ -208,6 +210,8 @@ struct Places {
     by_origin: BTreeMap<Name, usize>,
     /// The most labels that an origin has.
     depth: usize,
+    /// The first zone that hosts have their names in, where no other is below it: the one that most questions are about.
+    main: Option<usize>,
     /// The origin below which hosts have the names that reverse zones give.
     called: Name,
     /// The datacenter below which nodes have theirs; `None` where no zone has Consul's grammar.
@@ -341,10 +345,12 @@ impl Places {
         }
         nested::cut(&mut zones, &by_origin);
         let depth = zones.iter().map(|zone| zone.origin().labels().count()).max().unwrap_or(0);
-        let called = zones.iter().find(|zone| zone.grammar() == Grammar::Service);
-        let called = called.map_or_else(Name::root, |zone| zone.origin().clone());
+        let first = zones.iter().position(|zone| zone.grammar() == Grammar::Service);
+        let called = first.map_or_else(Name::root, |place| zones[place].origin().clone());
+        let is_below = |origin: &Name| *origin != called && called.relative(origin.as_wire()).is_some();
+        let main = first.filter(|place| by_origin.get(&called) == Some(place) && !by_origin.keys().any(is_below));
         let nodes = zones.iter().find_map(|zone| zone.0.datacenter.clone());
-        Places { zones, by_origin, depth, called, nodes }
+        Places { zones, by_origin, depth, main, called, nodes }
     }
 
     /// The greatest of `serial` and those in the files.
@@ -355,6 +361,11 @@ impl Places {
 
     /// The place of the zone with the longest origin at or above `name`, or only above it.
     fn find(&self, name: &[u8], above: bool) -> Option<usize> {
+        if let Some(main) = self.main.filter(|_| !above)
+            && self.called.relative(name).is_some()
+        {
+            return Some(main);
+        }
         let mut starts: smallvec::SmallVec<[u8; 32]> = smallvec::SmallVec::new();
         let mut at = 0;
         while let Some(&length) = name.get(at) {

@@ -204,6 +204,12 @@ impl<const N: usize> Key<N> {
     /// [`Key::from_relative`] into an existing key.
     pub fn set_relative(&mut self, relative: &[u8]) {
         self.0.clear();
+        if let Some((length, label)) = relative.split_first()
+            && usize::from(*length) == label.len()
+        {
+            self.push_label(label);
+            return;
+        }
         let mut starts: SmallVec<[u8; 128]> = SmallVec::new();
         let mut at = 0;
         while at < relative.len() {

@@ -281,6 +281,25 @@ impl Node {
         }
     }
 
+    /// Reads something of it, so that it is near.
+    pub(super) fn touch(&self) -> usize {
+        let served = self.served().map_or(0, HostSet::len);
+        self.name().as_bytes().len() + served
+    }
+
+    /// Reads something of what its hosts say, so that it is near.
+    pub(super) fn touch_hosts(&self) -> usize {
+        self.served().map_or(0, HostSet::touch)
+    }
+
+    fn served(&self) -> Option<&HostSet> {
+        match self {
+            Node::Service(service) => Some(&service.all.served),
+            Node::Endpoint(called) => Some(&called.part.served),
+            Node::Alias(_) => None,
+        }
+    }
+
     /// The service whose hosts stand here.
     pub(super) fn service(&self) -> Option<&Arc<Service>> {
         match self {

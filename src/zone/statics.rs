@@ -38,6 +38,8 @@ impl StaticNode {
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(super) struct Statics {
     names: BTreeMap<NameKey, StaticNode>,
+    /// The lengths that keys have, a bit each: most names that are asked for have another, and need no look-up.
+    lengths: u64,
     /// Names that are wildcards or are below one.
     pub(super) wildcards: usize,
     /// Names with DNAME records, or NS records below the apex: the zone ends there.
@@ -57,6 +59,7 @@ impl Statics {
             statics.put(key, sets);
         }
         // The apex exists whatever the file says of it: it has the SOA.
+        statics.lengths |= bit_of(&[]);
         statics.names.entry(NameKey::default()).or_default();
         statics
     }
@@ -71,6 +74,7 @@ impl Statics {
             self.edges -= usize::from(before.iter().any(is_edge));
             self.aliases -= usize::from(before.iter().any(is_alias));
         }
+        self.lengths |= bit_of(key.as_bytes());
         self.names.insert(key, StaticNode(sets.into()));
     }
 
@@ -89,6 +93,9 @@ impl Statics {
     }
 
     pub(super) fn get(&self, key: &[u8]) -> Option<&StaticNode> {
+        if self.lengths & bit_of(key) == 0 {
+            return None;
+        }
         self.names.get(key)
     }
 
@@ -117,6 +124,11 @@ impl Statics {
         }
         None
     }
+}
+
+/// The bit of a key's length.
+fn bit_of(key: &[u8]) -> u64 {
+    1 << (key.len() % u64::BITS as usize)
 }
 
 /// Where a zone ends.

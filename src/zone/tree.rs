@@ -28,6 +28,7 @@ use super::name::NameKey;
 use super::node::{Node, Part, Service};
 use super::schema::View;
 use super::schema::service::{Names as HostNames, check_service_label, names};
+use super::trie::Probe;
 use crate::clock::Timestamp;
 use crate::limits;
 use crate::table::{Cause, Change, Dialect, Host, Protocol};
@@ -77,6 +78,11 @@ impl Tree {
 
     pub(super) fn get(&self, key: &[u8]) -> Option<&Node> {
         self.names.get(key)
+    }
+
+    /// The start of a look-up for what stands at a name.
+    pub(super) fn probe(&self, name: &[u8]) -> Probe<'_, Node> {
+        self.names.probe(name)
     }
 
     /// The service whose hosts stand at a name.

@@ -9,6 +9,7 @@
 
 use std::cmp::Ordering;
 use std::hash::{BuildHasher, RandomState};
+use std::hint::black_box;
 use std::sync::Arc;
 
 /// Bits of a hash that choose the slot in a branch.
@@ -62,7 +63,7 @@ impl<'s> Way<'s> {
     }
 
     fn bit(&self) -> u16 {
-        1 << (self.hash >> (u64::BITS - BITS))
+        bit_of(self.hash)
     }
 
     /// A level on; where the bits are at an end, with those of another hash.
@@ -71,6 +72,76 @@ impl<'s> Way<'s> {
         let hash = if level.is_multiple_of(LEVELS) { self.seed.hash_one((level, key)) } else { self.hash << BITS };
         Way { level, hash, ..self }
     }
+}
+
+/// A look-up on its way: a step reads one place, and tells of the next.
+///
+/// What it ends at may have another key, as only the hash was looked at.
+#[derive(Debug)]
+pub(super) struct Probe<'t, V> {
+    hash: u64,
+    at: Stand<'t, V>,
+}
+
+#[derive(Debug)]
+enum Stand<'t, V> {
+    Before(&'t Branch<V>),
+    At(&'t V),
+    Nowhere,
+}
+
+impl<V> Default for Probe<'_, V> {
+    fn default() -> Self {
+        Probe { hash: 0, at: Stand::Nowhere }
+    }
+}
+
+impl<'t, V> Probe<'t, V> {
+    /// The value it has come to.
+    pub(super) fn value(&self) -> Option<&'t V> {
+        match self.at {
+            Stand::At(value) => Some(value),
+            Stand::Before(_) | Stand::Nowhere => None,
+        }
+    }
+
+    /// The slot that the next step will look at.
+    fn slot(&self) -> Option<&'t Slot<V>> {
+        let Stand::Before(branch) = self.at else { return None };
+        let bit = bit_of(self.hash);
+        branch.slots.get(branch.place(bit)).filter(|_| branch.has(bit))
+    }
+
+    fn step(&mut self) {
+        self.at = match self.slot() {
+            Some(Slot::Value(value)) => Stand::At(value),
+            Some(Slot::Branch(deeper)) => Stand::Before(deeper),
+            None if matches!(self.at, Stand::Before(_)) => Stand::Nowhere,
+            None => return,
+        };
+        self.hash <<= BITS;
+    }
+}
+
+/// Goes the ways of all probes to their ends, side by side: while one waits for memory, so do the others.
+pub(super) fn finish<V>(probes: &mut [Probe<'_, V>]) {
+    // Where one hash is not enough, there is no end.
+    for _ in 0..LEVELS {
+        // Reads all, and decides by none yet: a decision would wait for what it needs.
+        let slots = probes.iter().filter_map(Probe::slot);
+        let (steps, branches) = slots.fold((0, 0), |(steps, branches), slot| {
+            (steps + 1, branches + usize::from(matches!(slot, Slot::Branch(_))))
+        });
+        black_box(branches);
+        probes.iter_mut().for_each(Probe::step);
+        if steps == 0 {
+            return;
+        }
+    }
+}
+
+fn bit_of(hash: u64) -> u16 {
+    1 << (hash >> (u64::BITS - BITS))
 }
 
 impl<V> Branch<V> {
@@ -203,6 +274,11 @@ impl<V: Keyed> Trie<V> {
         None
     }
 
+    /// The start of a look-up.
+    pub(super) fn probe(&self, key: &[u8]) -> Probe<'_, V> {
+        Probe { hash: self.seed.hash_one(key), at: Stand::Before(&self.root) }
+    }
+
     /// Puts a value in the place of the one with its key, and gives that back.
     pub(super) fn insert(&mut self, value: V) -> Option<V> {
         let way = Way::new(&self.seed, value.key());
@@ -282,9 +358,13 @@ mod tests {
             let states = [(&trie, &model), (&whole, &model)].into_iter();
             for (trie, model) in states.chain(earlier.as_ref().map(|(trie, model)| (trie, model))) {
                 prop_assert_eq!(check(&trie.root, true), model.len());
-                for key in 0..900 {
-                    let key = key.to_string().into_bytes();
-                    prop_assert_eq!(trie.get(&key).map(|word| word.1), model.get(&*key).copied());
+                let keys: Vec<Vec<u8>> = (0..900_u16).map(|key| key.to_string().into_bytes()).collect();
+                let mut probes: Vec<_> = keys.iter().map(|key| trie.probe(key)).collect();
+                probes.chunks_mut(17).for_each(finish);
+                for (key, probe) in keys.iter().zip(probes) {
+                    let expected = model.get(&**key).copied();
+                    prop_assert_eq!(trie.get(key).map(|word| word.1), expected);
+                    prop_assert_eq!(probe.value().filter(|word| *word.0 == **key).map(|word| word.1), expected);
                 }
             }
         }

@@ -8,15 +8,16 @@ use std::time::Duration;
 
 use rollcall::clock::Timestamp;
 use rollcall::dns::{
-    CookieSecret, Cookies, Limiter, Networks, Outcome, RateLimit, Request, Settings, Transport, View, respond_at_once,
-    respond_in_full,
+    CookieSecret, Cookies, Limiter, Networks, Outcome, RateLimit, Request, Settings, Transport, View, asked_name,
+    respond_at_once, respond_in_full,
 };
 use rollcall::table::{
     Dialect, Event, HostId, HostKey, HostTable, Namespace, Place, Port, Protocol, Registration, Rule, Rules,
     ServiceName, Single, Status, Target, Weights, parse_tags,
 };
 use rollcall::zone::{
-    AddressOrder, EmptyService, Grammar, Name, Policy, Random, SrvSubset, Zone, Zones, address_label, parse_file, rtype,
+    ABREAST, AddressOrder, Ahead, EmptyService, Grammar, Name, Policy, Random, SrvSubset, Zone, Zones, address_label,
+    parse_file, rtype,
 };
 
 use crate::dice::Dice;
@@ -126,6 +127,15 @@ impl World {
         }
     }
 
+    /// What was found ahead for a packet among others: nothing, what is there, or, as it is a hint only, what is elsewhere.
+    fn ahead(&self, dice: &mut Dice, packet: &[u8]) -> Ahead<'_> {
+        let others: Vec<&[u8]> = (0..dice.below(ABREAST)).map(|_| &**dice.pick(&self.names)).collect();
+        let names = others.iter().map(|name| Some(*name)).chain([asked_name(packet)]);
+        let found = self.zones.ahead(names);
+        assert_eq!(found.len(), others.len() + 1);
+        if dice.once_in(8) { *dice.pick(&found) } else { found[others.len()] }
+    }
+
     /// Asks on both ways; what the short one said, by its place in [`KINDS`], if it took the question.
     fn check(&self, dice: &mut Dice, trace: &mut Trace) -> Option<usize> {
         let packet = match dice.below(8) {
@@ -140,6 +150,7 @@ impl World {
             client: [None, Some(v4), Some(Ipv6Addr::LOCALHOST.into())][dice.below(3)],
             spare: if dice.once_in(4) { dice.below(301) } else { 0 },
             keep: dice.once_in(2).then_some(Duration::from_secs(10)),
+            ahead: self.ahead(dice, &packet),
         };
         let (seed, loaded) = (dice.bits(), !dice.once_in(16));
         let later = if dice.once_in(2) { dice.below(9000) } else { 0 };

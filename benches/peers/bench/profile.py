@@ -47,7 +47,7 @@ QUERY = KERNEL + [
     ("counters", r"dns/stats\.rs"),
     ("writing the reply", r"dns/(fast|reply)\.rs"),
     ("hosts of the answer, leases", r"zone/(rows|members|answer/prompt|answer/hosts)\.rs|table/lease\.rs"),
-    ("look-up of the name", r"/imbl-|zone/(name|tree|trie|node|schema/|mod)"),
+    ("look-up of the name", r"/imbl-|zone/(ahead|name|tree|trie|node|schema/|mod)"),
     ("clock and snapshot", r"src/(clock|registry/)|/arc-swap-|vdso:"),
 ]
 REGISTRATION = KERNEL + [

@@ -34,7 +34,7 @@ fn ask_as(settings: &Settings, packet: &[u8], transport: Transport) -> (Answered
     let view = View { zones: &zones(3), loaded: true, settings, limiter: None, stale: false };
     let client = Some(CLIENT.parse().expect("an address"));
     let keep = Some(Duration::from_secs(30));
-    let request = Request { packet, transport, client, spare: 0, keep };
+    let request = Request { packet, transport, client, spare: 0, keep, ahead: Ahead::default() };
     let mut out = Vec::new();
     match respond(&view, &request, NOW, &mut Random::new(3), &mut out) {
         Outcome::Answered(answered) => (answered, out),
@@ -70,7 +70,8 @@ fn the_longest_datagram_is_a_setting() {
         let settings = Settings { udp_octets, ..Settings::default() };
         let view = View { zones: &zones(300), loaded: true, settings: &settings, limiter: None, stale: false };
         let packet = &query("web.service.local", rtype::SRV, Some((payload, 0)));
-        let request = Request { packet, transport: Transport::Udp, client: None, spare: 0, keep: None };
+        let request =
+            Request { packet, transport: Transport::Udp, client: None, spare: 0, keep: None, ahead: Ahead::default() };
         let mut reply = Vec::new();
         respond(&view, &request, NOW, &mut Random::new(3), &mut reply);
         assert!(reply.len() <= most && reply.len() + 45 > most, "{}", reply.len());

@@ -11,6 +11,7 @@ use super::{Authority, ExtendedError, Question, Rcode, Record};
 use crate::clock::Timestamp;
 use crate::table::Host;
 use crate::zone::address::AddressHosts;
+use crate::zone::ahead::Ahead;
 use crate::zone::file::rtype;
 use crate::zone::members::{HostSet, is_live};
 use crate::zone::name::Path;
@@ -24,6 +25,17 @@ use crate::zone::{Grammar, Policy};
 
 /// The most hosts of an answer that is made at once.
 pub const LISTED_MOST: usize = 64;
+
+/// The places of so many hosts.
+const PLACES: [u8; LISTED_MOST] = {
+    let mut places = [0; LISTED_MOST];
+    let mut place = 0;
+    while place < LISTED_MOST {
+        places[place] = place as u8;
+        place += 1;
+    }
+    places
+};
 
 /// What is said at once.
 #[allow(clippy::large_enum_variant, reason = "lives on the stack for one packet")]
@@ -153,7 +165,7 @@ impl<'z> Listed<'z> {
     }
 
     fn places(&self) -> SmallVec<[u8; LISTED_MOST]> {
-        (0..self.count as u8).collect()
+        SmallVec::from_buf_and_len(PLACES, self.count)
     }
 
     /// A host of twice the weight comes first twice as often.
@@ -231,13 +243,21 @@ fn ttl_of(hosts: Hosts<'_>, lines: &Lines<'_>, ttl: u32, now: Timestamp) -> Opti
 impl<'z> Authority<'z> {
     /// The answer to a question about a name at or below the origin, where it can be given at once: an A, AAAA or SRV
     /// set of few hosts, or none. `room` is the most records that the reply could hold, `explain` whether it can say why
-    /// there is nothing.
-    pub fn prompt(&self, question: &Question<'_>, room: usize, explain: bool, now: Timestamp) -> Option<Prompt<'z>> {
+    /// there is nothing, and `ahead` what may have been found at the name already.
+    pub fn prompt(
+        &self,
+        question: &Question<'_>,
+        room: usize,
+        explain: bool,
+        now: Timestamp,
+        ahead: Ahead<'z>,
+    ) -> Option<Prompt<'z>> {
         let zone = self.zone;
         if self.policy().empty_service == EmptyService::All {
             return None;
         }
-        let key = Path::from_relative(zone.origin.relative(question.name)?);
+        let mut key = Path::default();
+        key.set_relative(zone.origin.relative(question.name)?);
         if zone.statics.get(key.as_bytes()).is_some() || zone.statics.edge(&key, question.qtype).is_some() {
             return None;
         }
@@ -246,7 +266,8 @@ impl<'z> Authority<'z> {
         let first = labels.next()?;
         match (&zone.grammar, first, labels.next(), labels.next(), labels.next()) {
             (Grammar::Service | Grammar::Kubernetes, b"svc", Some(namespace), Some(service), None) => {
-                let node = home(namespace, service).and_then(|home| self.tree().get(home.as_bytes()));
+                let find = |home: Path| ahead.at(home.as_bytes()).or_else(|| self.tree().get(home.as_bytes()));
+                let node = home(namespace, service).and_then(find);
                 node.map_or_else(|| at.nothing(false), |node| at.node(node))
             }
             (Grammar::Service | Grammar::Kubernetes, b"svc", ..) => None,
@@ -261,10 +282,13 @@ impl<'z> Authority<'z> {
             }
             (Grammar::Service, b"addr", ..) | (Grammar::Service, _, Some(b"_zone"), ..) => None,
             (Grammar::Service, first, _, Some(_), _) if first.starts_with(b"_") => None,
-            (Grammar::Service, ..) => match self.tree().at_or_below(key.as_bytes(), now) {
-                Ok(node) => at.node(node),
-                Err(any_below) => at.nothing(any_below),
-            },
+            (Grammar::Service, ..) => {
+                let found = ahead.at(key.as_bytes()).map_or_else(|| self.tree().at_or_below(key.as_bytes(), now), Ok);
+                match found {
+                    Ok(node) => at.node(node),
+                    Err(any_below) => at.nothing(any_below),
+                }
+            }
             (Grammar::Static | Grammar::Consul(_) | Grammar::Reverse(_), ..) => None,
         }
     }

@@ -12,7 +12,7 @@ use super::below::Below;
 use crate::table::filling_order;
 use crate::zone::name::NameKey;
 use crate::zone::node::Node;
-use crate::zone::trie::Trie;
+use crate::zone::trie::{Probe, Trie};
 
 /// What stands at names, by the labels left of a zone's origin.
 #[derive(Clone, Debug, Default)]
@@ -30,6 +30,11 @@ impl Names {
     /// What stands at a name.
     pub(super) fn get(&self, name: &[u8]) -> Option<&Node> {
         self.nodes.get(name)
+    }
+
+    /// The start of a look-up.
+    pub(super) fn probe(&self, name: &[u8]) -> Probe<'_, Node> {
+        self.nodes.probe(name)
     }
 
     /// A name below another, if there is one: the next, unless it has been removed.
