@@ -63,7 +63,7 @@ pub struct Request<'p> {
     pub spare: usize,
     /// How long the connection is kept when it is idle, for clients that ask (RFC 7828); `None` tells nobody.
     pub keep: Option<Duration>,
-    /// What stands at its name, where that was looked up before.
+    /// What stands at its name in the zones of the view, where that was looked up before.
     pub ahead: Ahead<'p>,
 }
 
