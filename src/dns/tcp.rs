@@ -11,6 +11,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::net::IpAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -230,6 +231,9 @@ impl Connection {
 
     async fn run(mut self, shutdown: CancellationToken) -> io::Result<()> {
         self.stream.set_nodelay(true)?;
+        // Each is asked to wake this connection once, not once a query.
+        let peer = Arc::clone(&self.place.peer);
+        let (mut stop, mut leave) = (pin!(shutdown.cancelled()), pin!(peer.leave.notified()));
         loop {
             if !self.answer_all().await? {
                 return self.stream.shutdown().await;
@@ -237,9 +241,10 @@ impl Connection {
             self.input.reserve(READ_OCTETS);
             let started = !self.input.is_empty();
             let arrived = tokio::select! {
+                biased;
+                () = &mut stop, if !started => return self.stream.shutdown().await,
+                () = &mut leave => return self.stream.shutdown().await,
                 arrived = next_message(&mut self.stream, &mut self.input, &self.place, self.keeps) => arrived,
-                () = shutdown.cancelled(), if !started => return self.stream.shutdown().await,
-                () = self.place.peer.leave.notified() => return self.stream.shutdown().await,
             };
             match arrived {
                 Ok(Ok(true)) => {}
