@@ -143,8 +143,9 @@ pub const DNS_TCP_IDLE_PRESSED: Duration = Duration::from_secs(1);
 pub const DNS_TCP_MESSAGE: Duration = Duration::from_secs(10);
 /// Datagrams that a thread answers without a pause before it lets others have its processor: half a millisecond or so.
 pub const DNS_STRETCH: usize = 256;
-/// Time that a thread waits for a datagram at once. It is waked when it is to stop; where a system does not, it sees it then.
-pub const DNS_DATAGRAM_WAIT: Duration = Duration::from_secs(1);
+/// Datagrams that a thread answers after it was told to stop: more than fit the buffer of its socket, and under a flood there
+/// is always one more.
+pub const DNS_DATAGRAMS_STOPPING: usize = 16 * 1024;
 /// Age at which a client gets a new cookie (RFC 9018 4.3: half an hour).
 pub const DNS_COOKIE_RENEWAL: Duration = Duration::from_secs(30 * 60);
 /// Age to which a cookie holds (RFC 9018 4.3).

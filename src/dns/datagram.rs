@@ -16,8 +16,6 @@ use nix::sys::socket::{
     ControlMessage, ControlMessageOwned, MsgFlags, RecvMsg, SockaddrStorage, sendmsg, setsockopt, sockopt,
 };
 
-use crate::limits;
-
 /// Where a datagram came from, and where to.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Arrived {
@@ -76,10 +74,9 @@ impl Source {
 }
 
 impl Datagrams {
-    /// A socket that waits for datagrams, at most [`limits::DNS_DATAGRAM_WAIT`].
     pub(super) fn new(socket: UdpSocket) -> io::Result<Datagrams> {
+        // Whoever receives may wait; whoever does not want to says so in the call.
         socket.set_nonblocking(false)?;
-        socket.set_read_timeout(Some(limits::DNS_DATAGRAM_WAIT))?;
         let local = socket.local_addr()?;
         let is_told = local.ip().is_unspecified();
         match local.ip() {

@@ -47,16 +47,20 @@ impl Drop for Stopper {
     }
 }
 
-/// Answers on a socket until `stop`, then what is already in its buffer.
+/// Answers on a socket until `stop`, then what is already in its buffer: under a flood some more, but not without end.
 pub(super) fn serve(socket: &Datagrams, engine: Arc<Engine>, stop: &Stop) {
     let mut worker = Worker { random: engine.random(), engine, batch: Batch::new(socket) };
-    let mut stretch = 0;
+    let (mut stretch, mut stopping) = (0, 0);
     loop {
         // Whatever came before a stop was asked for is received after it.
-        let stopping = stop.0.load(Ordering::Acquire);
-        let wait = if stopping { Wait::No } else { Wait::ForOne };
-        if !worker.turn(socket, wait) && stopping {
-            return;
+        let is_asked = stop.0.load(Ordering::Acquire);
+        let wait = if is_asked { Wait::No } else { Wait::ForOne };
+        let received = worker.turn(socket, wait);
+        if is_asked {
+            stopping += worker.batch.len();
+            if !received || stopping >= limits::DNS_DATAGRAMS_STOPPING {
+                return;
+            }
         }
         stretch += worker.batch.len();
         if stretch >= limits::DNS_STRETCH {
@@ -124,7 +128,6 @@ mod tests {
             let mut stopper = Stopper::default();
             let stop = stopper.stops(&socket).expect("a socket");
             let datagrams = Datagrams::new(socket).expect("a socket");
-            datagrams.socket().set_read_timeout(None).expect("an option");
             let stopping = thread::spawn(move || drop(stopper));
             let mut batch = Batch::new(&datagrams);
             while !stop.0.load(Ordering::Acquire) {

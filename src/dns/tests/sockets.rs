@@ -1,6 +1,8 @@
 //! Sockets as they are set up, and streams whose peers are slow or silent. The clock is the runtime's, and stands still
 //! while anything else happens.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener as StreamListener, TcpSocket, TcpStream};
 use tokio::time::{Instant, sleep};
@@ -120,6 +122,30 @@ async fn a_reply_comes_in_one_piece() {
         let octets = stream.read(&mut buffer).expect("a reply");
         assert_eq!(usize::from(u16::from_be_bytes([buffer[0], buffer[1]])) + 2, octets);
     }
+}
+
+/// Somebody sends faster than a worker answers.
+#[test]
+fn a_flood_keeps_no_worker_from_its_stop() {
+    let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
+    let address = socket.local_addr().expect("an address");
+    let mut stopper = udp::Stopper::default();
+    let stop = stopper.stops(&socket).expect("a socket");
+    let socket = datagram::Datagrams::new(socket).expect("a socket");
+    let is_over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let client = UdpSocket::bind("127.0.0.1:0").expect("a socket");
+            let packet = query("example.com", rtype::A, None);
+            while !is_over.load(Ordering::Relaxed) {
+                // A buffer that is full loses it.
+                let _ = client.send_to(&packet, address);
+            }
+        });
+        drop(stopper);
+        udp::serve(&socket, engine(), &stop);
+        is_over.store(true, Ordering::Relaxed);
+    });
 }
 
 #[test]
