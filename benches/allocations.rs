@@ -15,7 +15,7 @@ use rollcall::table::{
     Dialect, Event, HostId, Port, Registration, Revision, ServiceName, Standing, Target, node_key, parse_meta,
     parse_tags,
 };
-use rollcall::zone::{Ahead, Datacenter, Grammar, Name, Policy, Random, Zone, Zones, parse_file, rtype};
+use rollcall::zone::{Datacenter, Grammar, Name, Policy, Random, Zone, Zones, parse_file, rtype};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
 #[global_allocator]
@@ -72,7 +72,7 @@ fn count(registry: &Registry, packet: &[u8], transport: Transport) -> [usize; 3]
     let mut answer = || {
         let settings = dns::Settings::default();
         let view = dns::View { zones: &snapshot.zones, loaded: true, settings: &settings, limiter: None, stale: false };
-        let request = dns::Request { packet, transport, client: None, spare: 0, keep: None, ahead: Ahead::default() };
+        let request = dns::Request::own(packet, transport);
         let outcome = dns::respond(&view, &request, now, &mut random, &mut out);
         assert!(!matches!(outcome, Outcome::Dropped(_)));
     };

@@ -390,7 +390,7 @@ mod tests {
     use super::*;
     use crate::clock::Timestamp;
     use crate::dns::{Request, Settings, Transport, View, respond};
-    use crate::zone::{Ahead, Grammar, Policy, Random, Zone, Zones, parse_file};
+    use crate::zone::{Grammar, Policy, Random, Zone, Zones, parse_file};
 
     const FILE: &str = "$TTL 60\n@ SOA ns host\\.master 1 4h 1h 1w 5\n@ NS ns\nns A 10.0.0.1\nns AAAA fd00::1\n\
         www CNAME ns\nmail MX 10 ns\n_x._tcp SRV 1 2 3 ns\ntext TXT \"a b\" \"\\\"q\\\\ \\007\"\nodd TYPE65280 \\# 2 abCD\n\
@@ -404,14 +404,7 @@ mod tests {
         let name = Name::parse("name", name, &origin).expect("a name");
         let packet = query(&name, type_number(qtype).expect("a type"), 1232);
         let view = View { zones: &zones, loaded: true, settings: &Settings::default(), limiter: None, stale: false };
-        let request = Request {
-            packet: &packet,
-            transport: Transport::Udp,
-            client: None,
-            spare: 0,
-            keep: None,
-            ahead: Ahead::default(),
-        };
+        let request = Request::own(&packet, Transport::Udp);
         let mut out = Vec::new();
         respond(&view, &request, Timestamp::default(), &mut Random::new(1), &mut out);
         for end in 0..out.len() {

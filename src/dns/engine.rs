@@ -67,6 +67,13 @@ pub struct Request<'p> {
     pub ahead: Ahead<'p>,
 }
 
+impl<'p> Request<'p> {
+    /// A packet that this process asks itself.
+    pub fn own(packet: &'p [u8], transport: Transport) -> Request<'p> {
+        Request { packet, transport, client: None, spare: 0, keep: None, ahead: Ahead::default() }
+    }
+}
+
 /// What became of a packet.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Outcome {

@@ -84,7 +84,7 @@ fn ask(zones: &Zones, packet: &[u8], transport: Transport) -> Option<Vec<u8>> {
 fn ask_when(loaded: bool, zones: &Zones, packet: &[u8], transport: Transport) -> Option<Vec<u8>> {
     let settings = Settings::default();
     let view = View { zones, loaded, settings: &settings, limiter: None, stale: false };
-    let request = Request { packet, transport, client: None, spare: 0, keep: None, ahead: Ahead::default() };
+    let request = Request::own(packet, transport);
     let mut out = Vec::new();
     let outcome = respond(&view, &request, Timestamp::default(), &mut Random::new(3), &mut out);
     matches!(outcome, Outcome::Answered(_)).then_some(out)

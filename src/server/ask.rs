@@ -11,7 +11,7 @@ use crate::dns::{self, Dissected, RecordText, Request, Transport, View};
 use crate::http::{AnswerView, ExtendedErrorView, JudgedView, ReasonView, RecordView};
 use crate::limits;
 use crate::table::{Host, Invalid, Status};
-use crate::zone::{Ahead, Judged, Name, Question, Random, Reason, Subject, Zones};
+use crate::zone::{Judged, Name, Question, Random, Reason, Subject, Zones};
 
 /// What there is to ask.
 pub(super) struct World<'w> {
@@ -60,14 +60,7 @@ impl World<'_> {
         let packet = dns::query(&asked.name, asked.qtype, limits::UDP_REPLY_OCTETS);
         let settings = dns::Settings { udp_octets: self.udp_octets, ..dns::Settings::default() };
         let view = View { zones: self.zones, loaded: self.loaded, settings: &settings, limiter: None, stale: false };
-        let request = Request {
-            packet: &packet,
-            transport: Transport::Udp,
-            client: None,
-            spare: 0,
-            keep: None,
-            ahead: Ahead::default(),
-        };
+        let request = Request::own(&packet, Transport::Udp);
         let mut out = Vec::new();
         dns::respond(&view, &request, self.now, &mut Random::new(self.seed), &mut out);
         Dissected::read(&out)

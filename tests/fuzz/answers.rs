@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rollcall::clock::Timestamp;
 use rollcall::dns::{self, Outcome, Transport};
-use rollcall::zone::{Ahead, Random, Zones};
+use rollcall::zone::{Random, Zones};
 
 use crate::dice::Dice;
 use crate::packets::{self, DATA_TYPES};
@@ -27,7 +27,7 @@ impl Asked<'_> {
         let settings = dns::Settings::default();
         let view =
             dns::View { zones: self.zones, loaded: self.loaded, settings: &settings, limiter: None, stale: false };
-        let request = dns::Request { packet, transport, client: None, spare: 0, keep: None, ahead: Ahead::default() };
+        let request = dns::Request::own(packet, transport);
         let outcome = dns::respond(&view, &request, self.now, &mut random, out);
         !matches!(outcome, Outcome::Dropped(_))
     }

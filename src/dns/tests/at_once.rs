@@ -7,8 +7,7 @@ use super::*;
 fn at_once(zones: &Zones, packet: &[u8], now: Timestamp) -> Option<Message> {
     let settings = Settings::default();
     let view = View { zones, loaded: true, settings: &settings, limiter: None, stale: false };
-    let request =
-        Request { packet, transport: Transport::Udp, client: None, spare: 0, keep: None, ahead: Ahead::default() };
+    let request = Request::own(packet, Transport::Udp);
     let (mut short, mut full) = (Vec::new(), Vec::new());
     let taken = respond_at_once(&view, &request, now, &mut Random::new(3), &mut short).is_some();
     respond_in_full(&view, &request, now, &mut Random::new(3), &mut full);

@@ -70,8 +70,7 @@ fn the_longest_datagram_is_a_setting() {
         let settings = Settings { udp_octets, ..Settings::default() };
         let view = View { zones: &zones(300), loaded: true, settings: &settings, limiter: None, stale: false };
         let packet = &query("web.service.local", rtype::SRV, Some((payload, 0)));
-        let request =
-            Request { packet, transport: Transport::Udp, client: None, spare: 0, keep: None, ahead: Ahead::default() };
+        let request = Request::own(packet, Transport::Udp);
         let mut reply = Vec::new();
         respond(&view, &request, NOW, &mut Random::new(3), &mut reply);
         assert!(reply.len() <= most && reply.len() + 45 > most, "{}", reply.len());
