@@ -151,6 +151,12 @@ mod tests {
 
     use super::*;
 
+    fn bound(listen: &str) -> (Datagrams, u16) {
+        let socket = Client::bind(listen).expect("a socket");
+        let port = socket.local_addr().expect("an address").port();
+        (Datagrams::new(socket).expect("a socket"), port)
+    }
+
     /// A connected socket takes replies from the address it sent to only.
     #[test]
     fn replies_leave_from_the_address_that_was_asked() {
@@ -165,9 +171,7 @@ mod tests {
             if Client::bind(local).is_err() {
                 continue;
             }
-            let socket = Client::bind(listen).expect("a socket");
-            let port = socket.local_addr().expect("an address").port();
-            let socket = Datagrams::new(socket).expect("a socket");
+            let (socket, port) = bound(listen);
             let ask = |asked: &&str| {
                 let client = Client::bind(local).expect("a socket");
                 client.set_read_timeout(Some(Duration::from_secs(10))).expect("an option");
@@ -201,9 +205,7 @@ mod tests {
     #[test]
     fn an_empty_datagram_changes_nothing_for_the_next_one() {
         for listen in ["127.0.0.1:0", "0.0.0.0:0"] {
-            let socket = Client::bind(listen).expect("a socket");
-            let port = socket.local_addr().expect("an address").port();
-            let socket = Datagrams::new(socket).expect("a socket");
+            let (socket, port) = bound(listen);
             let clients: Vec<Client> = (0..2).map(|_| Client::bind("127.0.0.1:0").expect("a socket")).collect();
             let mut batch = Batch::new(&socket);
             for (client, packet) in [(0, &b""[..]), (1, b"1"), (0, b"0"), (1, b""), (0, b"0"), (1, b"1")] {
@@ -225,9 +227,7 @@ mod tests {
     #[test]
     fn every_query_gets_its_reply() {
         for listen in ["127.0.0.1:0", "0.0.0.0:0"] {
-            let socket = Client::bind(listen).expect("a socket");
-            let port = socket.local_addr().expect("an address").port();
-            let socket = Datagrams::new(socket).expect("a socket");
+            let (socket, port) = bound(listen);
             let clients: Vec<Client> = (0..3).map(|_| Client::bind("127.0.0.1:0").expect("a socket")).collect();
             for number in 0..60_u8 {
                 let client = &clients[usize::from(number % 3)];

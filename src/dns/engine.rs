@@ -401,7 +401,14 @@ impl<'e> Session<'e> {
         match packets {
             // One alone has nobody to wait beside.
             [_] => SmallVec::from_slice(&[Ahead::default()]),
-            packets => self.published.zones.ahead(packets.iter().map(|packet| fast::name(packet))),
+            packets => {
+                let names = packets.iter().map(|packet| fast::name(packet));
+                let found = catch_unwind(AssertUnwindSafe(|| self.published.zones.ahead(names)));
+                found.unwrap_or_else(|_| {
+                    self.engine.stats.panicked();
+                    SmallVec::from_elem(Ahead::default(), packets.len())
+                })
+            }
         }
     }
 

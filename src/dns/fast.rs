@@ -47,21 +47,12 @@ fn read<'p, 'n>(packet: &'p [u8], name: &'n mut [u8; NAME_OCTETS]) -> Option<(En
     if flags & 0xf8 != 0 || counts != [0, 1, 0, 0, 0, 0, 0] || additionals > 1 {
         return None;
     }
-    let mut octets = 0;
-    loop {
-        let length = usize::from(*body.get(octets)?);
-        octets += 1 + length;
-        match length {
-            0 => break,
-            1..=63 => {}
-            _ => return None,
-        }
-    }
-    let lower = name.get_mut(..octets)?;
-    lower.copy_from_slice(&body[..octets]);
+    let asked = self::name(packet)?;
+    let lower = name.get_mut(..asked.len())?;
+    lower.copy_from_slice(asked);
     // Lengths are below the capital letters.
     lower.make_ascii_lowercase();
-    let (question, rest) = body.split_at_checked(octets + 4)?;
+    let (question, rest) = body.split_at_checked(asked.len() + 4)?;
     let [high, low, class @ ..] = *question.last_chunk::<4>()?;
     let qtype = u16::from_be_bytes([high, low]);
     if class != CLASS_IN || !matches!(qtype, rtype::A | rtype::AAAA | rtype::SRV | rtype::TXT | rtype::HTTPS) {
