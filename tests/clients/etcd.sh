@@ -6,5 +6,5 @@
 # built is kept in ROLLCALL_CACHE, which is ~/.cache/rollcall-tests when it is not set.
 set -euo pipefail
 source "$(dirname "$0")/parts.sh"
-[ $# -gt 0 ] || set -- table brake snippet skydns strangers outage lost access figures
+[ $# -gt 0 ] || set -- table brake snippet skydns strangers outage lost cut access figures
 run_parts "$(dirname "$0")/etcd" "as it should be" "$@"

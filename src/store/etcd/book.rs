@@ -47,15 +47,6 @@ enum Mark {
 /// The value of a mark of a host whose lease has ended.
 pub(super) const ENDED: &str = "ended";
 
-impl Mark {
-    fn why(self) -> Gone {
-        match self {
-            Mark::Departed => Gone::Deregistered,
-            Mark::Ended => Gone::Ended,
-        }
-    }
-}
-
 /// What news mean.
 #[derive(Default, Debug)]
 pub(super) struct News {
@@ -67,8 +58,9 @@ pub(super) struct News {
     pub(super) servers: bool,
     /// Rows whose leases have ended, with the moment when we renewed them last: whether they stay is to be decided.
     pub(super) ended: Vec<(HostKey, Timestamp)>,
-    /// The same of rows of which it is decided already that they do not stay, with the revision of that.
-    pub(super) settled: Vec<(HostKey, Timestamp, Revision)>,
+    /// The same of rows of which it is decided already that they do not stay, with the revision of that; without a moment
+    /// where none is known. They are of after all `words`.
+    pub(super) settled: Vec<(HostKey, Option<Timestamp>, Revision)>,
     /// Whose hosts the brake is to let go.
     pub(super) releases: Vec<Released>,
 }
@@ -302,8 +294,7 @@ impl Book {
 
     /// Marks and leases first, as what is said of a row depends on them.
     fn take_own(&mut self, events: Vec<WatchEvent>, news: &mut News, now: Timestamp) {
-        let mut rows = Vec::new();
-        let mut returned = Vec::new();
+        let (mut rows, mut returned, mut marked) = (Vec::new(), Vec::new(), Vec::new());
         for event in events {
             match (self.keys.parse(&event.kv.key.0), event.is_delete()) {
                 (Some(Key::Row(key)), _) => rows.push((key, event)),
@@ -312,7 +303,12 @@ impl Book {
                     // Of a row whose lease has ended, and of which nobody else says that it is to go.
                     if !self.rows.contains_key(&key) {
                         let at = revision_of(event.kv.mod_revision.0);
-                        news.words.push(Word::Gone { key: key.clone(), at, why: mark.why() });
+                        match mark {
+                            Mark::Departed => {
+                                news.words.push(Word::Gone { key: key.clone(), at, why: Gone::Deregistered });
+                            }
+                            Mark::Ended => marked.push((key.clone(), at)),
+                        }
                     }
                     self.departed.insert(key, mark);
                 }
@@ -341,9 +337,23 @@ impl Book {
         for (key, event) in rows {
             self.take_row(key, event, news, now);
         }
+        self.settle(marked, news);
         for key in &returned {
             self.departed.remove(key);
         }
+    }
+
+    /// Rows that were gone before all of this, and are still, of which it is decided now that they do not stay.
+    fn settle(&self, mut marked: Vec<(HostKey, Revision)>, news: &mut News) {
+        marked.retain(|(key, _)| !self.rows.contains_key(key));
+        if marked.is_empty() {
+            return;
+        }
+        // Those that came and went meanwhile.
+        let told = news.settled.iter().map(|(key, ..)| key).chain(news.ended.iter().map(|(key, _)| key));
+        let told: HashSet<HostKey> = told.cloned().collect();
+        let untold = marked.into_iter().filter(|(key, _)| !told.contains(key));
+        news.settled.extend(untold.map(|(key, at)| (key, None, at)));
     }
 
     fn take_row(&mut self, key: HostKey, event: WatchEvent, news: &mut News, now: Timestamp) {
@@ -355,22 +365,24 @@ impl Book {
         if event.is_delete() {
             self.unreadable.remove(&event.kv.key);
             if let Some(known) = self.rows.remove(&key) {
-                let why = match self.departed.get(&key) {
-                    Some(Mark::Ended) if !known.kept => {
-                        return news.settled.push((key, known.renewed, revision_of(revision)));
+                let at = revision_of(revision);
+                match self.departed.get(&key) {
+                    Some(Mark::Departed) => {}
+                    // That of a row that is kept was not its host's.
+                    Some(Mark::Ended) => {
+                        let renewed = (!known.kept).then_some(known.renewed);
+                        return news.settled.push((key, renewed, at));
                     }
-                    Some(mark) => mark.why(),
-                    None if known.kept => Gone::Ended,
+                    None if known.kept => return news.settled.push((key, None, at)),
                     // Somebody deleted it by hand.
                     None if known.lease == 0 => {
                         if key.dialect != Dialect::Node {
                             self.strays.push(Stray::of(key.clone(), revision));
                         }
-                        Gone::Deregistered
                     }
                     None => return news.ended.push((key, known.renewed)),
-                };
-                news.words.push(Word::Gone { key, at: revision_of(revision), why });
+                }
+                news.words.push(Word::Gone { key, at, why: Gone::Deregistered });
             }
             return;
         }

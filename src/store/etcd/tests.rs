@@ -122,8 +122,9 @@ fn what_is_decided_of_a_lease_that_has_ended_stands_in_etcd() {
     assert_eq!(step.sizes(), (2, 2, 0, 1));
     let [(key, value), (mark, ended)]: [(Octets, String); 2] = step.written().try_into().expect("a row and a mark");
     let news = book.hears(vec![put(mark, &ended, 9, 1), put(key.clone(), &value, 9, 99)]);
-    assert_eq!(said(&news), [("b".into(), at(9), Some(Gone::Ended)), ("a".into(), at(9), None)]);
-    assert!(matches!(news.words[1], Word::Kept { time, .. } if time == Duration::from_millis(29_500)), "{news:?}");
+    assert_eq!(said(&news), [("a".into(), at(9), None)]);
+    assert_eq!(news.settled, [(b.key(), None, revision_of(9))]);
+    assert!(matches!(news.words[0], Word::Kept { time, .. } if time == Duration::from_millis(29_500)), "{news:?}");
     assert_eq!((book.row(&a.key()).map(|known| known.kept), book.some_leased(9).0), (Some(true), 0));
     assert!(write::decided(&decided, &book, false).is_some_and(|step| step.sizes() == (1, 1, 0, 0)), "a is there");
     // A drain leaves it kept, on the lease that it shares with others; a heartbeat puts it on one of its own.
@@ -137,7 +138,31 @@ fn what_is_decided_of_a_lease_that_has_ended_stands_in_etcd() {
     assert!(beat.written()[0].1.starts_with(r#"{"version""#) && beat.lefts().is_empty());
     // Nobody asked for it: it was kept for as long as it was to be.
     let news = book.hears(vec![delete(key, 10)]);
-    assert_eq!(said(&news), [("a".into(), at(10), Some(Gone::Ended))]);
+    assert_eq!((said(&news), news.settled), (vec![], vec![(a.key(), None, revision_of(10))]));
+}
+
+/// A server that was cut off hears all of it at once.
+#[test]
+fn what_a_row_became_before_it_ended_is_told_too() {
+    let mut book = book();
+    let host = host("a", 10, None);
+    let (key, mark) = (host.key(), book.keys.departure(&host.key()));
+    let ends = |book: &Book, revision| {
+        let (row, mark) =
+            (delete(book.keys.row(&key), revision), put(mark.clone(), super::book::ENDED, revision + 1, 1));
+        vec![book.row_event(&host, revision - 1, 42), row, mark]
+    };
+    book.hears(vec![book.row_event(&host, 7, 42)]);
+    for revision in [9, 19] {
+        let news = book.hears(ends(&book, revision));
+        assert_eq!(said(&news), [("a".into(), at(revision - 1), None)]);
+        let ended = (key.clone(), Some(Timestamp::default()), revision_of(revision));
+        assert_eq!((news.settled, news.ended), (vec![ended], vec![]), "once, whether it was known or not");
+    }
+    // It is back before that is heard of.
+    let mark = put(mark.clone(), super::book::ENDED, 30, 1);
+    let news = book.hears(vec![mark, book.row_event(&host, 31, 43)]);
+    assert_eq!((said(&news), news.settled), (vec![("a".into(), at(31), None)], vec![]));
 }
 
 #[test]

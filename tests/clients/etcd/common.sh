@@ -72,6 +72,19 @@ stop_etcd() {
     etcd_pids=()
 }
 
+# Starts the program $1 of this folder before the etcd, on the port $2 or any. Sets `passer` to its process and `passer_port`.
+start_passer() {
+    python3 "$here/$1" "$endpoint" "${@:2}" >"$work/passer" 2>"$work/passer.log" &
+    passer=$!
+    children+=("$passer")
+    for _ in $(seq 50); do
+        passer_port=$(cat "$work/passer")
+        [ -z "$passer_port" ] || return 0
+        sleep 0.1
+    done
+    give_up "$1 did not start: $(cat "$work/passer.log")"
+}
+
 # etcdctl of the same version. `etcdctl_flags` are added.
 etcdctl_flags=()
 ctl() {
@@ -169,6 +182,12 @@ tables_equal() {
         sleep 0.1
     done
     pass
+}
+
+# The status of /readyz of node $1, and whether it says that it is degraded.
+degraded_at() {
+    curl -s -o "$work/ready" -w '%{http_code} ' "${node_urls[$1]}/readyz"
+    grep -o degraded "$work/ready" | head -n 1
 }
 
 # A number of the metrics of node $1: the sum of the lines that begin with $2.

@@ -4,17 +4,6 @@ set -euo pipefail
 source "$(dirname "$0")/common.sh"
 need curl jq dig python3
 
-# Sets `passer` to the port of something before the etcd that loses answers.
-start_passer() {
-    python3 "$here/lost.py" "$endpoint" >"$work/passer" 2>"$work/passer.log" &
-    children+=($!)
-    for _ in $(seq 50); do
-        passer=$(cat "$work/passer") && [ -n "$passer" ] && return
-        sleep 0.1
-    done
-    give_up "lost.py did not start: $(cat "$work/passer.log")"
-}
-
 rows() {
     ctl get --prefix --keys-only /rollcall/v1/rows/ | grep -c .
 }
@@ -22,9 +11,9 @@ rows() {
 for version in "${@:-3.5}"; do
     find_etcd "$version"
     start_etcd 1
-    start_passer
+    start_passer lost.py
     direct=$endpoints
-    endpoints=http://127.0.0.1:$passer
+    endpoints=http://127.0.0.1:$passer_port
     start_node 1
     start_node 2
     endpoints=$direct

@@ -10,11 +10,6 @@ errors_at() {
     kdig @127.0.0.1 -p "${node_ports[$1]}" +edns +retry=0 +timeout=2 "$2" A | sed -nE 's/.*EDE: ([0-9]+).*/\1/p' | paste -sd' '
 }
 
-degraded_at() {
-    curl -s -o "$work/ready" -w '%{http_code} ' "${node_urls[$1]}/readyz"
-    grep -o degraded "$work/ready" | head -n 1
-}
-
 # $1 title; the rest are curl's arguments. Prints the status; Retry-After must be there, and the answer within half a second.
 refused() {
     local title=$1 found

@@ -55,21 +55,21 @@ impl Engine {
 
     /// Tells the registry, and does what follows from it.
     pub(super) fn tell(&mut self, news: News) {
-        let News { mut words, ended, settled, lapsed, servers, releases } = news;
+        let News { words, ended, settled, lapsed, servers, releases } = news;
         self.stats.unreadable.store(self.book.unreadable() as u64, Ordering::Relaxed);
         self.stats.foreign.store(self.book.foreign() as u64, Ordering::Relaxed);
         for word in &words {
             self.undecided.remove(&word.key());
         }
-        for (key, renewed, at) in settled {
-            if !self.saves(&key, Some(renewed)) {
-                words.push(Word::Gone { key, at, why: Gone::Ended });
-            }
-        }
-        let words: Vec<Word> = words.into_iter().filter_map(|word| self.adapted(word)).collect();
-        if !words.is_empty() {
-            self.registry.absorb(words);
-        }
+        self.absorb(words.into_iter().filter_map(|word| self.adapted(word)).collect());
+        // Whoever decided that may not have heard of a host that we heard of. Its row is written again as it was last, and so
+        // after we were told how.
+        let gone = settled.into_iter().filter_map(|(key, renewed, at)| {
+            self.undecided.remove(&key);
+            (!self.saves(&key, renewed)).then_some(Word::Gone { key, at, why: Gone::Ended })
+        });
+        let gone = gone.collect();
+        self.absorb(gone);
         self.hear_ended(ended);
         for release in releases {
             let service = match &release {
@@ -92,13 +92,17 @@ impl Engine {
         }
     }
 
+    fn absorb(&self, words: Vec<Word>) {
+        if !words.is_empty() {
+            self.registry.absorb(words);
+        }
+    }
+
     /// A row as this server has it; `None` for what it is not told.
-    pub(super) fn adapted(&mut self, word: Word) -> Option<Word> {
+    fn adapted(&self, word: Word) -> Option<Word> {
         match word {
             Word::Put { host, at } => Some(Word::Put { host: Box::new((self.adapt)(*host)?), at }),
             Word::Kept { host, time, at } => Some(Word::Kept { host: Box::new((self.adapt)(*host)?), time, at }),
-            // Whoever decided that had not heard of it.
-            Word::Gone { key, why: Gone::Ended, .. } if self.saves(&key, None) => None,
             word @ Word::Gone { .. } => Some(word),
         }
     }

@@ -63,9 +63,28 @@ impl Engine {
         });
     }
 
-    /// Passes on the heartbeats that could not be; those of hosts that have fallen silent since are too old.
+    /// Passes on the heartbeats that could not be, as far as etcd is known to have their leases. Of the others it is heard
+    /// first what became of them meanwhile.
+    pub(super) fn give_leases_back(&mut self) {
+        let has_a_lease = |renewal: &&Renewal| match &renewal.check {
+            None => self.book.row(&renewal.host).is_some(),
+            Some(check) => self.book.beat(&renewal.host, check).is_some(),
+        };
+        let leased: Vec<Renewal> = self.beaten.keys().filter(has_a_lease).cloned().collect();
+        self.give_some_back(leased);
+        self.running.spawn(async {
+            tokio::time::sleep(limits::ETCD_CATCH_UP_TIME).await;
+            Done::Again
+        });
+    }
+
+    /// Passes on the heartbeats that could not be.
     pub(super) fn give_all_back(&mut self) {
-        let beaten: Vec<Renewal> = self.beaten.keys().cloned().collect();
+        self.give_some_back(self.beaten.keys().cloned().collect());
+    }
+
+    /// Those of hosts that have fallen silent since are too old.
+    fn give_some_back(&mut self, beaten: Vec<Renewal>) {
         for renewal in beaten {
             if self.has_beaten(&renewal) {
                 self.give_back(renewal);

@@ -120,7 +120,7 @@ impl Engine {
             self.stats.away.store(0, Ordering::Relaxed);
             self.registry.set_away(None);
             self.back = self.passed();
-            self.give_all_back();
+            self.give_leases_back();
         }
     }
 }
