@@ -31,8 +31,16 @@ class Host:
         """Works out, once all is there, what the questions below take."""
         self.writes.sort(key=lambda each: each["begin"])
         self.beats.sort(key=lambda each: each["begin"])
+        said, acknowledged = {}, set()
         for write in self.writes:
             write["resolved"] = write["end"] if write["outcome"] != "open" else self.weather.calm.next(write["end"])
+            address = write.get("address", write["begin"])
+            # A registration that changes nothing is taken as a renewal is, by a node that is cut off, too. One that was tried
+            # before, and may have been written then, is known where it is acknowledged.
+            write["repeats"], write["renews"] = address in said, address in acknowledged
+            write["since"] = said.setdefault(address, write["begin"])
+            if write["outcome"] == "ok":
+                acknowledged.add(address)
         renewals = sorted(self.renewals(), key=lambda each: each[0])
         for write in self.writes:
             if write["what"] == "register" and write["outcome"] == "ok":
@@ -49,13 +57,18 @@ class Host:
         for each in self.beats + self.writes:
             if each["outcome"] != "ok" or each.get("what") == "deregister":
                 continue
-            effect = each["end"]
-            if each["do"] == "beat":
-                effect = self.weather.touch[each["node"]].next(each["end"])
-                if self.weather.killed_between(each["node"], each["begin"], effect + FLUSH):
-                    continue
-                effect += FLUSH
-            yield effect, self.until(each["begin"])
+            yield self.effect(each), self.until(each["begin"])
+
+    def effect(self, each):
+        """The latest time at which the engine has something that was acknowledged."""
+        if not self.is_renewal(each):
+            return each["end"]
+        effect = self.weather.touch[each["node"]].next(each["end"]) + FLUSH
+        return FOREVER if self.weather.killed_between(each["node"], each["begin"], effect) else effect
+
+    @staticmethod
+    def is_renewal(each):
+        return each["do"] == "beat" or each["repeats"]
 
     def until(self, begin):
         """A lease of this time ends no sooner; while no engine works none does, and after that it is whole again."""
@@ -67,7 +80,7 @@ class Host:
 
     def alive(self, write, renewals):
         """Until when a host cannot have lapsed since this write."""
-        alive = self.until(write["begin"])
+        alive = self.until(write["begin"] if write["renews"] else write["since"])
         for effect, until in renewals:
             if effect < write["end"]:
                 continue
@@ -80,7 +93,7 @@ class Host:
         """The latest time at which an operation may have begun to count."""
         if each["outcome"] == "open":
             return self.weather.calm.next(each["end"])
-        if each["outcome"] == "ok" and each["do"] == "beat":
+        if each["outcome"] == "ok" and self.is_renewal(each):
             return self.weather.touch[each["node"]].next(each["end"])
         return each["end"] if each["outcome"] == "ok" else 0.0
 
@@ -106,9 +119,9 @@ class Host:
         """Whether a node surely shows an acknowledged write, at a time at which it is ready."""
         if write["node"] == node and write["end"] <= at:
             return True
-        seen = self.weather.touch[node].last(at)
-        life = self.weather.life(node, at)
-        return (seen is not None and write["end"] + BEHIND <= seen) or (life is not None and write["end"] <= life[0])
+        seen, life = self.weather.touch[node].last(at), self.weather.life(node, at)
+        effect = self.effect(write) if write["renews"] else write["end"]
+        return (seen is not None and effect + BEHIND <= seen) or (life is not None and effect <= life[0])
 
     def must_be_there(self, node, begin, end):
         """The write for whose sake the host has to be in what a node says; nothing if it may be missing."""

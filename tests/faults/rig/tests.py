@@ -264,6 +264,21 @@ class Nodes(unittest.TestCase):
         self.story.ask(50.5, "n1")
         self.bad("missing")
 
+    def test_a_registration_that_changes_nothing_is_a_renewal(self):
+        """Taken by a node that is cut off, it says nothing of what others know: the host has lapsed there."""
+        self.story.beats("web/a", "n2", 20.5, 22.0)
+        self.story.state("n3", "unplug", 21.0)
+        for at in (23.0, 26.0, 29.0, 32.0, 35.0):
+            self.story.register(at, "web/a", A, "n3")
+        self.story.state("n1", "kill", 30.0)
+        self.story.state("n1", "start", 36.0)
+        self.story.records.append({"do": "ready", "node": "n1", "at": 36.5})
+        self.story.ask(37.0, "n1")
+        self.story.ask(37.0, "n3", A, errors=[3])
+        self.good()
+        self.story.register(35.5, "web/a", C, "n2")
+        self.bad("missing")
+
     def test_a_node_says_that_it_is_cut_off(self):
         self.story.state("n3", "unplug", 21.0)
         self.story.ask(35.0, "n3", A, B)
