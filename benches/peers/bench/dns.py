@@ -47,16 +47,15 @@ def udp(stage):
 
 
 def changes(stage):
-    """The same while hosts change, beside the same server left alone."""
+    """The same while hosts change, beside the same server left alone; and what sharing a processor costs the floor."""
     data, settings = stage.few, stage.settings
-    server = stage.rollcall(data)
-    file = requests.changes(data)
+    server, floor, http_floor = stage.rollcall(data), stage.peer("floor", data), stage.http_floor()
 
-    def loaded():
-        stage.hold(server)
+    def loaded(asked, registrar, file):
+        stage.hold(asked, registrar)
         load = Load(
             "http",
-            server.http,
+            registrar.http,
             file,
             settings.generator,
             seconds=settings.seconds + 0.6,
@@ -66,15 +65,33 @@ def changes(stage):
             block=True,
         )
         try:
-            report = stage.asked(server, data)
+            report = stage.asked(asked, data, beside=registrar)
             report["changes"] = load.result()["rate"]
         finally:
             load.stop()
         return report
 
-    figures = stage.rounds({"quiet": lambda: stage.asked(server, data), "loaded": loaded})
+    figures = stage.rounds(
+        {
+            "quiet": lambda: stage.asked(server, data),
+            "loaded": lambda: loaded(server, server, requests.changes(data)),
+            "floor": lambda: stage.asked(floor, data),
+            "floor loaded": lambda: loaded(floor, http_floor, requests.floor(data)),
+        }
+    )
     quiet, busy = figures["quiet"], figures["loaded"]
     what = f"while {busy['changes']:,.0f} registrations a second arrive"
+
+    # What two floors pay for sharing a processor: none of it is ours.
+    floors = ratio(
+        "changes",
+        "for comparison: a query of the floor, while as many arrive at the floor of axum / quiet",
+        figures["floor loaded"]["cpu"],
+        figures["floor"]["cpu"],
+        "us",
+        name="quiet",
+    )
+    floors.own = f"the floor {floors.own}"
     return [
         ratio(
             "changes",
@@ -86,9 +103,10 @@ def changes(stage):
             1.04,
             name="quiet",
         ),
+        floors,
         ratio(
             "changes",
-            "the same of the whole server, the registrations' own CPU in it",
+            "CPU a query of the whole server meanwhile, the registrations' own in it / quiet",
             busy["cpu"],
             quiet["cpu"],
             "us",

@@ -124,14 +124,15 @@ class Stage:
 
     # ---- measuring ----
 
-    def asked(self, server, data, kind="mix", mode="udp", seconds=None, both=False, **options):
-        """One measurement of DNS; by default as much as the server can answer, from one processor to the other."""
+    def asked(self, server, data, kind="mix", mode="udp", seconds=None, both=False, beside=None, **options):
+        """One measurement of DNS; by default as much as the server can answer, from one processor to the other. Another
+        server may run `beside`."""
         expected = {"nxdomain": {"rcode": 3, "answers": 0}, "nodata": {"answers": 0}}.get(kind, {"answers": data.hosts})
         options = {"seconds": seconds or self.settings.seconds, "window": WINDOW} | expected | options
         processors = self.settings.both if both else self.settings.generator
         if both:
             options |= {"block": True, "connections": 16, "window": 512}
-        self.hold(server)
+        self.hold(*{server, beside or server})
         return measure(server, lambda: Load(mode, server.dns, data.path(f"q-{kind}"), processors, **options))
 
     def rounds(self, measurements):
