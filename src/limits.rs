@@ -426,8 +426,6 @@ pub const ETCD_PAGE: i64 = 500;
 pub const ETCD_RETRY: Duration = Duration::from_millis(100);
 /// Longest pause of the same: who is back is noticed in seconds.
 pub const ETCD_RETRY_MAX: Duration = Duration::from_secs(2);
-/// Time after which a watch that begins where it broke has told what happened since: etcd begins with that every 100 ms.
-pub const ETCD_CATCH_UP_TIME: Duration = Duration::from_millis(300);
 /// Time between two looks whether etcd answers.
 pub const ETCD_LOOK: Duration = Duration::from_secs(1);
 /// Operations in a transaction: etcd takes 128 unless it is told otherwise.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
+use super::endings::Endings;
 use super::foreign::{self, Foreign, SERVICES};
 use super::keys::{Key, Keys};
 use super::settings::Settings;
@@ -59,7 +60,7 @@ pub(super) struct News {
     /// Rows whose leases have ended, with the moment when we renewed them last: whether they stay is to be decided.
     pub(super) ended: Vec<(HostKey, Timestamp)>,
     /// The same of rows of which it is decided already that they do not stay, with the revision of that; without a moment
-    /// where none is known. They are of after all `words`.
+    /// where none is known. No word comes after one of these, or of `ended`.
     pub(super) settled: Vec<(HostKey, Option<Timestamp>, Revision)>,
     /// Whose hosts the brake is to let go.
     pub(super) releases: Vec<Released>,
@@ -273,7 +274,13 @@ impl Book {
             self.note_strays(&list);
         }
         events.extend(list.into_iter().map(|kv| WatchEvent { kind: String::new(), kv }));
-        self.take(range, events, now)
+        if range != Range::Own {
+            return self.take(range, events, now);
+        }
+        let (mut news, mut endings) = (News::default(), Endings::default());
+        self.take_at_once(events, &mut news, &mut endings, now);
+        endings.tell(&mut news);
+        news
     }
 
     fn range_of(&self, key: &Octets) -> Option<Range> {
@@ -292,9 +299,24 @@ impl Book {
         news
     }
 
-    /// Marks and leases first, as what is said of a row depends on them.
+    /// What a watch says of our own keys, one transaction after the other.
     fn take_own(&mut self, events: Vec<WatchEvent>, news: &mut News, now: Timestamp) {
-        let (mut rows, mut returned, mut marked) = (Vec::new(), Vec::new(), Vec::new());
+        let mut endings = Endings::default();
+        let mut events = events.into_iter().peekable();
+        while let Some(first) = events.next() {
+            let revision = first.kv.mod_revision;
+            let mut transaction = vec![first];
+            while let Some(next) = events.next_if(|next| next.kv.mod_revision == revision) {
+                transaction.push(next);
+            }
+            self.take_at_once(transaction, news, &mut endings, now);
+        }
+        endings.tell(news);
+    }
+
+    /// What happened at once: marks and leases first, as what is said of a row depends on them.
+    fn take_at_once(&mut self, events: Vec<WatchEvent>, news: &mut News, endings: &mut Endings, now: Timestamp) {
+        let (mut rows, mut returned) = (Vec::new(), Vec::new());
         for event in events {
             match (self.keys.parse(&event.kv.key.0), event.is_delete()) {
                 (Some(Key::Row(key)), _) => rows.push((key, event)),
@@ -304,10 +326,8 @@ impl Book {
                     if !self.rows.contains_key(&key) {
                         let at = revision_of(event.kv.mod_revision.0);
                         match mark {
-                            Mark::Departed => {
-                                news.words.push(Word::Gone { key: key.clone(), at, why: Gone::Deregistered });
-                            }
-                            Mark::Ended => marked.push((key.clone(), at)),
+                            Mark::Departed => self.depart(key.clone(), at, news, endings),
+                            Mark::Ended => endings.decide(key.clone(), None, at),
                         }
                     }
                     self.departed.insert(key, mark);
@@ -335,28 +355,20 @@ impl Book {
             }
         }
         for (key, event) in rows {
-            self.take_row(key, event, news, now);
+            self.take_row(key, event, news, endings, now);
         }
-        self.settle(marked, news);
         for key in &returned {
             self.departed.remove(key);
         }
     }
 
-    /// Rows that were gone before all of this, and are still, of which it is decided now that they do not stay.
-    fn settle(&self, mut marked: Vec<(HostKey, Revision)>, news: &mut News) {
-        marked.retain(|(key, _)| !self.rows.contains_key(key));
-        if marked.is_empty() {
-            return;
-        }
-        // Those that came and went meanwhile.
-        let told = news.settled.iter().map(|(key, ..)| key).chain(news.ended.iter().map(|(key, _)| key));
-        let told: HashSet<HostKey> = told.cloned().collect();
-        let untold = marked.into_iter().filter(|(key, _)| !told.contains(key));
-        news.settled.extend(untold.map(|(key, at)| (key, None, at)));
+    /// Somebody deregistered a host.
+    fn depart(&self, key: HostKey, at: Revision, news: &mut News, endings: &mut Endings) {
+        endings.forget(&key);
+        news.words.push(Word::Gone { key, at, why: Gone::Deregistered });
     }
 
-    fn take_row(&mut self, key: HostKey, event: WatchEvent, news: &mut News, now: Timestamp) {
+    fn take_row(&mut self, key: HostKey, event: WatchEvent, news: &mut News, endings: &mut Endings, now: Timestamp) {
         let revision = event.kv.mod_revision.0;
         let known = self.rows.get(&key).copied();
         if known.is_some_and(|known| known.revision >= revision) {
@@ -365,24 +377,7 @@ impl Book {
         if event.is_delete() {
             self.unreadable.remove(&event.kv.key);
             if let Some(known) = self.rows.remove(&key) {
-                let at = revision_of(revision);
-                match self.departed.get(&key) {
-                    Some(Mark::Departed) => {}
-                    // That of a row that is kept was not its host's.
-                    Some(Mark::Ended) => {
-                        let renewed = (!known.kept).then_some(known.renewed);
-                        return news.settled.push((key, renewed, at));
-                    }
-                    None if known.kept => return news.settled.push((key, None, at)),
-                    // Somebody deleted it by hand.
-                    None if known.lease == 0 => {
-                        if key.dialect != Dialect::Node {
-                            self.strays.push(Stray::of(key.clone(), revision));
-                        }
-                    }
-                    None => return news.ended.push((key, known.renewed)),
-                }
-                news.words.push(Word::Gone { key, at, why: Gone::Deregistered });
+                self.end_row(key, known, revision, news, endings);
             }
             return;
         }
@@ -393,12 +388,34 @@ impl Book {
         self.unreadable.remove(&event.kv.key);
         let (time, at) = (write::kept_for(&event.kv.value), revision_of(revision));
         let known = Known { kept: time.is_some(), ..known_after(known.as_ref(), &event.kv) };
+        endings.forget(&key);
+        // A mark of before, though whoever put the row did not know of it.
+        self.departed.remove(&key);
         self.rows.insert(key, known);
         let host = Box::new(host);
         news.words.push(match time {
             Some(time) => Word::Kept { host, time, at },
             None => Word::Put { host, at },
         });
+    }
+
+    /// A row that was known is not there any more.
+    fn end_row(&mut self, key: HostKey, known: Known, revision: i64, news: &mut News, endings: &mut Endings) {
+        let at = revision_of(revision);
+        match self.departed.get(&key) {
+            Some(Mark::Departed) => self.depart(key, at, news, endings),
+            // That of a row that is kept was not its host's.
+            Some(Mark::Ended) => endings.decide(key, (!known.kept).then_some(known.renewed), at),
+            None if known.kept => endings.decide(key, None, at),
+            // Somebody deleted it by hand.
+            None if known.lease == 0 => {
+                if key.dialect != Dialect::Node {
+                    self.strays.push(Stray::of(key.clone(), revision));
+                }
+                self.depart(key, at, news, endings);
+            }
+            None => endings.end(key, known.renewed),
+        }
     }
 
     /// The row of a value. Leases that etcd keeps are marked so, others begin anew.

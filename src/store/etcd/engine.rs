@@ -2,6 +2,7 @@
 //! says, in etcd's order.
 
 mod asks;
+mod catch_up;
 mod ends;
 mod hears;
 mod returns;
@@ -31,6 +32,7 @@ use crate::clock::Timestamp;
 use crate::limits;
 use crate::registry::{CommitError, Decided, Lookup, Proposal, Registry, Renewal, Requests, Verdict, Word};
 use crate::table::{Change, Gone, HostKey, ServiceName};
+use catch_up::CatchUp;
 use ends::Samples;
 use sure::Unsure;
 
@@ -66,6 +68,8 @@ enum Done {
     LookedUp(Lookup, Result<RangeResponse, Trouble>),
     Released(Proposal, Result<(), Trouble>),
     Looked(Result<Presence, Trouble>),
+    /// The revision of our own key, for [`catch_up`].
+    Marked(Result<i64, Trouble>),
     Again,
     Nothing,
 }
@@ -113,6 +117,8 @@ pub(super) struct Engine {
     refuses: bool,
     /// Heartbeats that came while etcd was away.
     beaten: HashMap<Renewal, Timestamp>,
+    /// Those by which rows are to be written again.
+    catch_up: CatchUp,
     /// How many of them are being passed on.
     returning: usize,
     /// Rows whose leases have ended, since when, that are in the table until it is decided whether they stay.
@@ -170,6 +176,7 @@ impl Engine {
             trouble: None,
             refuses: false,
             beaten: HashMap::new(),
+            catch_up: CatchUp::default(),
             returning: 0,
             undecided: HashMap::new(),
             sampling: false,
@@ -233,6 +240,7 @@ impl Engine {
                     Ok(
                         Done::Again
                         | Done::Looked(_)
+                        | Done::Marked(_)
                         | Done::Nothing
                         | Done::Returned { .. }
                         | Done::Sampled(..)
@@ -259,6 +267,7 @@ impl Engine {
             Done::Nothing => {}
             Done::Again => self.look(),
             Done::Looked(result) => self.looked(result),
+            Done::Marked(result) => self.marked(result),
             Done::Sampled(services, samples) => self.decide(&services, &samples),
             Done::Sure(asked, result) => self.sure(asked, result),
             Done::Heard(told) => self.heard(told),
@@ -327,6 +336,12 @@ impl Engine {
             tracing::error!(%trouble, "etcd takes no writes: they are refused until it does");
         }
         proposal.settle(Verdict::Refused(error));
+    }
+
+    /// The watch of our own keys has told of all up to a revision.
+    fn settle_seen(&mut self) {
+        self.settle_pending();
+        self.settle_round();
     }
 
     /// Tells the writers of what the watch has shown.

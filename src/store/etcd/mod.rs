@@ -4,13 +4,14 @@
 //! `registry::shared`). Leases of hosts are etcd's own, renewed by whichever server hears a heartbeat; a renewal costs
 //! etcd no revision. While etcd is away everything is answered from memory, and no lease ends for that reason.
 //!
-//! `keys` says what the keys are, `foreign` which keys of other programs are hosts, `book` what news mean, `write`
-//! what a change is as a transaction: these are pure. `strays` are what is shown of hosts that somebody deleted by hand. `read` lists and watches, `presence` shows this server to
-//! others, `engine` is the task that has it all. `client` speaks etcd's JSON gateway, so that nothing has to be
-//! generated from its protobuf files.
+//! `keys` says what the keys are, `foreign` which keys of other programs are hosts, `book` what news mean (`endings`:
+//! of leases), `write` what a change is as a transaction: these are pure. `strays` are what is shown of hosts that somebody
+//! deleted by hand. `read` lists and watches, `presence` shows this server to others, `engine` is the task that has it all.
+//! `client` speaks etcd's JSON gateway, so that nothing has to be generated from its protobuf files.
 
 mod book;
 mod client;
+mod endings;
 mod engine;
 mod files;
 mod foreign;

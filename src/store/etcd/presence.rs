@@ -56,6 +56,13 @@ pub(super) async fn show(client: &Client, key: Octets, presence: Presence) -> Re
     Ok(Presence { lease, revision: answer.header.revision.0, departures: Departures::default() })
 }
 
+/// Writes the key of this server again, which changes nothing: the revision of that, by which a watch shows how far it is.
+pub(super) async fn mark(client: &Client, key: Octets, presence: &Presence) -> Result<i64, Trouble> {
+    let put = PutRequest { key, value: Octets::default(), lease: Long(presence.lease) };
+    let answer: PutResponse = client.call("/v3/kv/put", &put).await?;
+    Ok(answer.header.revision.0)
+}
+
 /// Takes this server out at once.
 pub(super) async fn leave(client: &Client, presence: &Presence) {
     if presence.lease != 0 {

@@ -156,7 +156,7 @@ fn what_a_row_became_before_it_ended_is_told_too() {
     for revision in [9, 19] {
         let news = book.hears(ends(&book, revision));
         assert_eq!(said(&news), [("a".into(), at(revision - 1), None)]);
-        let ended = (key.clone(), Some(Timestamp::default()), revision_of(revision));
+        let ended = (key.clone(), Some(Timestamp::default()), revision_of(revision + 1));
         assert_eq!((news.settled, news.ended), (vec![ended], vec![]), "once, whether it was known or not");
     }
     // It is back before that is heard of.

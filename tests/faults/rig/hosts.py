@@ -6,6 +6,8 @@ from .weather import FOREVER
 # A table is as the engine's after this time in touch; a renewal that was accepted is at the engine after that one; the
 # engine looks for ended leases that often, and the brake may hold hosts for so many times their lease.
 BEHIND, FLUSH, SLACK, BRAKE = 2.0, 2.0, 3.0, 4
+# The status of a registration of a host that was not there.
+CREATED = 201
 
 
 class Host:
@@ -31,16 +33,9 @@ class Host:
         """Works out, once all is there, what the questions below take."""
         self.writes.sort(key=lambda each: each["begin"])
         self.beats.sort(key=lambda each: each["begin"])
-        said, acknowledged = {}, set()
         for write in self.writes:
             write["resolved"] = write["end"] if write["outcome"] != "open" else self.weather.calm.next(write["end"])
-            address = write.get("address", write["begin"])
-            # A registration that changes nothing is taken as a renewal is, by a node that is cut off, too. One that was tried
-            # before, and may have been written then, is known where it is acknowledged.
-            write["repeats"], write["renews"] = address in said, address in acknowledged
-            write["since"] = said.setdefault(address, write["begin"])
-            if write["outcome"] == "ok":
-                acknowledged.add(address)
+        self.compare()
         renewals = sorted(self.renewals(), key=lambda each: each[0])
         for write in self.writes:
             if write["what"] == "register" and write["outcome"] == "ok":
@@ -49,6 +44,27 @@ class Host:
         for each in sorted(self.writes + self.beats, key=lambda each: each["begin"]):
             latest = max(latest, self.reach(each))
             self.reaches.append((each["begin"], latest))
+
+    def compare(self):
+        """Which registrations may have changed nothing: those are taken as renewals are, by a node that is cut off, too."""
+        said, acknowledged = {}, None
+        for write in self.writes:
+            # By default it is a change, which is at the engine when it is acknowledged.
+            write["repeats"], write["renews"], write["since"] = False, False, write["begin"]
+            if write["outcome"] not in ("ok", "open"):
+                continue
+            if write["what"] != "register":
+                said, acknowledged = {}, None
+                continue
+            address = write["address"]
+            if write.get("status") != CREATED and address in said:
+                # One that was tried before, and may have been written then, is known where it is acknowledged.
+                write["repeats"], write["renews"] = True, address == acknowledged
+                if not self.weather.touch[write["node"]].around(write["begin"], write["end"]):
+                    write["since"] = said[address]
+            said.setdefault(address, write["begin"])
+            if write["outcome"] == "ok":
+                said, acknowledged = {address: said[address]}, address
 
     # ---- leases ----
 

@@ -27,8 +27,8 @@ class Story:
     def add(self, do, at, node, **fields):
         self.records.append({"do": do, "node": node, "begin": at, "end": at + 0.01, **fields})
 
-    def register(self, at, host, address, node, outcome="ok"):
-        self.add("write", at, node, what="register", host=host, address=address, ttl=TTL, outcome=outcome, status=None)
+    def register(self, at, host, address, node, outcome="ok", status=None):
+        self.add("write", at, node, what="register", host=host, address=address, ttl=TTL, outcome=outcome, status=status)
 
     def deregister(self, at, host, node, outcome="ok"):
         self.add("write", at, node, what="deregister", host=host, outcome=outcome, status=None)
@@ -277,6 +277,25 @@ class Nodes(unittest.TestCase):
         self.story.ask(37.0, "n3", A, errors=[3])
         self.good()
         self.story.register(35.5, "web/a", C, "n2")
+        self.bad("missing")
+
+    def test_a_registration_that_makes_a_host_anew_is_no_renewal(self):
+        self.story.deregister(21.0, "web/a", "n1")
+        self.story.register(22.0, "web/a", A, "n2", status=201)
+        self.story.state("n2", "kill", 23.0)
+        self.story.rest(40.0)
+        self.story.ask(25.0, "n1", A, B)
+        self.good()
+        self.story.ask(25.0, "n1", B)
+        self.bad("missing")
+
+    def test_what_was_tried_before_it_was_taken_is_known_then(self):
+        for at in (21.0, 24.0, 27.0, 30.0):
+            self.story.register(at, "web/a", C, "n2", outcome="open")
+        self.story.register(33.0, "web/a", C, "n2")
+        self.story.ask(38.0, "n1", C)
+        self.good()
+        self.story.ask(38.0, "n1")
         self.bad("missing")
 
     def test_a_node_says_that_it_is_cut_off(self):

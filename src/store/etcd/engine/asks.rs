@@ -51,6 +51,12 @@ impl Engine {
                 Some(lease) => renewals.extend(lease.map(|lease| (renewal.clone(), lease))),
                 // A row that is kept past its lease is written again by its heartbeat, if by nothing else.
                 None if changes.iter().any(|change| change.key() == renewal.host) => {}
+                // And one that is gone, once it is sure what it was last.
+                None if self.book.row(&renewal.host).is_none() => {
+                    let now = self.passed();
+                    self.beaten.insert(renewal.clone(), now);
+                    self.rewrite(renewal.clone());
+                }
                 None => changes.extend(self.rewritten(renewal)),
             }
         }

@@ -57,7 +57,7 @@ impl Engine {
             let renewal = Renewal { host: key.clone(), check: None };
             let now = self.passed();
             self.beaten.entry(renewal.clone()).or_insert(now);
-            self.give_back(renewal);
+            self.rewrite(renewal);
         }
         is_well
     }

@@ -35,7 +35,7 @@ impl Engine {
                 self.tell(news);
                 if range == Range::Own {
                     self.seen = listed.revision;
-                    self.settle_pending();
+                    self.settle_seen();
                 }
             }
         }
@@ -44,7 +44,7 @@ impl Engine {
     pub(super) fn reach(&mut self, range: Range, at: i64) {
         if range == Range::Own {
             self.seen = self.seen.max(at);
-            self.settle_pending();
+            self.settle_seen();
         }
     }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 
+use super::super::book::Known;
 use super::super::client::Trouble;
 use super::super::write::{self, Written};
 use super::asks::renew_all;
@@ -63,31 +64,15 @@ impl Engine {
         });
     }
 
-    /// Passes on the heartbeats that could not be, as far as etcd is known to have their leases. Of the others it is heard
-    /// first what became of them meanwhile.
-    pub(super) fn give_leases_back(&mut self) {
-        let has_a_lease = |renewal: &&Renewal| match &renewal.check {
-            None => self.book.row(&renewal.host).is_some(),
-            Some(check) => self.book.beat(&renewal.host, check).is_some(),
-        };
-        let leased: Vec<Renewal> = self.beaten.keys().filter(has_a_lease).cloned().collect();
-        self.give_some_back(leased);
-        self.running.spawn(async {
-            tokio::time::sleep(limits::ETCD_CATCH_UP_TIME).await;
-            Done::Again
-        });
-    }
-
-    /// Passes on the heartbeats that could not be.
+    /// Passes on the heartbeats that could not be; those of hosts that have fallen silent since are too old.
     pub(super) fn give_all_back(&mut self) {
-        self.give_some_back(self.beaten.keys().cloned().collect());
-    }
-
-    /// Those of hosts that have fallen silent since are too old.
-    fn give_some_back(&mut self, beaten: Vec<Renewal>) {
+        let beaten: Vec<Renewal> = self.beaten.keys().cloned().collect();
         for renewal in beaten {
             if self.has_beaten(&renewal) {
-                self.give_back(renewal);
+                match self.known_of(&renewal) {
+                    Some(_) => self.give_back(renewal),
+                    None => self.rewrite(renewal),
+                }
             } else {
                 self.beaten.remove(&renewal);
                 // A row that we kept although etcd has it no more.
@@ -98,12 +83,17 @@ impl Engine {
         }
     }
 
-    /// Passes on a heartbeat that came while etcd was away.
-    pub(super) fn give_back(&mut self, renewal: Renewal) {
-        let known = match &renewal.check {
+    /// The key in etcd whose lease is renewed by a heartbeat.
+    fn known_of(&self, renewal: &Renewal) -> Option<Known> {
+        match &renewal.check {
             None => self.book.row(&renewal.host).filter(|known| !known.kept),
             Some(check) => self.book.beat(&renewal.host, check),
-        };
+        }
+    }
+
+    /// Passes on a heartbeat that came while etcd was away.
+    pub(super) fn give_back(&mut self, renewal: Renewal) {
+        let known = self.known_of(&renewal);
         let change = if known.is_none() { self.rewritten(&renewal) } else { None };
         let steps = change.map(|change| write::steps(&[change], &self.book, self.shows));
         let (client, places) = (Arc::clone(&self.client), Arc::clone(&self.places));

@@ -35,7 +35,9 @@ impl Engine {
     pub(super) fn restart_late(&mut self) {
         let now = self.passed();
         let late = |pending: &Pending| now.since(pending.since) > limits::ETCD_ECHO_TIME;
-        if self.pending.iter().any(late) && now.since(self.restarted) > limits::ETCD_ECHO_TIME {
+        if (self.pending.iter().any(late) || self.catch_up.is_late(now))
+            && now.since(self.restarted) > limits::ETCD_ECHO_TIME
+        {
             self.restarted = now;
             self.begin_watches_anew();
         }
@@ -79,6 +81,7 @@ impl Engine {
     pub(super) fn read_anew(&mut self, at: i64) {
         tracing::warn!(has = at, had = self.seen, "etcd was set back: it is read whole");
         (self.seen, self.behind) = (at.saturating_sub(1), 0);
+        self.catch_up.begin_anew();
         self.anew.send_modify(|wholes| *wholes += 1);
     }
 
@@ -120,7 +123,7 @@ impl Engine {
             self.stats.away.store(0, Ordering::Relaxed);
             self.registry.set_away(None);
             self.back = self.passed();
-            self.give_leases_back();
+            self.give_all_back();
         }
     }
 }
