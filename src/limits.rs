@@ -141,7 +141,8 @@ pub const DNS_TCP_KEEPALIVE: Duration = Duration::from_secs(30);
 pub const DNS_TCP_IDLE_PRESSED: Duration = Duration::from_secs(1);
 /// Time a started message may take to arrive, and a peer until it takes some of a reply.
 pub const DNS_TCP_MESSAGE: Duration = Duration::from_secs(10);
-/// Datagrams that a thread answers without a pause before it lets others have its processor: half a millisecond or so.
+/// Datagrams that a thread answers without a pause before it lets others have its processor, or queries of a connection before
+/// it lets other connections have its thread: half a millisecond or so.
 pub const DNS_STRETCH: usize = 256;
 /// Datagrams that a thread answers after it was told to stop: more than fit the buffer of its socket, and under a flood there
 /// is always one more.

@@ -164,6 +164,7 @@ pub async fn serve(
 async fn serve_own(listener: Listener, engine: Arc<Engine>, shutdown: CancellationToken) -> io::Result<()> {
     let mut tasks = tokio::task::JoinSet::new();
     let mut stopper = udp::Stopper::default();
+    let workers = listener.udp.len();
     for socket in listener.udp {
         let stop = stopper.stops(&socket)?;
         let ended = spawn_worker(datagram::Datagrams::new(socket)?, Arc::clone(&engine), stop)?;
@@ -176,12 +177,41 @@ async fn serve_own(listener: Listener, engine: Arc<Engine>, shutdown: Cancellati
         asked.cancelled().await;
         Ok(())
     });
-    let tcp = tokio::net::TcpListener::from_std(listener.tcp)?;
-    tasks.spawn(tcp::serve(tcp, engine, shutdown));
+    // When this task is given up, so are streams.
+    let shutdown = shutdown.child_token();
+    let given_up = shutdown.clone().drop_guard();
+    let streams = spawn_streams(listener.tcp, workers, engine, shutdown)?;
+    tasks.spawn(async {
+        let _given_up = given_up;
+        streams.await.map_err(io::Error::other)?
+    });
     while let Some(ended) = tasks.join_next().await {
         ended.map_err(io::Error::other)??;
     }
     Ok(())
+}
+
+/// Threads of their own for streams: whoever asks on many connections without a pause has these, and neither datagrams nor the
+/// control API wait. They end with `shutdown`; the channel tells so.
+fn spawn_streams(
+    listener: TcpListener,
+    workers: usize,
+    engine: Arc<Engine>,
+    shutdown: CancellationToken,
+) -> io::Result<oneshot::Receiver<io::Result<()>>> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(workers)
+        .thread_name("dns streams")
+        .enable_all()
+        .build()?;
+    let (sender, ended) = oneshot::channel();
+    let serve = move || {
+        let serve = async { tcp::serve(tokio::net::TcpListener::from_std(listener)?, engine, shutdown).await };
+        let served = runtime.block_on(runtime.spawn(serve));
+        let _ = sender.send(served.unwrap_or_else(|error| Err(io::Error::other(error))));
+    };
+    std::thread::Builder::new().name("dns streams".into()).spawn(serve)?;
+    Ok(ended)
 }
 
 /// A thread that answers datagrams; the channel tells that it has ended, and with an error that it panicked.

@@ -137,6 +137,12 @@ impl Stats {
         self.sizes.add(&tally.sizes);
     }
 
+    /// Replies about names outside every zone.
+    #[cfg(test)]
+    pub(super) fn outside(&self) -> u64 {
+        self.outside.cells.iter().map(|cell| cell.load(Ordering::Relaxed)).sum()
+    }
+
     pub(super) fn dropped(&self, reason: DropReason) {
         self.dropped[reason as usize].fetch_add(1, Ordering::Relaxed);
     }

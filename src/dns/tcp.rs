@@ -5,8 +5,8 @@
 //!
 //! Bounds: connections in total and from one address, idle time (more for clients that ask by keepalive,
 //! RFC 7828; less for all when most places are taken), time for a started message to arrive and for a reply
-//! to be taken. A peer that is slow or silent costs its own slot and nothing else; when all places are
-//! taken, the connection that has been idle the longest makes room.
+//! to be taken. A peer that is slow or silent costs its own slot and nothing else, one that asks without a pause has its
+//! turn as others do; when all places are taken, the connection that has been idle the longest makes room.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -220,13 +220,15 @@ struct Connection {
     input: Vec<u8>,
     output: Vec<u8>,
     reply: Vec<u8>,
+    /// How many were answered since others had this thread.
+    stretch: usize,
 }
 
 impl Connection {
     fn new(stream: TcpStream, client: IpAddr, place: Place, engine: Arc<Engine>) -> Connection {
         let random = engine.random();
         let (input, output, reply) = (Vec::new(), Vec::new(), Vec::new());
-        Connection { stream, client, place, engine, random, keeps: false, input, output, reply }
+        Connection { stream, client, place, engine, random, keeps: false, input, output, reply, stretch: 0 }
     }
 
     async fn run(mut self, shutdown: CancellationToken) -> io::Result<()> {
@@ -270,10 +272,14 @@ impl Connection {
             at += octets;
             if self.output.len() >= WRITE_OCTETS {
                 self.flush().await?;
+                self.give_way().await;
             }
         }
         self.input.drain(..at);
         self.flush().await?;
+        if self.stretch >= limits::DNS_STRETCH {
+            self.give_way().await;
+        }
         // There is no query of no octets.
         Ok(message_octets(&self.input) != Some(0))
     }
@@ -298,8 +304,17 @@ impl Connection {
                 self.output.extend_from_slice(&self.reply);
             }
             octets += 2 + packet.len();
+            self.stretch += 1;
         }
         octets
+    }
+
+    /// Lets other connections have this thread, and other threads its processor: a peer that asks and reads without a pause
+    /// would have both.
+    async fn give_way(&mut self) {
+        self.stretch = 0;
+        std::thread::yield_now();
+        tokio::task::yield_now().await;
     }
 
     async fn flush(&mut self) -> io::Result<()> {

@@ -1,6 +1,7 @@
 //! Sockets as they are set up, and streams whose peers are slow or silent. The clock is the runtime's, and stands still
 //! while anything else happens.
 
+use std::net::Shutdown;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -122,6 +123,50 @@ async fn a_reply_comes_in_one_piece() {
         let octets = stream.read(&mut buffer).expect("a reply");
         assert_eq!(usize::from(u16::from_be_bytes([buffer[0], buffer[1]])) + 2, octets);
     }
+}
+
+/// Peers that ask and read without a pause have their turns, and others theirs: of what is answered between somebody's query
+/// and the reply. How long threads wait for a processor is not the server's, so half of the tries may be worse.
+#[test]
+fn a_flood_on_streams_keeps_no_other_waiting() {
+    use std::io::{Read as _, Write as _};
+    use std::net::TcpStream as Client;
+
+    const FLOODS: usize = 8;
+    let (engine, shutdown) = (engine(), CancellationToken::new());
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    listener.set_nonblocking(true).expect("an option");
+    let address = listener.local_addr().expect("an address");
+    let ended = spawn_streams(listener, 1, Arc::clone(&engine), shutdown.clone()).expect("a thread");
+    let one = framed(&query("example.com", rtype::A, None));
+    let flood = one.repeat(400);
+    std::thread::scope(|scope| {
+        let mut floods = Vec::new();
+        for _ in 0..FLOODS {
+            let (mut reader, flood) = (Client::connect(address).expect("a listener"), &flood);
+            let mut writer = reader.try_clone().expect("a socket");
+            floods.push(reader.try_clone().expect("a socket"));
+            scope.spawn(move || while writer.write_all(flood).is_ok() {});
+            scope.spawn(move || {
+                let mut replies = vec![0; 1 << 16];
+                while reader.read(&mut replies).is_ok_and(|octets| octets > 0) {}
+            });
+        }
+        let mut client = Client::connect(address).expect("a listener");
+        let mut between = || {
+            let before = engine.stats().outside();
+            client.write_all(&one).expect("room");
+            client.read_exact(&mut vec![0; one.len()]).expect("a reply");
+            engine.stats().outside() - before
+        };
+        let mut found: Vec<u64> = (0..21).map(|_| between()).collect();
+        found.sort_unstable();
+        shutdown.cancel();
+        floods.iter().for_each(|flood| flood.shutdown(Shutdown::Both).expect("an end"));
+        let most = 4 * FLOODS * limits::DNS_STRETCH;
+        assert!(found[10] < most as u64, "{found:?} replies to others");
+    });
+    ended.blocking_recv().expect("no panic").expect("served");
 }
 
 /// Somebody sends faster than a worker answers.

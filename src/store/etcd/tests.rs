@@ -163,6 +163,20 @@ fn what_a_row_became_before_it_ended_is_told_too() {
     let mark = put(mark.clone(), super::book::ENDED, 30, 1);
     let news = book.hears(vec![mark, book.row_event(&host, 31, 43)]);
     assert_eq!((said(&news), news.settled), (vec![("a".into(), at(31), None)], vec![]));
+    // All of it at once; and where the mark stays beside the row, as whoever put it had not heard of that.
+    let row = book.keys.row(&key);
+    for (revision, unmarked) in [(40, Some(delete(book.keys.departure(&key), 42))), (50, None)] {
+        let mut events =
+            vec![delete(row.clone(), revision), put(book.keys.departure(&key), super::book::ENDED, revision + 1, 1)];
+        events.extend(unmarked);
+        events.push(book.row_event(&host, revision + 2, 44));
+        let news = book.hears(events);
+        assert_eq!(said(&news), [("a".into(), at(revision + 2), None)]);
+        assert_eq!((news.settled, news.ended), (vec![], vec![]));
+        let ended = book.hears(vec![delete(row.clone(), revision + 3)]).ended;
+        assert_eq!(ended, [(key.clone(), Timestamp::default())], "it is decided on anew");
+        book.hears(vec![book.row_event(&host, revision + 4, 45)]);
+    }
 }
 
 #[test]
