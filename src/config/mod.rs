@@ -59,7 +59,7 @@ pub struct Config {
     pub node_meta: Vec<(String, String)>,
     /// Whether Consul's catalog leaves out critical hosts.
     pub catalog_hides_critical: bool,
-    /// Threads of the runtime.
+    /// Threads of each kind: for requests, datagrams, streams.
     pub threads: usize,
     /// The log.
     pub log: telemetry::Settings,
