@@ -16,8 +16,9 @@
 //! | size, truncation, OPT (R31 to R37) | `reply.rs` |
 //! | all of that at once, for what most clients ask | `fast.rs`, `zone/answer/prompt.rs` |
 //! | datagrams, from the address that was asked (R38, R64, R66) | `udp.rs`, `datagram.rs` |
-//! | streams (R47, R53 to R58) | `tcp.rs` |
+//! | streams (R47, R53 to R58) | `tcp.rs`, `arrival.rs` |
 
+mod arrival;
 mod batch;
 mod chaos;
 mod cookie;

@@ -9,23 +9,24 @@
 //! turn as others do; when all places are taken, the connection that has been idle the longest makes room.
 
 use std::collections::BTreeMap;
+use std::future::poll_fn;
 use std::io;
 use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use smallvec::SmallVec;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Notify;
 use tokio::task::JoinSet;
-use tokio::time::error::Elapsed;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use super::arrival::{Arrival, Ender, Waits};
 use super::{Engine, Request, Transport};
 use crate::limits;
 use crate::zone::{ABREAST, Random};
@@ -59,10 +60,9 @@ pub(super) async fn serve(listener: TcpListener, engine: Arc<Engine>, shutdown: 
                     continue;
                 };
                 let connection = Connection::new(stream, client.ip(), place, Arc::clone(&engine));
-                let shutdown = shutdown.clone();
                 connections.spawn(async move {
                     let _slot = slot;
-                    if let Err(error) = connection.run(shutdown).await {
+                    if let Err(error) = connection.run().await {
                         tracing::trace!(%error, "connection ended");
                     }
                 });
@@ -76,6 +76,7 @@ pub(super) async fn serve(listener: TcpListener, engine: Arc<Engine>, shutdown: 
         }
     }
     drop(listener);
+    places.stop();
     let drained = async { while connections.join_next().await.is_some() {} };
     // A peer that does not take its replies is cut off here.
     let _ = timeout(limits::DRAIN_TIME, drained).await;
@@ -129,7 +130,13 @@ struct Places {
 struct Peer {
     /// When it became idle, in the order of such events; [`BUSY`] while it works, [`LEAVING`] once it was told to.
     idle_since: AtomicU64,
-    leave: Notify,
+    ender: Ender,
+}
+
+impl Peer {
+    fn is_leaving(&self) -> bool {
+        self.idle_since.load(Ordering::Relaxed) == LEAVING
+    }
 }
 
 const BUSY: u64 = u64::MAX;
@@ -142,7 +149,7 @@ impl Places {
     fn enter(places: &Arc<Places>, engine: &Arc<Engine>) -> Option<Place> {
         let number = EVENTS.fetch_add(1, Ordering::Relaxed);
         let mut open = places.open.lock();
-        let staying = |peer: &Arc<Peer>| peer.idle_since.load(Ordering::Relaxed) != LEAVING;
+        let staying = |peer: &Arc<Peer>| !peer.is_leaving();
         // Who was told to leave does so as soon as its task runs.
         if open.len() >= limits::DNS_TCP_CONNECTIONS
             && open.values().filter(|peer| staying(peer)).count() >= limits::DNS_TCP_CONNECTIONS
@@ -151,14 +158,19 @@ impl Places {
             let (since, oldest) = idle.filter(|(since, _)| *since < LEAVING).min_by_key(|(since, _)| *since)?;
             // It may have begun to work in this moment: then it stays, and the new one does not.
             oldest.idle_since.compare_exchange(since, LEAVING, Ordering::Relaxed, Ordering::Relaxed).ok()?;
-            oldest.leave.notify_one();
+            oldest.ender.wake();
             engine.stats().evicted_connection();
         }
-        let peer = Arc::new(Peer { idle_since: AtomicU64::new(number), leave: Notify::new() });
+        let peer = Arc::new(Peer { idle_since: AtomicU64::new(number), ender: Ender::default() });
         open.insert(number, Arc::clone(&peer));
         places.count.fetch_add(1, Ordering::Relaxed);
         engine.stats().opened_connection();
         Some(Place { places: Arc::clone(places), engine: Arc::clone(engine), number, peer })
+    }
+
+    /// Ends every connection that is idle, and the others when they are.
+    fn stop(&self) {
+        self.open.lock().values().for_each(|peer| peer.ender.stop());
     }
 }
 
@@ -231,34 +243,66 @@ impl Connection {
         Connection { stream, client, place, engine, random, keeps: false, input, output, reply, stretch: 0 }
     }
 
-    async fn run(mut self, shutdown: CancellationToken) -> io::Result<()> {
+    async fn run(mut self) -> io::Result<()> {
         self.stream.set_nodelay(true)?;
-        // Each is asked to wake this connection once, not once a query.
         let peer = Arc::clone(&self.place.peer);
-        let (mut stop, mut leave) = (pin!(shutdown.cancelled()), pin!(peer.leave.notified()));
+        let asked = pin!(peer.ender.asked());
+        let mut waits = Waits::new(asked);
         loop {
             if !self.answer_all().await? {
                 return self.stream.shutdown().await;
             }
             self.input.reserve(READ_OCTETS);
-            let started = !self.input.is_empty();
-            let arrived = tokio::select! {
-                biased;
-                () = &mut stop, if !started => return self.stream.shutdown().await,
-                () = &mut leave => return self.stream.shutdown().await,
-                arrived = next_message(&mut self.stream, &mut self.input, &self.place, self.keeps) => arrived,
-            };
-            match arrived {
-                Ok(Ok(true)) => {}
-                // The peer has said all it will; what came before was answered.
-                Ok(Ok(false)) => {
+            match self.message(&mut waits).await? {
+                Arrival::Octets => {}
+                Arrival::Closed => {
                     self.answer_all().await?;
                     return self.stream.shutdown().await;
                 }
-                Ok(Err(error)) => return Err(error),
-                Err(_) => return self.stream.shutdown().await,
+                Arrival::Late | Arrival::Ended => return self.stream.shutdown().await,
             }
         }
+    }
+
+    /// Reads until there is a whole message, which has its time as a whole, however its octets drip in (R58).
+    async fn message(&mut self, waits: &mut Waits<'_, '_>) -> io::Result<Arrival> {
+        if self.input.is_empty() {
+            self.place.idle();
+            waits.allow(self.place.patience(self.keeps));
+            let first = self.arrival(waits).await?;
+            self.place.busy();
+            if first != Arrival::Octets || is_whole(&self.input) {
+                return Ok(first);
+            }
+        }
+        waits.allow(limits::DNS_TCP_MESSAGE);
+        while !is_whole(&self.input) {
+            match self.arrival(waits).await? {
+                Arrival::Octets => {}
+                other @ (Arrival::Closed | Arrival::Late | Arrival::Ended) => return Ok(other),
+            }
+        }
+        Ok(Arrival::Octets)
+    }
+
+    /// Waits for octets.
+    async fn arrival(&mut self, waits: &mut Waits<'_, '_>) -> io::Result<Arrival> {
+        let Connection { stream, input, place, .. } = self;
+        let (peer, started) = (&place.peer, !input.is_empty());
+        let mut read = pin!(stream.read_buf(input));
+        poll_fn(|context| {
+            waits.listen(context);
+            if peer.is_leaving() || !started && peer.ender.is_stopping() {
+                return Poll::Ready(Ok(Arrival::Ended));
+            }
+            match read.as_mut().poll(context) {
+                Poll::Ready(Ok(0)) => Poll::Ready(Ok(Arrival::Closed)),
+                Poll::Ready(Ok(_)) => Poll::Ready(Ok(Arrival::Octets)),
+                Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+                Poll::Pending => waits.poll_late(context).map(|()| Ok(Arrival::Late)),
+            }
+        })
+        .await
     }
 
     /// Answers every whole message in the input; `false` ends the connection.
@@ -318,7 +362,16 @@ impl Connection {
     }
 
     async fn flush(&mut self) -> io::Result<()> {
+        if self.output.is_empty() {
+            return Ok(());
+        }
         let mut rest = &self.output[..];
+        // Mostly there is room, and no time to be measured.
+        match self.stream.try_write(rest) {
+            Ok(taken) => rest = &rest[taken..],
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error),
+        }
         // A peer that takes some of it is alive, however slow.
         while !rest.is_empty() {
             let taken = timeout(limits::DNS_TCP_MESSAGE, self.stream.write(rest)).await??;
@@ -348,37 +401,6 @@ fn is_whole(input: &[u8]) -> bool {
     message_octets(input).is_some_and(|length| input.len() >= 2 + length)
 }
 
-/// Reads until a whole message is in `input`; `false` when the peer ends before. An error of the outer kind is that of a
-/// peer that was idle too long, or did not finish in time what it had started, however its octets dripped in (R58).
-async fn next_message(
-    stream: &mut TcpStream,
-    input: &mut Vec<u8>,
-    place: &Place,
-    keeps: bool,
-) -> Result<io::Result<bool>, Elapsed> {
-    if input.is_empty() {
-        place.idle();
-        let first = timeout(place.patience(keeps), stream.read_buf(input)).await?;
-        place.busy();
-        match first {
-            Ok(0) => return Ok(Ok(false)),
-            Ok(_) if is_whole(input) => return Ok(Ok(true)),
-            Ok(_) => {}
-            Err(error) => return Ok(Err(error)),
-        }
-    }
-    timeout(limits::DNS_TCP_MESSAGE, rest_of_message(stream, input)).await
-}
-
-async fn rest_of_message(stream: &mut TcpStream, input: &mut Vec<u8>) -> io::Result<bool> {
-    while !is_whole(input) {
-        if stream.read_buf(input).await? == 0 {
-            return Ok(false);
-        }
-    }
-    Ok(true)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -391,7 +413,7 @@ mod tests {
     }
 
     fn told_to_leave(place: &Place) -> bool {
-        place.peer.idle_since.load(Ordering::Relaxed) == LEAVING
+        place.peer.is_leaving()
     }
 
     #[test]
