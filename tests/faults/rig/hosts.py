@@ -149,10 +149,17 @@ class Host:
             if self.may_be_deregistered(write, end):
                 return None
             bound, away = end, self.weather.away[node].around(begin, end)
-            if away is not None and not any(write["begin"] <= quiet <= end for quiet in self.quiets):
+            quiet = max((quiet for quiet in self.quiets if write["begin"] <= quiet <= end), default=None)
+            if away is not None and quiet is None:
                 bound = min(bound, away[0])
-            return write if write["alive"] >= bound else None
+            alive = write["alive"] if quiet is None else min(write["alive"], self.by_the_clock(quiet))
+            return write if alive >= bound else None
         return None
+
+    def by_the_clock(self, quiet):
+        """Until when the lease of a host that fell silent runs if nothing stops it: members that slept together go on as before."""
+        heard = [each["begin"] for each in self.beats + self.writes if each["outcome"] == "ok" and each["begin"] <= quiet]
+        return max(heard, default=0.0) + self.ttl
 
     def may_be_deregistered(self, write, end):
         return any(

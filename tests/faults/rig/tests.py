@@ -298,6 +298,19 @@ class Nodes(unittest.TestCase):
         self.story.ask(38.0, "n1")
         self.bad("missing")
 
+    def test_who_is_silent_may_lapse_by_the_clock_after_all_members_slept(self):
+        self.story.beats("web/a", "n1", 20.5, 24.0)
+        self.story.records.append({"do": "quiet", "host": "web/a", "at": 24.5})
+        for member in MEMBERS:
+            self.story.state(member, "stop", 25.0)
+        for member in MEMBERS:
+            self.story.state(member, "resume", 33.0)
+        self.story.rest(60.0)
+        self.story.ask(37.0, "n1", B)
+        self.good()
+        self.story.ask(24.9, "n1", B)
+        self.bad("missing")
+
     def test_a_node_says_that_it_is_cut_off(self):
         self.story.state("n3", "unplug", 21.0)
         self.story.ask(35.0, "n3", A, B)
