@@ -35,9 +35,9 @@ impl CatchUp {
         round.is_some_and(|round| now.since(round.since) > limits::ETCD_ECHO_TIME)
     }
 
-    /// Forgets a revision that etcd will not reach: whoever beats is looked at again.
+    /// Forgets a revision that etcd will not reach: whoever beats is looked at again. One that is not known yet is still to come.
     pub(super) fn begin_anew(&mut self) {
-        self.round = None;
+        self.round.take_if(|round| round.at.is_some());
     }
 }
 
