@@ -48,28 +48,19 @@ def udp(stage):
 
 def changes(stage):
     """The same while hosts change, beside the same server left alone; and what sharing a processor costs the floor."""
-    data, settings = stage.few, stage.settings
+    data = stage.few
     server, floor, http_floor = stage.rollcall(data), stage.peer("floor", data), stage.http_floor()
 
     def loaded(asked, registrar, file):
-        stage.hold(asked, registrar)
-        load = Load(
-            "http",
-            registrar.http,
-            file,
-            settings.generator,
-            seconds=settings.seconds + 0.6,
-            rate=requests.CHANGES_A_SECOND,
-            connections=64,
-            window=64,
-            block=True,
+        report = stage.asked(
+            asked,
+            data,
+            beside=registrar,
+            registrar=f"127.0.0.1:{registrar.http}",
+            registrations=file,
+            registrations_rate=requests.CHANGES_A_SECOND,
         )
-        try:
-            report = stage.asked(asked, data, beside=registrar)
-            report["changes"] = load.result()["rate"]
-        finally:
-            load.stop()
-        return report
+        return report | {"changes": report["beside"]["rate"]}
 
     figures = stage.rounds(
         {

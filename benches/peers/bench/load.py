@@ -33,10 +33,11 @@ class Load:
 
     def _start(self, command, processors, priority, options):
         for key, value in options.items():
+            option = "--" + key.replace("_", "-")
             if value is True:
-                command.append(f"--{key}")
+                command.append(option)
             elif value is not False and value is not None:
-                command += [f"--{key}", value]
+                command += [option, value]
 
         def prepare():
             os.sched_setaffinity(0, processors)
@@ -62,10 +63,11 @@ class Load:
         if self.process.returncode != 0:
             raise Failed(f"the generator failed: {errors.strip()[-400:]}")
         report = json.loads(out)
-        if report["bad"]:
-            raise Failed(
-                f"{report['bad']} of {report['received']} answers are not as expected, such as {readable(report['example'])}"
-            )
+        for part in (report, report.get("beside")):
+            if part and part["bad"]:
+                raise Failed(
+                    f"{part['bad']} of {part['received']} answers are not as expected, such as {readable(part['example'])}"
+                )
         return report
 
     def stop(self):

@@ -16,7 +16,12 @@ pub(crate) struct Arguments {
 #[derive(Subcommand)]
 pub(crate) enum Mode {
     /// DNS over UDP
-    Udp(Load),
+    Udp {
+        #[command(flatten)]
+        load: Load,
+        #[command(flatten)]
+        beside: Beside,
+    },
     /// DNS over TCP, connections kept
     Tcp(Load),
     /// Requests over HTTP/1.1, connections kept
@@ -54,6 +59,23 @@ pub(crate) struct Load {
     /// How many records answers must have, such as 10 or 10-12
     #[arg(long, value_parser = range, default_value = "0-65535")]
     pub(crate) answers: RangeInclusive<u16>,
+}
+
+/// Registrations beside the queries.
+#[derive(Args)]
+pub(crate) struct Beside {
+    /// Who gets registrations beside the queries
+    #[arg(long, requires = "registrations", conflicts_with = "block")]
+    pub(crate) registrar: Option<SocketAddr>,
+    /// Those registrations, one a line
+    #[arg(long, requires = "registrar")]
+    pub(crate) registrations: Option<PathBuf>,
+    /// Registrations a second
+    #[arg(long, default_value_t = 10_000.0)]
+    pub(crate) registrations_rate: f64,
+    /// Connections for registrations
+    #[arg(long, default_value_t = 64)]
+    pub(crate) registrations_connections: usize,
 }
 
 #[derive(Args)]

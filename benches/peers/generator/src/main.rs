@@ -2,7 +2,7 @@
 //!
 //! | mode | what it does |
 //! | --- | --- |
-//! | `udp`, `tcp` | asks questions of a file at random, one a line: `NAME TYPE` |
+//! | `udp`, `tcp` | asks questions of a file at random, one a line: `NAME TYPE`; `udp` can send registrations beside them |
 //! | `http` | sends requests of a file in their order, one a line: `METHOD PATH [BODY]` |
 //! | `visible` | registers hosts one by one and asks for each at once |
 //!
@@ -44,7 +44,7 @@ fn main() -> ExitCode {
 
 fn run(mode: &Mode) -> anyhow::Result<String> {
     let report = match mode {
-        Mode::Udp(load) => udp::run(load)?,
+        Mode::Udp { load, beside } => udp::run(load, beside)?,
         Mode::Tcp(load) => stream::ask(load)?,
         Mode::Http(load) => stream::register(load)?,
         Mode::Visible(probe) => visible::run(probe)?,

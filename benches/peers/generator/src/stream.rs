@@ -6,13 +6,13 @@ use std::time::Instant;
 
 use anyhow::{Context as _, bail, ensure};
 
-use crate::arguments::Load;
+use crate::arguments::{Beside, Load};
 use crate::http;
 use crate::pace::Pace;
 use crate::questions::Questions;
 use crate::slots::Slots;
 use crate::tally::{Report, Tally};
-use crate::wait;
+use crate::wait::Watch;
 
 /// The longest DNS message with its length, and more than any answer to a registration.
 const READ_OCTETS: usize = 1 << 18;
@@ -32,45 +32,120 @@ trait Protocol {
 }
 
 pub(crate) fn ask(load: &Load) -> anyhow::Result<Report> {
-    run(load, &mut Dns { questions: Questions::read(load)? })
+    run(load, Dns { questions: Questions::read(load)? })
 }
 
 pub(crate) fn register(load: &Load) -> anyhow::Result<Report> {
-    run(load, &mut Http { requests: http::read(&load.file)?, next: 0, once: load.once })
+    run(load, Http { requests: http::read(&load.file)?, next: 0, once: load.once })
 }
 
-fn run(load: &Load, protocol: &mut impl Protocol) -> anyhow::Result<Report> {
-    let mut connections = (0..load.connections)
-        .map(|_| Connection::open(load.address, (load.window / load.connections).max(1)))
-        .collect::<anyhow::Result<Vec<_>>>()?;
-    let (mut tally, mut pace) = (Tally::new(), Pace::new(load.rate));
-    let start = Instant::now();
+fn run(load: &Load, protocol: impl Protocol) -> anyhow::Result<Report> {
     let end = if load.once { u64::MAX / 2 } else { (load.seconds * 1e9) as u64 };
+    let window = (load.window / load.connections).max(1);
+    let mut streams = Streams::open(load.address, load.connections, window, Pace::new(load.rate), end, protocol)?;
+    let start = Instant::now();
     let mut heard = 0;
     loop {
-        let before = tally.received;
-        for connection in &mut connections {
-            let now = start.elapsed().as_nanos() as u64;
-            connection.receive(protocol, now, &mut tally)?;
-            if now < end {
-                connection.fill(protocol, &mut pace, now, &mut tally);
-            }
-            connection.write()?;
-        }
-        connections.rotate_left(1);
-        let now = start.elapsed().as_nanos() as u64;
-        if tally.received > before {
+        let before = streams.tally.received;
+        streams.turn(start)?;
+        let now = nanoseconds(start);
+        let is_heard = streams.tally.received > before;
+        if is_heard {
             heard = now;
         }
-        let idle = connections.iter().all(|connection| connection.slots.is_idle());
-        if idle && (now >= end || protocol.is_done()) {
-            return Ok(tally.report(now as f64 / 1e9));
+        let is_idle = streams.is_idle();
+        if is_idle && (now >= end || streams.protocol.is_done()) {
+            return Ok(streams.tally.report(now as f64 / 1e9));
         }
-        ensure!(idle || now - heard < PATIENCE, "no answer for {} s", PATIENCE / 1_000_000_000);
-        if load.block && tally.received == before {
-            wait::readable(connections.iter().map(|connection| &connection.socket), pace.rest(now));
+        ensure!(is_idle || now - heard < PATIENCE, "no answer for {} s", PATIENCE / 1_000_000_000);
+        if load.block && !is_heard {
+            streams.watch.wait(streams.pace.rest(now));
         }
     }
+}
+
+/// Registrations that are sent beside another load, by the thread that sends that one: nobody has to be waked for them.
+pub(crate) struct Registrations(Streams<Http>);
+
+impl Registrations {
+    /// One of the file when it is due, one under way on each connection, for so many nanoseconds.
+    pub(crate) fn open(beside: &Beside, end: u64) -> anyhow::Result<Option<Registrations>> {
+        let (Some(address), Some(file)) = (beside.registrar, &beside.registrations) else { return Ok(None) };
+        let (requests, pace) = (http::read(file)?, Pace::new(Some(beside.registrations_rate)));
+        let http = Http { requests, next: 0, once: false };
+        Ok(Some(Registrations(Streams::open(address, beside.registrations_connections, 1, pace, end, http)?)))
+    }
+
+    /// Sends what is due, and takes the answers that wait.
+    pub(crate) fn turn(&mut self, start: Instant) -> anyhow::Result<()> {
+        self.0.turn(start)
+    }
+
+    /// Whether nothing is under way.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.0.is_idle()
+    }
+
+    pub(crate) fn report(self, seconds: f64) -> Report {
+        self.0.tally.report(seconds)
+    }
+}
+
+/// A load over some connections.
+struct Streams<P> {
+    connections: Vec<Connection>,
+    watch: Watch,
+    /// Who sends first what falls due.
+    first: usize,
+    pace: Pace,
+    /// When nothing is sent any more, in nanoseconds since the start.
+    end: u64,
+    protocol: P,
+    tally: Tally,
+}
+
+impl<P: Protocol> Streams<P> {
+    fn open(
+        address: SocketAddr,
+        connections: usize,
+        window: usize,
+        pace: Pace,
+        end: u64,
+        protocol: P,
+    ) -> anyhow::Result<Streams<P>> {
+        let connections =
+            (0..connections).map(|_| Connection::open(address, window)).collect::<anyhow::Result<Vec<_>>>()?;
+        let watch = Watch::new(connections.iter().map(|connection| &connection.socket))?;
+        Ok(Streams { connections, watch, first: 0, pace, end, protocol, tally: Tally::new() })
+    }
+
+    /// Takes the answers that wait, and sends what is due.
+    fn turn(&mut self, start: Instant) -> anyhow::Result<()> {
+        let Streams { connections, watch, first, pace, end, protocol, tally } = self;
+        for place in watch.ready()? {
+            let (connection, now) = (&mut connections[place], nanoseconds(start));
+            connection.receive(protocol, now, tally)?;
+            connection.send(protocol, pace, now, *end, tally)?;
+        }
+        // What fell due meanwhile; each is the first in turn.
+        let now = nanoseconds(start);
+        if pace.due(now) > 0 {
+            let (late, early) = connections.split_at_mut(*first);
+            for connection in early.iter_mut().chain(late) {
+                connection.send(protocol, pace, now, *end, tally)?;
+            }
+            *first = (*first + 1) % connections.len();
+        }
+        Ok(())
+    }
+
+    fn is_idle(&self) -> bool {
+        self.connections.iter().all(|connection| connection.slots.is_idle())
+    }
+}
+
+fn nanoseconds(start: Instant) -> u64 {
+    start.elapsed().as_nanos() as u64
 }
 
 struct Connection {
@@ -111,6 +186,21 @@ impl Connection {
         Ok(())
     }
 
+    /// What is due, before the end, and what could not be written so far.
+    fn send(
+        &mut self,
+        protocol: &mut impl Protocol,
+        pace: &mut Pace,
+        now: u64,
+        end: u64,
+        tally: &mut Tally,
+    ) -> anyhow::Result<()> {
+        if now < end {
+            self.fill(protocol, pace, now, tally);
+        }
+        Ok(self.write()?)
+    }
+
     fn fill(&mut self, protocol: &mut impl Protocol, pace: &mut Pace, now: u64, tally: &mut Tally) {
         let most = pace.due(now).min(self.slots.free());
         for _ in 0..most {
@@ -121,12 +211,12 @@ impl Connection {
         }
     }
 
-    fn write(&mut self) -> anyhow::Result<()> {
+    fn write(&mut self) -> io::Result<()> {
         if self.written < self.out.len() {
             match self.socket.write(&self.out[self.written..]) {
                 Ok(more) => self.written += more,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
-                Err(error) => return Err(error.into()),
+                Err(error) => return Err(error),
             }
         }
         if self.written == self.out.len() {

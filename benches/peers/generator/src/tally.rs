@@ -41,6 +41,9 @@ pub(crate) struct Report {
     pub(crate) longest: f64,
     pub(crate) statuses: BTreeMap<u16, u64>,
     pub(crate) example: Option<String>,
+    /// Of the registrations beside it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) beside: Option<Box<Report>>,
 }
 
 impl Tally {
@@ -81,6 +84,7 @@ impl Tally {
             longest: self.latency.greatest(),
             statuses: self.statuses,
             example: self.example,
+            beside: None,
         }
     }
 }

@@ -9,10 +9,11 @@ use std::time::Instant;
 use nix::errno::Errno;
 use nix::sys::socket::{MsgFlags, MultiHeaders, SockaddrStorage, recvmmsg, sendmmsg};
 
-use crate::arguments::Load;
+use crate::arguments::{Beside, Load};
 use crate::pace::Pace;
 use crate::questions::Questions;
 use crate::slots::Slots;
+use crate::stream::Registrations;
 use crate::tally::{Report, Tally};
 use crate::wait;
 
@@ -40,7 +41,7 @@ struct Room {
     headers: MultiHeaders<SockaddrStorage>,
 }
 
-pub(crate) fn run(load: &Load) -> anyhow::Result<Report> {
+pub(crate) fn run(load: &Load, beside: &Beside) -> anyhow::Result<Report> {
     let mut questions = Questions::read(load)?;
     let mut peers = (0..load.connections).map(|_| connect(load)).collect::<anyhow::Result<Vec<_>>>()?;
     let mut room = Room {
@@ -50,8 +51,9 @@ pub(crate) fn run(load: &Load) -> anyhow::Result<Report> {
         headers: MultiHeaders::preallocate(BATCH, None),
     };
     let (mut tally, mut pace) = (Tally::new(), Pace::new(load.rate));
-    let start = Instant::now();
     let end = (load.seconds * 1e9) as u64;
+    let mut registrations = Registrations::open(beside, end)?;
+    let start = Instant::now();
     let mut looked = 0;
     loop {
         let before = tally.received;
@@ -59,6 +61,9 @@ pub(crate) fn run(load: &Load) -> anyhow::Result<Report> {
             let now = peer.receive(&mut room, &questions, start, &mut tally)?;
             if now < end {
                 peer.send(&mut room, &mut questions, &mut pace, now, &mut tally)?;
+            }
+            if let Some(registrations) = &mut registrations {
+                registrations.turn(start)?;
             }
         }
         // Who is first has the queries that fall due between two rounds.
@@ -68,8 +73,12 @@ pub(crate) fn run(load: &Load) -> anyhow::Result<Report> {
             looked = now;
             tally.lost += peers.iter_mut().map(|peer| peer.slots.give_up(now.saturating_sub(PATIENCE))).sum::<u64>();
         }
-        if now >= end && peers.iter().all(|peer| peer.slots.is_idle()) {
-            return Ok(tally.report(now as f64 / 1e9));
+        let is_idle =
+            peers.iter().all(|peer| peer.slots.is_idle()) && registrations.as_ref().is_none_or(Registrations::is_idle);
+        if now >= end && is_idle {
+            let seconds = now as f64 / 1e9;
+            let beside = registrations.map(|registrations| Box::new(registrations.report(seconds)));
+            return Ok(Report { beside, ..tally.report(seconds) });
         }
         if load.block && tally.received == before {
             wait::readable(peers.iter().map(|peer| &peer.socket), pace.rest(now));
