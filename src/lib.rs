@@ -2,7 +2,8 @@
 //!
 //! The tour, in reading order:
 //!
-//! * [`clock`] is the only reader of time, `duration` reads how people write one, [`limits`] holds every bound.
+//! * [`clock`] is the only reader of time, `duration` reads how people write one, [`limits`] holds every bound,
+//!   `patience` is the time that a connection has.
 //! * [`table`] is the host table, pure: events in, changes out. [`zone`] makes names of its rows and
 //!   answers questions about them, pure too.
 //! * `lyft` is what a host of Lyft's discovery service says of itself, in its API as in its table.
@@ -21,6 +22,7 @@ pub mod http;
 pub mod limits;
 mod lyft;
 pub mod metrics;
+mod patience;
 pub mod probe;
 pub mod readiness;
 pub mod registry;

@@ -1,16 +1,17 @@
 //! Waiting for octets of a stream: until some come, their time is over, or the connection is to end.
 //!
 //! A connection waits at least once a query, so what is the same from one time to the next stays as it is: whoever ends a
-//! connection knows whom to wake, and the timer is set again where it has run out too early.
+//! connection knows whom to wake, and the timer too (see [`Patience`]).
 
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
-use tokio::time::{Instant, Sleep, sleep};
+
+use crate::patience::Patience;
 
 /// What came of waiting.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -59,25 +60,17 @@ pub(super) struct Waits<'a, 'e> {
     asked: Pin<&'a mut Notified<'e>>,
     /// Whether the ender wakes this task.
     is_known: bool,
-    timer: Pin<Box<Sleep>>,
-    deadline: Instant,
+    patience: Patience,
 }
 
 impl<'a, 'e> Waits<'a, 'e> {
     pub(super) fn new(asked: Pin<&'a mut Notified<'e>>) -> Waits<'a, 'e> {
-        let timer = Box::pin(sleep(Duration::ZERO));
-        let deadline = timer.deadline();
-        Waits { asked, is_known: false, timer, deadline }
+        Waits { asked, is_known: false, patience: Patience::new() }
     }
 
     /// What is waited for has so much time from now on.
     pub(super) fn allow(&mut self, time: Duration) {
-        #[allow(clippy::disallowed_methods, reason = "the clock of the runtime, by which its timers run")]
-        let now = Instant::now();
-        self.deadline = now + time;
-        if self.timer.is_elapsed() || self.timer.deadline() > self.deadline {
-            self.timer.as_mut().reset(self.deadline);
-        }
+        self.patience.allow(time);
     }
 
     /// Has this task waked when something is asked of the connection. That is known by other signs than this one.
@@ -90,13 +83,6 @@ impl<'a, 'e> Waits<'a, 'e> {
 
     /// Ready when the time is over.
     pub(super) fn poll_late(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        loop {
-            ready!(self.timer.as_mut().poll(context));
-            // It may have been set for an earlier wait.
-            if self.timer.deadline() >= self.deadline {
-                return Poll::Ready(());
-            }
-            self.timer.as_mut().reset(self.deadline);
-        }
+        self.patience.poll_over(context)
     }
 }

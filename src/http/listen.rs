@@ -2,6 +2,7 @@
 //!
 //! HTTP/1.1 and HTTP/2 share it: who begins with the preface of HTTP/2 speaks that, by prior knowledge (RFC 9113 3.3).
 
+mod heads;
 mod http2;
 mod pieces;
 mod preface;
@@ -23,7 +24,7 @@ use hyper::header::HOST;
 use hyper::server::conn::http1;
 use hyper::service::{Service as _, service_fn};
 use hyper::{Request, Version};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
@@ -143,7 +144,7 @@ where
     A::Future: Unpin,
 {
     let mut connection = http1::Builder::new()
-        .timer(TokioTimer::new())
+        .timer(heads::Heads::new())
         .header_read_timeout(limits::HTTP_HEADER_TIME)
         .max_buf_size(limits::HTTP_READ_BUFFER_OCTETS)
         .serve_connection(TokioIo::new(Worded::new(stream)), answer);

@@ -7,10 +7,14 @@ use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use smallvec::SmallVec;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
 use crate::limits;
+
+/// What leaves as one piece: to copy it takes less time than the system takes to gather pieces.
+const SMALL_OCTETS: usize = 1024;
 
 /// A stream whose writes must make progress within [`limits::HTTP_WRITE_TIME`].
 pub(super) struct Progress<S> {
@@ -62,7 +66,14 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Progress<S> {
         context: &mut Context<'_>,
         buffers: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write_vectored(context, buffers);
+        let octets: usize = buffers.iter().map(|buffer| buffer.len()).sum();
+        let written = if octets <= SMALL_OCTETS {
+            let mut whole = SmallVec::<[u8; SMALL_OCTETS]>::new();
+            buffers.iter().for_each(|buffer| whole.extend_from_slice(buffer));
+            Pin::new(&mut self.stream).poll_write(context, &whole)
+        } else {
+            Pin::new(&mut self.stream).poll_write_vectored(context, buffers)
+        };
         self.bounded(context, written)
     }
 

@@ -143,7 +143,7 @@ class Server:
     def memory(self):
         """Octets of resident memory, shared pages divided among those that share them."""
         total = 0
-        for process, _ in self._group():
+        for process in self._group():
             with open(f"/proc/{process}/smaps_rollup") as rollup:
                 total += sum(int(line.split()[1]) * 1024 for line in rollup if line.startswith("Pss:"))
         return total
