@@ -16,6 +16,11 @@ use crate::zone::ABREAST;
 const MOST: usize = ABREAST;
 /// Larger than any query that means anything; the rest of a longer datagram is cut off and parses as malformed.
 const QUERY_OCTETS: usize = 4096;
+/// Octets from the beginning of one query to that of the next: of pieces that begin a multiple of 4096 octets apart the
+/// nearest cache of a processor keeps few at a time.
+const QUERY_STRIDE: usize = QUERY_OCTETS + 9 * 64;
+/// Octets of most replies; one that is longer gets more room, and keeps it.
+const REPLY_OCTETS: usize = 1472;
 
 /// Whether who receives waits.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -28,7 +33,8 @@ pub(super) enum Wait {
 
 /// Room for a batch of queries and their replies, used again and again.
 pub(super) struct Batch {
-    packets: Vec<Vec<u8>>,
+    /// [`QUERY_STRIDE`] octets each.
+    packets: Vec<u8>,
     arrived: Vec<Arrived>,
     /// As many as have a reply, each with the place of its query.
     replies: Vec<(usize, Vec<u8>)>,
@@ -43,9 +49,9 @@ pub(super) struct Batch {
 impl Batch {
     pub(super) fn new(socket: &Datagrams) -> Batch {
         Batch {
-            packets: (0..MOST).map(|_| vec![0; QUERY_OCTETS]).collect(),
+            packets: vec![0; MOST * QUERY_STRIDE],
             arrived: Vec::with_capacity(MOST),
-            replies: (0..MOST).map(|_| (0, Vec::with_capacity(QUERY_OCTETS))).collect(),
+            replies: (0..MOST).map(|_| (0, Vec::with_capacity(REPLY_OCTETS))).collect(),
             count: 0,
             incoming: MultiHeaders::preallocate(MOST, socket.control_room()),
             is_spoiled: false,
@@ -60,7 +66,8 @@ impl Batch {
 
     /// What was received.
     pub(super) fn packets(&self) -> SmallVec<[&[u8]; MOST]> {
-        self.arrived.iter().zip(&self.packets).map(|(arrived, packet)| &packet[..arrived.octets]).collect()
+        let packets = self.packets.chunks_exact(QUERY_STRIDE);
+        self.arrived.iter().zip(packets).map(|(arrived, packet)| &packet[..arrived.octets]).collect()
     }
 
     /// Receives what waits, at most a batch.
@@ -71,7 +78,7 @@ impl Batch {
             self.incoming = MultiHeaders::preallocate(MOST, socket.control_room());
         }
         let Batch { packets, arrived, incoming, is_spoiled, .. } = self;
-        let mut rooms = packets.iter_mut();
+        let mut rooms = packets.chunks_exact_mut(QUERY_STRIDE).map(|room| &mut room[..QUERY_OCTETS]);
         let mut parts: [[IoSliceMut<'_>; 1]; MOST] =
             std::array::from_fn(|_| [IoSliceMut::new(rooms.next().map_or(&mut [], |packet| packet))]);
         let flags = match wait {
@@ -93,9 +100,10 @@ impl Batch {
         found: &[F],
         mut answer: impl FnMut(&Arrived, &[u8], F, &mut Vec<u8>) -> bool,
     ) {
-        for ((place, arrived), found) in self.arrived.iter().enumerate().zip(found) {
+        let packets = self.packets.chunks_exact(QUERY_STRIDE);
+        for (((place, arrived), packet), found) in self.arrived.iter().enumerate().zip(packets).zip(found) {
             let (of, reply) = &mut self.replies[self.count];
-            if answer(arrived, &self.packets[place][..arrived.octets], *found, reply) {
+            if answer(arrived, &packet[..arrived.octets], *found, reply) {
                 *of = place;
                 self.count += 1;
             }

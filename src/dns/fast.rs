@@ -10,15 +10,21 @@ use super::engine::{Answered, Exchange, Outcome, Request, View, options};
 use super::query::{Edns, Envelope, HEADER_OCTETS};
 use super::reply::{Code, Header, OPT_OCTETS, POINTER_MOST, write_opt};
 use crate::clock::Timestamp;
-use crate::zone::{Answer, Authority, LISTED_MOST, Listed, NAME_OCTETS, Prompt, Question, Random, Rcode, rtype};
+use crate::zone::{
+    Answer, Authority, LISTED_MOST, Listed, NAME_OCTETS, Prompt, Question, Random, Rcode, digits, rtype,
+};
 
 const CLASS_IN: [u8; 2] = [0, 1];
 /// Octets of a record before its RDATA, when its owner is a pointer.
 const RECORD_HEAD: usize = 12;
 /// Octets of an SRV record's RDATA before its target.
 const SERVICE_OCTETS: usize = 6;
+/// Where the digits of an SRV record's target begin, which have the length of their label before them.
+const TARGET_DIGITS: usize = RECORD_HEAD + SERVICE_OCTETS + 1;
 /// The label that names of addresses have behind their digits.
 const ADDR: &[u8] = b"\x04addr";
+/// Octets of the longest SRV record.
+const TEMPLATE_OCTETS: usize = TARGET_DIGITS + 32 + ADDR.len() + NAME_OCTETS;
 
 /// Answers a packet, if it is an ordinary one; `None` leaves `random` as it was.
 pub fn respond(
@@ -133,18 +139,35 @@ impl Prompter<'_> {
         random: &mut Random,
         out: &mut Vec<u8>,
     ) -> Option<Answered> {
+        if hosts.is_v6() {
+            self.addresses_of::<16, { RECORD_HEAD + 16 }>(zone, question, hosts, random, out)
+        } else {
+            self.addresses_of::<4, { RECORD_HEAD + 4 }>(zone, question, hosts, random, out)
+        }
+    }
+
+    /// The same, with the octets of an address and of a record.
+    fn addresses_of<const ADDRESS: usize, const RECORD: usize>(
+        &self,
+        zone: &Authority<'_>,
+        question: &Question<'_>,
+        hosts: &Listed<'_>,
+        random: &mut Random,
+        out: &mut Vec<u8>,
+    ) -> Option<Answered> {
         let start = HEADER_OCTETS + self.exchange.envelope.question.len();
-        let address = if hosts.is_v6() { 16 } else { 4 };
-        let end = start + hosts.count() * (RECORD_HEAD + address);
+        let end = start + hosts.count() * RECORD;
         if end + self.opt_octets()? > self.exchange.most() {
             return None;
         }
         self.begin(out, end);
-        let head = head(HEADER_OCTETS, question.qtype, hosts.ttl(), address);
+        let head = head(HEADER_OCTETS, question.qtype, hosts.ttl(), ADDRESS);
         let order = hosts.address_order(random);
-        for (record, place) in out[start..].chunks_exact_mut(RECORD_HEAD + address).zip(order) {
+        let (records, _) = out[start..].as_chunks_mut::<RECORD>();
+        let said = hosts.said();
+        for (record, place) in records.iter_mut().zip(&order) {
             record[..RECORD_HEAD].copy_from_slice(&head);
-            record[RECORD_HEAD..].copy_from_slice(hosts.address(place));
+            record[RECORD_HEAD..].copy_from_slice(&said.address::<ADDRESS>(*place));
         }
         Some(self.end(question.qtype, zone, [hosts.count(), 0], out))
     }
@@ -159,9 +182,9 @@ impl Prompter<'_> {
         out: &mut Vec<u8>,
     ) -> Option<Answered> {
         let start = HEADER_OCTETS + self.exchange.envelope.question.len();
-        let digits = 2 * hosts.forms()[0];
-        let data = SERVICE_OCTETS + 1 + digits + ADDR.len() + zone.origin().as_wire().len();
-        let octets = RECORD_HEAD + data;
+        let first = hosts.forms()[0];
+        let template = Template::new(question.qtype, hosts.ttl(), first, zone.origin().as_wire());
+        let octets = template.record().len();
         let end = start + hosts.count() * octets;
         let most = self.exchange.most() - self.opt_octets()?;
         if end > most.min(POINTER_MOST) {
@@ -169,28 +192,22 @@ impl Prompter<'_> {
         }
         self.begin(out, end);
         let mut targets = [0_u16; LISTED_MOST];
-        let head_of_all = head(HEADER_OCTETS, question.qtype, hosts.ttl(), data);
-        let template = Template { head: head_of_all, digits, origin: zone.origin().as_wire() };
         let order = hosts.service_order(random);
-        for ((record, place), at) in out[start..].chunks_exact_mut(octets).zip(order).zip((start..).step_by(octets)) {
-            template.write(record, hosts.service(place), hosts.first_address(place));
-            targets[usize::from(place)] = (at + RECORD_HEAD + SERVICE_OCTETS) as u16;
-        }
-        let mut additionals = 0;
-        'hosts: for (place, target) in (0..hosts.count()).zip(targets) {
-            let (mut addresses, ttl) = hosts.addresses(place as u8);
-            for &octets in hosts.forms() {
-                if out.len() + RECORD_HEAD + octets > most {
-                    break 'hosts;
-                }
-                let (address, rest) = addresses.split_at(octets);
-                let qtype = if octets == 4 { rtype::A } else { rtype::AAAA };
-                out.extend_from_slice(&head(usize::from(target), qtype, ttl, octets));
-                out.extend_from_slice(address);
-                addresses = rest;
-                additionals += 1;
+        let (said, mut at) = (hosts.said(), start + RECORD_HEAD + SERVICE_OCTETS);
+        for (record, place) in out[start..].chunks_exact_mut(octets).zip(&order) {
+            record.copy_from_slice(template.record());
+            if first == 4 {
+                fill(record, said.service(*place), said.first_address::<4>(*place));
+            } else {
+                fill(record, said.service(*place), said.first_address::<16>(*place));
             }
+            targets[usize::from(*place)] = at as u16;
+            at += octets;
         }
+        let additionals = match hosts.forms() {
+            [4] => targets_of_v4(hosts, &targets, most, out),
+            forms => targets_of(hosts, forms, &targets, most, out),
+        };
         Some(self.end(question.qtype, zone, [hosts.count(), additionals], out))
     }
 
@@ -227,28 +244,73 @@ fn head(owner: usize, rtype: u16, ttl: u32, data: usize) -> [u8; RECORD_HEAD] {
     [o1, o0, r1, r0, CLASS_IN[0], CLASS_IN[1], t3, t2, t1, t0, d1, d0]
 }
 
-/// An SRV record of a set but for what differs from host to host.
-struct Template<'z> {
-    head: [u8; RECORD_HEAD],
-    digits: usize,
-    origin: &'z [u8],
+/// An SRV record of a set, which points at the name of an address (`<hex-ip>.addr`), with zeros for what differs from host
+/// to host.
+struct Template {
+    octets: [u8; TEMPLATE_OCTETS],
+    count: usize,
 }
 
-impl Template<'_> {
-    /// Writes a record that points at the name of an address (`<hex-ip>.addr`).
-    fn write(&self, record: &mut [u8], service: [u8; SERVICE_OCTETS], address: &[u8]) {
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
-        let (head, rest) = record.split_at_mut(RECORD_HEAD);
-        head.copy_from_slice(&self.head);
-        let (data, rest) = rest.split_at_mut(SERVICE_OCTETS);
-        data.copy_from_slice(&service);
-        let (label, rest) = rest.split_at_mut(1 + self.digits);
-        label[0] = self.digits as u8;
-        for (digits, octet) in label[1..].chunks_exact_mut(2).zip(address) {
-            digits.copy_from_slice(&[DIGITS[usize::from(octet >> 4)], DIGITS[usize::from(octet & 15)]]);
-        }
-        let (addr, origin) = rest.split_at_mut(ADDR.len());
-        addr.copy_from_slice(ADDR);
-        origin.copy_from_slice(self.origin);
+impl Template {
+    /// That of hosts whose names are of addresses of so many octets.
+    fn new(qtype: u16, ttl: u32, address: usize, origin: &[u8]) -> Template {
+        let mut octets = [0; TEMPLATE_OCTETS];
+        let target = TARGET_DIGITS + 2 * address;
+        let count = target + ADDR.len() + origin.len();
+        octets[..RECORD_HEAD].copy_from_slice(&head(HEADER_OCTETS, qtype, ttl, count - RECORD_HEAD));
+        octets[TARGET_DIGITS - 1] = 2 * address as u8;
+        octets[target..][..ADDR.len()].copy_from_slice(ADDR);
+        octets[target + ADDR.len()..count].copy_from_slice(origin);
+        Template { octets, count }
     }
+
+    fn record(&self) -> &[u8] {
+        &self.octets[..self.count]
+    }
+}
+
+/// Fills in what a host says.
+#[inline]
+fn fill<const ADDRESS: usize>(record: &mut [u8], service: [u8; SERVICE_OCTETS], address: [u8; ADDRESS]) {
+    record[RECORD_HEAD..][..SERVICE_OCTETS].copy_from_slice(&service);
+    let (label, _) = record[TARGET_DIGITS..][..2 * ADDRESS].as_chunks_mut::<8>();
+    let (address, _) = address.as_chunks::<4>();
+    for (label, octets) in label.iter_mut().zip(address) {
+        *label = digits(*octets);
+    }
+}
+
+/// Adds the addresses of targets, as many as there is room for; says how many.
+fn targets_of(hosts: &Listed<'_>, forms: &[usize], targets: &[u16], most: usize, out: &mut Vec<u8>) -> usize {
+    let (said, mut additionals) = (hosts.said(), 0);
+    for (place, target) in (0..hosts.count()).zip(targets) {
+        let mut addresses = said.addresses(place as u8);
+        for &octets in forms {
+            if out.len() + RECORD_HEAD + octets > most {
+                return additionals;
+            }
+            let (address, rest) = addresses.split_at(octets);
+            let qtype = if octets == 4 { rtype::A } else { rtype::AAAA };
+            out.extend_from_slice(&head(usize::from(*target), qtype, hosts.ttl_of(place as u8), octets));
+            out.extend_from_slice(address);
+            addresses = rest;
+            additionals += 1;
+        }
+    }
+    additionals
+}
+
+/// [`targets_of`] hosts with one IPv4 address each.
+fn targets_of_v4(hosts: &Listed<'_>, targets: &[u16], most: usize, out: &mut Vec<u8>) -> usize {
+    const RECORD: usize = RECORD_HEAD + 4;
+    let start = out.len();
+    let additionals = hosts.count().min(most.saturating_sub(start) / RECORD);
+    out.resize(start + additionals * RECORD, 0);
+    let (records, _) = out[start..].as_chunks_mut::<RECORD>();
+    let said = hosts.said();
+    for ((record, target), place) in records.iter_mut().zip(targets).zip(0..) {
+        record[..RECORD_HEAD].copy_from_slice(&head(usize::from(*target), rtype::A, hosts.ttl_of(place), 4));
+        record[RECORD_HEAD..].copy_from_slice(&said.first_address::<4>(place));
+    }
+    additionals
 }

@@ -45,7 +45,7 @@ pub use policy::{AddressOrder, EmptyService, Policy, SrvSubset};
 pub use record::{Data, Derived, Owner, Pair, Record, Row, Target, Text};
 pub use schema::consul::Datacenter;
 pub use schema::reverse::{Prefix, origins as reverse_origins};
-pub use schema::service::{address_label, check_service_label};
+pub use schema::service::{address_label, check_service_label, digits};
 pub use statics::StaticSet;
 
 use statics::Statics;

@@ -230,7 +230,8 @@ impl<const N: usize> Key<N> {
 
     /// Adds a label below.
     pub fn push_label(&mut self, label: &[u8]) {
-        if label.iter().all(|byte| *byte > 1) {
+        // Looks at all, as there mostly is none: no decision an octet.
+        if !label.iter().fold(false, |odd, byte| odd | (*byte <= 1)) {
             self.0.extend_from_slice(label);
         } else {
             // A zero ends a label and one begins an escape, so that order stays octet order.

@@ -8,7 +8,7 @@
 //! The seed of the hashes is random, as names are what clients make of them; nothing that can be seen depends on it.
 
 use std::cmp::Ordering;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::hint::black_box;
 use std::sync::Arc;
 
@@ -54,7 +54,7 @@ struct Way<'s> {
 
 impl<'s> Way<'s> {
     fn new(seed: &'s RandomState, key: &[u8]) -> Way<'s> {
-        Way { seed, level: 0, hash: seed.hash_one(key) }
+        Way { seed, level: 0, hash: hash_of(seed, key) }
     }
 
     /// That of another key, from the same level on.
@@ -138,6 +138,13 @@ pub(super) fn finish<V>(probes: &mut [Probe<'_, V>]) {
             return;
         }
     }
+}
+
+/// The first hash of a key. Without the length that `hash_one` puts before it.
+fn hash_of(seed: &RandomState, key: &[u8]) -> u64 {
+    let mut hasher = seed.build_hasher();
+    hasher.write(key);
+    hasher.finish()
 }
 
 fn bit_of(hash: u64) -> u16 {
@@ -253,7 +260,7 @@ impl<V: Keyed> FromIterator<V> for Trie<V> {
     /// A trie of values with different keys.
     fn from_iter<I: IntoIterator<Item = V>>(values: I) -> Trie<V> {
         let seed = RandomState::new();
-        let mut values: Vec<_> = values.into_iter().map(|value| (seed.hash_one(value.key()), Some(value))).collect();
+        let mut values: Vec<_> = values.into_iter().map(|value| (hash_of(&seed, value.key()), Some(value))).collect();
         values.sort_unstable_by_key(|(hash, _)| *hash);
         Trie { root: Branch::of_sorted(&mut values, 0, &seed), seed }
     }
@@ -276,7 +283,7 @@ impl<V: Keyed> Trie<V> {
 
     /// The start of a look-up.
     pub(super) fn probe(&self, key: &[u8]) -> Probe<'_, V> {
-        Probe { hash: self.seed.hash_one(key), at: Stand::Before(&self.root) }
+        Probe { hash: hash_of(&self.seed, key), at: Stand::Before(&self.root) }
     }
 
     /// Puts a value in the place of the one with its key, and gives that back.

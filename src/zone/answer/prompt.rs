@@ -171,44 +171,24 @@ impl<'z> Listed<'z> {
     /// A host of twice the weight comes first twice as often.
     fn drawn(&self, random: &mut Random) -> SmallVec<[u8; LISTED_MOST]> {
         let mut drawn: SmallVec<[(f64, u8); LISTED_MOST]> = SmallVec::new();
+        let said = self.said();
         for place in self.places() {
-            let line = self.line(place);
-            let weight = f64::from(u16::from_be_bytes([line[2], line[3]]));
+            let weight = f64::from(u16::from_be_bytes(said.octets(place, 2)));
             drawn.push((random.exponential() / weight.max(order::LEAST_WEIGHT), place));
         }
         drawn.sort_unstable_by(|one, other| one.0.total_cmp(&other.0));
         drawn.into_iter().map(|(_, place)| place).collect()
     }
 
-    fn line(&self, place: u8) -> &[u8] {
-        let octets = self.shape.octets();
-        match &self.lines {
-            Lines::Kept(rows) => &rows.lines()[usize::from(place) * octets..][..octets],
-            Lines::One(line) => &line[..octets],
-        }
-    }
-
-    /// The RDATA of the address that was asked for.
-    pub fn address(&self, place: u8) -> &[u8] {
-        let start = self.shape.place(self.v6).unwrap_or(SERVICE_OCTETS);
-        &self.line(place)[start..start + if self.v6 { 16 } else { 4 }]
-    }
-
-    /// The RDATA of an SRV record before the target.
-    pub fn service(&self, place: u8) -> [u8; SERVICE_OCTETS] {
-        let line = self.line(place);
-        let mut service = [0; SERVICE_OCTETS];
-        service.copy_from_slice(&line[..SERVICE_OCTETS]);
-        if self.policy.srv_weight_scale != 1 {
-            let weight = u16::from_be_bytes([line[2], line[3]]).saturating_mul(self.policy.srv_weight_scale);
-            service[2..4].copy_from_slice(&weight.to_be_bytes());
-        }
-        service
-    }
-
-    /// The octets of the address that the target is called by.
-    pub fn first_address(&self, place: u8) -> &[u8] {
-        &self.line(place)[SERVICE_OCTETS..][..self.shape.addresses()[0]]
+    /// What the hosts say.
+    #[inline]
+    pub fn said(&self) -> Said<'_> {
+        let lines = match &self.lines {
+            Lines::Kept(rows) => rows.lines(),
+            Lines::One(line) => &line[..],
+        };
+        let asked = self.shape.place(self.v6).unwrap_or(SERVICE_OCTETS);
+        Said { lines, octets: self.shape.octets(), asked, weight_scale: self.policy.srv_weight_scale }
     }
 
     /// How many octets each address of a host has, the first one first: the same for all.
@@ -216,11 +196,63 @@ impl<'z> Listed<'z> {
         self.shape.addresses()
     }
 
-    /// The addresses of a host, one behind the other, and their TTL.
-    pub fn addresses(&self, place: u8) -> (&[u8], u32) {
-        let own = || self.hosts.get(usize::from(place)).map_or(0, |host| clip(self.policy.record_ttl, host, self.now));
-        let ttl = if self.is_calm { self.ttl } else { own() };
-        (&self.line(place)[SERVICE_OCTETS..], ttl)
+    /// The TTL of the addresses of a host.
+    #[inline]
+    pub fn ttl_of(&self, place: u8) -> u32 {
+        if self.is_calm {
+            return self.ttl;
+        }
+        self.hosts.get(usize::from(place)).map_or(0, |host| clip(self.policy.record_ttl, host, self.now))
+    }
+}
+
+/// What hosts say, by their places: octets of their records.
+#[derive(Clone, Copy)]
+pub struct Said<'l> {
+    /// A line a host.
+    lines: &'l [u8],
+    /// Octets of a line.
+    octets: usize,
+    /// Where the address that was asked for stands in a line.
+    asked: usize,
+    weight_scale: u16,
+}
+
+impl<'l> Said<'l> {
+    /// So many octets of a line.
+    #[inline]
+    fn octets<const OCTETS: usize>(self, place: u8, start: usize) -> [u8; OCTETS] {
+        let at = usize::from(place) * self.octets + start;
+        let octets = self.lines.get(at..).and_then(|rest| rest.first_chunk());
+        octets.copied().unwrap_or([0; OCTETS])
+    }
+
+    /// The RDATA of the address that was asked for: 4 octets, or 16.
+    #[inline]
+    pub fn address<const OCTETS: usize>(self, place: u8) -> [u8; OCTETS] {
+        self.octets(place, self.asked)
+    }
+
+    /// The RDATA of an SRV record before the target.
+    #[inline]
+    pub fn service(self, place: u8) -> [u8; SERVICE_OCTETS] {
+        let mut service: [u8; SERVICE_OCTETS] = self.octets(place, 0);
+        if self.weight_scale != 1 {
+            let weight = u16::from_be_bytes([service[2], service[3]]).saturating_mul(self.weight_scale);
+            service[2..4].copy_from_slice(&weight.to_be_bytes());
+        }
+        service
+    }
+
+    /// The octets of the address that the target is called by: as many as the first of the [forms](Listed::forms) says.
+    #[inline]
+    pub fn first_address<const OCTETS: usize>(self, place: u8) -> [u8; OCTETS] {
+        self.octets(place, SERVICE_OCTETS)
+    }
+
+    /// The addresses of a host, one behind the other.
+    pub fn addresses(self, place: u8) -> &'l [u8] {
+        &self.lines[usize::from(place) * self.octets..][SERVICE_OCTETS..self.octets]
     }
 }
 

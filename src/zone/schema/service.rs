@@ -167,20 +167,25 @@ pub(in crate::zone) const fn underscore(protocol: Protocol) -> &'static str {
 }
 
 /// The label of an address: 8 or 32 hexadecimal digits.
-pub fn address_label(address: IpAddr) -> smallvec::SmallVec<[u8; 32]> {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let mut label = smallvec::SmallVec::new();
-    let mut push = |octets: &[u8]| {
-        for octet in octets {
-            label.push(DIGITS[usize::from(octet >> 4)]);
-            label.push(DIGITS[usize::from(octet & 15)]);
-        }
-    };
+pub fn address_label(address: IpAddr) -> SmallVec<[u8; 32]> {
     match address {
-        IpAddr::V4(v4) => push(&v4.octets()),
-        IpAddr::V6(v6) => push(&v6.octets()),
+        IpAddr::V4(v4) => SmallVec::from_slice(&digits(v4.octets())),
+        IpAddr::V6(v6) => v6.octets().as_chunks().0.iter().copied().flat_map(digits).collect(),
     }
-    label
+}
+
+/// The hexadecimal digits of four octets, in lower case: all eight at once.
+#[inline]
+pub const fn digits(octets: [u8; 4]) -> [u8; 8] {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    // A nibble an octet, in order.
+    let mut nibbles = u32::from_be_bytes(octets) as u64;
+    nibbles = (nibbles | nibbles << 16) & 0x0000_ffff_0000_ffff;
+    nibbles = (nibbles | nibbles << 8) & 0x00ff_00ff_00ff_00ff;
+    nibbles = (nibbles | nibbles << 4) & (0x0f * ONES);
+    // One where a digit is a letter.
+    let letters = ((nibbles + 6 * ONES) >> 4) & ONES;
+    (nibbles + b'0' as u64 * ONES + (b'a' - b'0' - 10) as u64 * letters).to_be_bytes()
 }
 
 #[cfg(test)]
