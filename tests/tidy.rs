@@ -13,6 +13,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("clock", &[]),
     ("duration", &["limits"]),
     ("limits", &[]),
+    ("patience", &[]),
     ("telemetry", &[]),
     ("table", &["clock", "limits"]),
     ("zone", &["table", "clock", "limits"]),
@@ -22,8 +23,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("readiness", &["clock", "limits"]),
     ("store", &["registry", "table", "lyft", "clock", "limits"]),
     ("probe", &["registry", "table", "clock", "limits"]),
-    ("dns", &["registry", "zone", "clock", "limits"]),
-    ("http", &["registry", "table", "zone", "lyft", "metrics", "readiness", "clock", "duration", "limits"]),
+    ("dns", &["registry", "zone", "clock", "limits", "patience"]),
+    ("http", &["registry", "table", "zone", "lyft", "metrics", "readiness", "clock", "duration", "limits", "patience"]),
     ("config", &["clock", "dns", "duration", "http", "limits", "probe", "store", "table", "telemetry", "zone"]),
     (
         "server",

@@ -172,7 +172,12 @@ impl Tree {
 
     /// What stands at `key`; where nothing does, whether anything stands below.
     pub(super) fn at_or_below(&self, key: &[u8], now: Timestamp) -> Result<&Node, bool> {
-        self.names.get(key).ok_or_else(|| self.any_below(key, now))
+        self.names.get(key).ok_or_else(|| {
+            // Whatever stands below a service is made of its hosts.
+            let goes_with_its_hosts = is_of_a_service(key);
+            debug_assert!(!goes_with_its_hosts || !self.any_below(key, now), "{key:?}");
+            !goes_with_its_hosts && self.any_below(key, now)
+        })
     }
 
     /// Whether any service has a short name, which those of the namespace `default` have.
@@ -464,6 +469,12 @@ impl Tree {
 }
 
 /// Whether two hosts offer what DNS cannot tell apart.
+/// Whether hosts of a service in the namespace `default` could stand at a name, and not only below it.
+fn is_of_a_service(key: &[u8]) -> bool {
+    let label = key.strip_suffix(&[0]).filter(|label| !label.contains(&0));
+    label.is_some_and(|label| !label.starts_with(b"_") && label != b"svc")
+}
+
 fn is_of_service(one: &Host, other: &Host) -> bool {
     one.namespace == other.namespace && one.service.as_str().eq_ignore_ascii_case(other.service.as_str())
 }
