@@ -108,7 +108,10 @@ impl Prompter<'_> {
         let zone = zones.find_for(question).filter(|_| self.exchange.view.loaded)?;
         let explain = self.exchange.envelope.edns.is_some();
         match zone.prompt(question, self.exchange.room(), explain, self.now, self.exchange.request.ahead)? {
-            Prompt::Addresses(hosts) => self.addresses(&zone, question, &hosts, random, out),
+            Prompt::Addresses(hosts) if hosts.is_v6() => {
+                self.addresses::<16, { RECORD_HEAD + 16 }>(&zone, question, &hosts, random, out)
+            }
+            Prompt::Addresses(hosts) => self.addresses::<4, { RECORD_HEAD + 4 }>(&zone, question, &hosts, random, out),
             Prompt::Services(hosts) => self.services(&zone, question, &hosts, random, out),
             Prompt::Nothing(code, soa, extended) => {
                 let mut answer = Answer::error(code, extended);
@@ -130,24 +133,8 @@ impl Prompter<'_> {
         }
     }
 
-    /// A or AAAA: sixteen octets each, or 28.
-    fn addresses(
-        &self,
-        zone: &Authority<'_>,
-        question: &Question<'_>,
-        hosts: &Listed<'_>,
-        random: &mut Random,
-        out: &mut Vec<u8>,
-    ) -> Option<Answered> {
-        if hosts.is_v6() {
-            self.addresses_of::<16, { RECORD_HEAD + 16 }>(zone, question, hosts, random, out)
-        } else {
-            self.addresses_of::<4, { RECORD_HEAD + 4 }>(zone, question, hosts, random, out)
-        }
-    }
-
-    /// The same, with the octets of an address and of a record.
-    fn addresses_of<const ADDRESS: usize, const RECORD: usize>(
+    /// A or AAAA, with the octets of an address and of a record: 4 and 16, or 16 and 28.
+    fn addresses<const ADDRESS: usize, const RECORD: usize>(
         &self,
         zone: &Authority<'_>,
         question: &Question<'_>,
