@@ -174,9 +174,9 @@ impl Tree {
     pub(super) fn at_or_below(&self, key: &[u8], now: Timestamp) -> Result<&Node, bool> {
         self.names.get(key).ok_or_else(|| {
             // Whatever stands below a service is made of its hosts.
-            let goes_with_its_hosts = is_of_a_service(key);
-            debug_assert!(!goes_with_its_hosts || !self.any_below(key, now), "{key:?}");
-            !goes_with_its_hosts && self.any_below(key, now)
+            let is_a_services = may_be_a_services(key);
+            debug_assert!(!is_a_services || !self.any_below(key, now), "{key:?}");
+            !is_a_services && self.any_below(key, now)
         })
     }
 
@@ -469,8 +469,8 @@ impl Tree {
 }
 
 /// Whether two hosts offer what DNS cannot tell apart.
-/// Whether hosts of a service in the namespace `default` could stand at a name, and not only below it.
-fn is_of_a_service(key: &[u8]) -> bool {
+/// Whether a name may be that of a service in the namespace `default`, and none of those that only lead to some.
+fn may_be_a_services(key: &[u8]) -> bool {
     let label = key.strip_suffix(&[0]).filter(|label| !label.contains(&0));
     label.is_some_and(|label| !label.starts_with(b"_") && label != b"svc")
 }

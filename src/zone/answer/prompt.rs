@@ -223,8 +223,9 @@ impl<'l> Said<'l> {
     #[inline]
     fn octets<const OCTETS: usize>(self, place: u8, start: usize) -> [u8; OCTETS] {
         let at = usize::from(place) * self.octets + start;
-        let octets = self.lines.get(at..).and_then(|rest| rest.first_chunk());
-        octets.copied().unwrap_or([0; OCTETS])
+        let mut octets = [0; OCTETS];
+        octets.copy_from_slice(&self.lines[at..at + OCTETS]);
+        octets
     }
 
     /// The RDATA of the address that was asked for: 4 octets, or 16.
